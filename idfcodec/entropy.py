@@ -1,0 +1,85 @@
+"""Entropy coding: rANS over rows of integer weights. The one module that knows `constriction`.
+
+A symbol s in [0, n) is coded under a row of n integer weights w. With C_s the sum of the weights before s and
+k = (2**24 - n) / (sum of the row), a binary64 division, its slice of the 2**24 quantiles is
+
+    [floor(C_s * k) + s, floor(C_(s+1) * k) + s + 1),  the last symbol's ends at 2**24,
+
+one correctly rounded IEEE 754 operation each, hence the same on every machine; no symbol has an empty slice.
+
+References:
+    Bamler, *Understanding Entropy Coding With Asymmetric Numeral Systems*, 2022, https://arxiv.org/abs/2201.01741
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.errors import CorruptFile
+
+__all__ = ["Decoder", "Encoder"]
+
+_ROWS = constriction.stream.model.Categorical(perfect=False)
+_BAD = "the entropy-coded data is damaged"
+
+
+class Encoder:
+    """A stack of symbols: what is pushed last is decoded first."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.stack.AnsCoder()
+
+    def push(self, symbols: NDArray[np.int32], weights: NDArray[np.float64]) -> None:
+        """Push (N,) symbols in [0, n) under (N, n) integer-valued weights, the last symbol first."""
+        if len(symbols):
+            self._coder.encode_reverse(symbols, _ROWS, weights)
+
+    def push_uniform(self, symbols: NDArray[np.int32], size: int) -> None:
+        """Push (N,) symbols in [0, size), all equally likely."""
+        if len(symbols):
+            self._coder.encode_reverse(symbols, constriction.stream.model.Uniform(size))
+
+    def finish(self) -> bytes:
+        """The stream, a multiple of four bytes."""
+        return bytes(self._coder.get_compressed().astype("<u4").tobytes())
+
+
+class Decoder:
+    """Reads what an `Encoder` pushed, in the opposite order.
+
+    Raises:
+        CorruptFile: the stream cannot be one, here or in any method.
+    """
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        if len(data) % 4:
+            raise CorruptFile(_BAD)
+        words = np.frombuffer(data, "<u4").astype(np.uint32)
+        try:
+            self._coder = constriction.stream.stack.AnsCoder(words)
+        except ValueError as ex:
+            raise CorruptFile(_BAD) from ex
+
+    def _pop(self, *model: Any) -> NDArray[np.int32]:
+        try:
+            symbols: NDArray[np.int32] = self._coder.decode(*model)
+        except Exception as ex:
+            raise CorruptFile(_BAD) from ex
+        return symbols
+
+    def pop(self, weights: NDArray[np.float64]) -> NDArray[np.int32]:
+        """(N,) symbols under (N, n) integer-valued weights."""
+        return self._pop(_ROWS, weights)
+
+    def pop_uniform(self, count: int, size: int) -> NDArray[np.int32]:
+        """(count,) symbols in [0, size)."""
+        return self._pop(constriction.stream.model.Uniform(size), count)
+
+    def finish(self) -> None:
+        """Check that everything was read."""
+        if not self._coder.is_empty():
+            raise CorruptFile(_BAD)

@@ -1,0 +1,19 @@
+"""The errors that users see: every one is an `IDFError` with one plain sentence."""
+
+__all__ = ["CorruptFile", "IDFError", "ModelError", "UnsupportedImage"]
+
+
+class IDFError(ValueError):
+    """Root of all errors of this package; its message is one sentence that names the cause."""
+
+
+class CorruptFile(IDFError):
+    """The bytes are not a valid file of this format, or do not decode to the pixels they were made from."""
+
+
+class ModelError(IDFError):
+    """A model is missing, damaged, or cannot be run exactly on this device."""
+
+
+class UnsupportedImage(IDFError):
+    """The picture is of a kind (mode, bit depth, size) that this version of the format does not hold."""

@@ -1,0 +1,261 @@
+"""Coding one tile: the walk's steps through the tables, weighted by the colour lattice, to rANS and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.entropy import Decoder, Encoder
+from idfcodec.errors import CorruptFile
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
+from idfcodec.flow.lattice import FRACTION, Lattice
+from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
+from idfcodec.flow.runtime import Flow
+
+__all__ = ["decode_tile", "encode_tile", "tile_bits"]
+
+CHUNK = 4096  # latents whose rows are made at a time: they stay in the processor's cache
+LATTICE_LEVELS = 2  # the finest levels, whose steps the lattice weights
+LATTICE_WIDTH = 64  # wider tables are of latents too uncertain to gain
+PLAIN, WEIGHTED = 0, 1
+
+
+class _Counter:
+    """Pairs of differences seen so far, and the lattice they give at each step."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._counts = np.zeros((511, 511), np.int64)
+
+    def lattice(self, level: int, group: int) -> Lattice | None:
+        """The weights for a step, from the steps before it; None where a step has none."""
+        if level >= LATTICE_LEVELS or group < 0:
+            return None
+        return Lattice.from_counts(self._counts, self._flow.kernels)
+
+    def add(self, values: Values) -> None:
+        pairs = (values[1] + 255) * 511 + values[2] + 255
+        self._counts += np.bincount(pairs, minlength=511 * 511).reshape(511, 511)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """The latents of one colour of one coding step: everything both sides know before decoding them."""
+
+    flow: Flow
+    prior: StepPrior
+    plane: int
+    known: list[Values]
+    lattice: Lattice | None
+    location: Values
+    classes: Values
+    rows: Values
+    shift: Values
+
+    @staticmethod
+    def of(flow: Flow, prior: StepPrior, plane: int, known: list[Values], lattice: Lattice | None) -> _Plane:
+        location = prior.located(plane, known)
+        return _Plane(flow, prior, plane, known, lattice, location, *prior.tables(plane, location))
+
+    def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """(width, positions) in coding order: by width class, then position."""
+        for index, kind in enumerate(CLASSES):
+            where = np.flatnonzero(self.classes == index)
+            for start in range(0, len(where), CHUNK):
+                yield kind.width, where[start : start + CHUNK]
+
+    def weights(self, width: int, where: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(N, width) weights of the latents at `where`, column 0 the escape."""
+        weights: NDArray[np.float64] = self.flow.tables[width].take(self.rows[where], 0)
+        if self.lattice is None or not self.plane or width > LATTICE_WIDTH:
+            return weights
+        first = self.shift[where] - width // 2
+        if self.plane == 2:
+            factor = self.lattice.row_weights(self.known[1][where], first, width)
+        else:
+            factor = self._single(where, first, width)
+        factor[:, 0] = 1 << FRACTION
+        weights *= factor
+        return weights
+
+    def _single(self, where: NDArray[np.int64], first: Values, width: int) -> NDArray[np.float64]:
+        prior, colour = self.prior, self.prior.colour
+        if colour is None or self.lattice is None:
+            raise ValueError("a lattice needs three planes")
+        green = prior.residual(0, self.known)[where]
+        location = (prior.location[2][where] << COLOUR_BITS) + colour[1][where] * green
+        location += colour[2][where] * (first * ONE - self.location[where])
+        blur = self.flow.blurs[prior.scale[2][where]]
+        return self.lattice.single_weights(blur, first, location, colour[2][where] * ONE, width)
+
+    def escape_weights(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
+        weights: NDArray[np.float64] = self.flow.escapes.take(self.prior.scale[self.plane][where], 0)
+        return weights
+
+    def columns(self, values: Values) -> tuple[Values, NDArray[np.int64], Values]:
+        """Column of each value (0 where it escapes), positions of the escapes, and their latents."""
+        latent = values - self.shift
+        half = _HALF[self.classes]
+        column = latent + half
+        escaped = np.abs(latent) >= half
+        column[escaped] = 0
+        where = np.flatnonzero(escaped)
+        return column, where, latent[where]
+
+
+_HALF = np.array([c.width // 2 for c in CLASSES], np.int32)
+
+
+def _planes(
+    flow: Flow, level: int, group: int, prior: StepPrior, values: Values, counter: _Counter | None
+) -> list[_Plane]:
+    """The colours of a step whose values are known."""
+    lattice = counter.lattice(level, group) if counter else None
+    return [_Plane.of(flow, prior, p, [values[q] for q in range(p)], lattice) for p in range(len(values))]
+
+
+class _Recorder:
+    """Visitor that answers with the picture's own values and keeps what was said of them."""
+
+    def __init__(self, flow: Flow, planes: Values) -> None:
+        self.steps: list[tuple[int, int, StepPrior, Values]] = []
+        self._pyramid = flow.pyramid(planes)
+
+    def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
+        values = self._pyramid[level, group]
+        self.steps.append((level, group, prior, values))
+        return values
+
+
+def _record(flow: Flow, planes: Values) -> _Recorder:
+    recorder = _Recorder(flow, planes)
+    flow.walk(planes.shape, recorder)
+    return recorder
+
+
+def _cost(plane: _Plane, width: int, where: NDArray[np.int64], column: Values) -> NDArray[np.float64]:
+    """Share of the quantiles that each column gets, in units of 1: (N,)."""
+    weights = plane.weights(width, where)
+    scale = (TOTAL - width) / weights.sum(1)
+    return (weights[np.arange(len(where)), column[where]] * scale + 1) / TOTAL
+
+
+def _log2(p: NDArray[np.float64]) -> int:
+    """Sum of log2(p), piecewise linear and in units of 2**-20: the same integer on every machine."""
+    mantissa, exponent = np.frexp(p)
+    return int(((exponent - 2) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
+
+
+def _pays(flow: Flow, recorder: _Recorder) -> bool:
+    """Whether the lattice saves bits in the first step of the finest level; a sample of its latents tells."""
+    counter, gain = _Counter(flow), 0
+    for level, group, prior, values in recorder.steps:
+        if (level, group) == (0, 0):
+            weighted = _planes(flow, level, group, prior, values, counter)
+            plain = _planes(flow, level, group, prior, values, None)
+            for p in (1, 2):
+                column, _, _ = weighted[p].columns(values[p])
+                for width, where in weighted[p].chunks():
+                    if width <= LATTICE_WIDTH:
+                        some = where[::4]
+                        gain += _log2(_cost(weighted[p], width, some, column)) - _log2(_cost(plain[p], width, some, column))
+            return gain > 0
+        counter.add(values)
+    return False
+
+
+def encode_tile(flow: Flow, planes: Values) -> bytes:
+    """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then the rANS words."""
+    recorder = _record(flow, planes)
+    weighted = len(planes) == 3 and _pays(flow, recorder)
+    counter = _Counter(flow) if weighted else None
+    coded: list[tuple[list[_Plane], Values]] = []
+    for level, group, prior, values in recorder.steps:
+        coded.append((_planes(flow, level, group, prior, values, counter), values))
+        if counter:
+            counter.add(values)
+    encoder = Encoder()
+    # rANS is a stack: what is to be decoded first goes on it last.
+    for step, values in reversed(coded):
+        for plane in reversed(step):
+            column, escaped, latent = plane.columns(values[plane.plane])
+            half = _HALF[plane.classes[escaped]]
+            encoder.push_uniform((latent > 0).astype(np.int32), 2)
+            encoder.push((np.abs(latent) - half).astype(np.int32), plane.escape_weights(escaped))
+            for width, where in reversed(list(plane.chunks())):
+                encoder.push(column[where], plane.weights(width, where))
+    return bytes([WEIGHTED if weighted else PLAIN]) + encoder.finish()
+
+
+class _Reader:
+    """Visitor that decodes."""
+
+    def __init__(self, flow: Flow, data: bytes | memoryview) -> None:
+        if not len(data) or data[0] not in (PLAIN, WEIGHTED):
+            raise CorruptFile("a tile has unknown flags")
+        self._flow = flow
+        self._counter = _Counter(flow) if data[0] == WEIGHTED else None
+        self.decoder = Decoder(data[1:])
+
+    def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
+        values = np.empty(prior.location.shape, np.int32)
+        if self._counter and len(values) == 1:
+            raise CorruptFile("a tile of one plane claims a colour lattice")
+        lattice = self._counter.lattice(level, group) if self._counter else None
+        for p in range(len(values)):
+            plane = _Plane.of(self._flow, prior, p, [values[q] for q in range(p)], lattice)
+            column = np.empty(values.shape[1], np.int32)
+            for width, where in plane.chunks():
+                column[where] = self.decoder.pop(plane.weights(width, where))
+            latent = column - _HALF[plane.classes]
+            escaped = np.flatnonzero(column == 0)
+            if len(escaped):
+                excess = self._pop_excess(plane, escaped) + _HALF[plane.classes[escaped]]
+                latent[escaped] = np.where(self.decoder.pop_uniform(len(escaped), 2) > 0, excess, -excess)
+            values[p] = latent + plane.shift
+            if values[p].min(initial=0) < LOWEST[p] or values[p].max(initial=0) > HIGHEST:
+                raise CorruptFile("a tile decodes to values outside of their range")
+        if self._counter:
+            self._counter.add(values)
+        return values
+
+    def _pop_excess(self, plane: _Plane, escaped: NDArray[np.int64]) -> Values:
+        parts = [
+            self.decoder.pop(plane.escape_weights(escaped[start : start + CHUNK]))
+            for start in range(0, len(escaped), CHUNK)
+        ]
+        return np.concatenate(parts)
+
+
+def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
+    """The (C, H, W) int32 planes of `shape` that `encode_tile` coded.
+
+    Raises:
+        CorruptFile: the data is not a tile of that shape.
+    """
+    reader = _Reader(flow, data)
+    planes = flow.walk(shape, reader)
+    reader.decoder.finish()
+    return planes
+
+
+def tile_bits(flow: Flow, planes: Values) -> float:
+    """What the model, its lattice included where it pays, says that the (C, H, W) planes cost, in bits."""
+    recorder = _record(flow, planes)
+    counter = _Counter(flow) if len(planes) == 3 and _pays(flow, recorder) else None
+    bits = 0.0
+    for level, group, prior, values in recorder.steps:
+        for plane in _planes(flow, level, group, prior, values, counter):
+            column, escaped, latent = plane.columns(values[plane.plane])
+            for width, where in plane.chunks():
+                bits -= float(np.log2(_cost(plane, width, where, column)).sum())
+            excess = np.abs(latent) - _HALF[plane.classes[escaped]]
+            weights = plane.escape_weights(escaped)
+            p = (weights[np.arange(len(escaped)), excess] + 1) / TOTAL
+            bits += float(len(escaped) - np.log2(p).sum())
+        if counter:
+            counter.add(values)
+    return bits

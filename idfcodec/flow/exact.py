@@ -1,0 +1,193 @@
+"""The context networks in exact arithmetic: the same integers on every machine.
+
+Activations are integers in [0, 255], weights integers in [-127, 127], and a convolution is
+
+    y = clamp(round_half_even((sum w x + b) * 2**-e [+ residual]), 0, 255)
+
+with one exponent e per output channel. Every accumulator is proved to stay below 2**24 in magnitude whatever the
+activations, so float32 holds each partial sum exactly and any order of summation gives the same result; the same
+holds for 32-bit integer accumulators. Two kernels compute it: plain float32 convolutions, which run everywhere, and
+oneDNN's fused 8-bit ones, several times faster where the processor has VNNI or AMX. `known_answer` in `runtime.py`
+decides which of them is fit for use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from idfcodec.errors import ModelError
+from idfcodec.flow.network import ACCUMULATOR_LIMIT, ACTIVATION_BITS, HEAD_BITS, WEIGHT_LIMIT, NetworkConfig
+
+__all__ = ["KERNELS", "Convolution", "ExactNetwork", "head_exponents"]
+
+KERNELS = ("int8", "float32")
+
+
+def head_exponents() -> Tensor:
+    """(12,) fractional bits that each head output keeps: 3 locations, 3 log-scales, 3 shapes, 3 colour weights."""
+    return torch.tensor([bits for bits in HEAD_BITS for _ in range(3)])
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One integer convolution.
+
+    Args:
+        weight: (O, I, k, k) int8 in [-127, 127].
+        bias: (O,) int32, in units of the accumulator.
+        exponent: (O,) int8, the power of two e that divides the accumulator.
+        padding: zeros around the picture, each side.
+        kernel: one of `KERNELS`.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    exponent: Tensor
+    padding: int
+    kernel: str
+    packed: Tensor
+    scale: Tensor
+    offset: Tensor
+
+    @staticmethod
+    def build(weight: Tensor, bias: Tensor, exponent: Tensor, *, padding: int, kernel: str, device: str) -> Convolution:
+        """Check the bounds, then lay the weights out for `kernel`.
+
+        Raises:
+            ModelError: a tensor has the wrong type or shape, or an accumulator could reach 2**24.
+        """
+        if weight.dtype != torch.int8 or bias.dtype != torch.int32 or exponent.dtype != torch.int8:
+            raise ModelError("a convolution of the model has tensors of the wrong type")
+        outputs = weight.shape[0]
+        if weight.ndim != 4 or bias.shape != (outputs,) or exponent.shape != (outputs,):
+            raise ModelError("a convolution of the model has tensors of the wrong shape")
+        wide = weight.to(torch.int64)
+        reach = 255 * wide.abs().sum((1, 2, 3)) + bias.to(torch.int64).abs()
+        reach += 255 * torch.exp2(exponent.double().clamp_min(0)).to(torch.int64)
+        if wide.abs().max() > WEIGHT_LIMIT or int(reach.max()) >= ACCUMULATOR_LIMIT:
+            raise ModelError("a convolution of the model could leave the range of exact arithmetic")
+        scale = torch.exp2(-exponent.float())
+        if kernel == "int8":
+            zeros = torch.zeros(outputs, dtype=torch.int64)
+            sides = [1, 1], [padding, padding], [1, 1]
+            packed = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, *sides, 1, None)
+            offset = bias.float() * scale
+            return Convolution(weight, bias, exponent, padding, kernel, packed, scale, offset + 0 * zeros)
+        packed = weight.float().to(device, memory_format=torch.channels_last)
+        scale = scale.view(-1, 1, 1).to(device)
+        return Convolution(weight, bias, exponent, padding, kernel, packed, scale, bias.float().to(device))
+
+    def _int8(self, x: Tensor, residual: Tensor | None, dtype: torch.dtype) -> Tensor:
+        zeros = torch.zeros_like(self.scale, dtype=torch.int64)
+        sides = [1, 1], [self.padding, self.padding], [1, 1]
+        common = (self.packed, self.scale, zeros)
+        if residual is not None:
+            out: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
+                x, 1.0, 0, *common, residual, self.offset, *sides, 1, 1.0, 0, dtype, 1.0, 0, "sum", 1.0, "relu", [], ""
+            )
+            return out
+        post = "none" if dtype == torch.float32 else "relu"
+        out = torch.ops.onednn.qconv2d_pointwise(
+            x, 1.0, 0, *common, self.offset, *sides, 1, 1.0, 0, dtype, post, [], ""
+        )
+        return out
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """`(sum w x + b) * 2**-e`, exactly, as float32 (B, O, h, w)."""
+        if self.kernel == "int8":
+            return self._int8(x, None, torch.float32)
+        return F.conv2d(x, self.packed, self.offset, padding=self.padding) * self.scale
+
+    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """(B, I, h, w) activations to (B, O, h', w') activations; `residual` may be overwritten."""
+        if self.kernel == "int8":
+            return self._int8(x, residual, torch.uint8)
+        y = self.scaled(x)
+        if residual is not None:
+            y += residual
+        return y.round_().clamp_(0, 255)
+
+
+class ExactNetwork:
+    """The integer twin of `ContextNetwork`: one coding step at a time.
+
+    Args:
+        tensors: `NAME.weight`, `NAME.bias` and `NAME.exponent` for every convolution, named as in `ContextNetwork`.
+        config: sizes.
+        kernel: one of `KERNELS`.
+        device: "cpu" or "cuda"; "int8" runs on the processor only.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], config: NetworkConfig, *, kernel: str, device: str) -> None:
+        def build(name: str, padding: int) -> Convolution:
+            try:
+                parts = [tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent")]
+            except KeyError as ex:
+                raise ModelError(f"the model lacks the tensor {ex.args[0]}") from ex
+            return Convolution.build(*parts, padding=padding, kernel=kernel, device=device)
+
+        self._type = torch.uint8 if kernel == "int8" else torch.float32
+        self._device = device
+        self._up = build("up", 0)
+        self._groups = [
+            (
+                build(f"groups.{g}.first", 0),
+                [
+                    (build(f"groups.{g}.blocks.{i}.inner", 1), build(f"groups.{g}.blocks.{i}.outer", 1))
+                    for i in range(count)
+                ],
+                build(f"groups.{g}.head", 0),
+            )
+            for g, count in enumerate(config.blocks)
+        ]
+
+    def upsample(self, trunk: Tensor, height: int, width: int) -> Tensor:
+        """The coarser level's trunk on this level's grid of (height, width)."""
+        h = F.pixel_shuffle(self._up(trunk), 2)[..., :height, :width]
+        return h.contiguous(memory_format=torch.channels_last)
+
+    def step(self, group: int, known: Tensor, trunk: Tensor | None) -> tuple[Tensor, Tensor]:
+        """One coding step.
+
+        Args:
+            group: 0, 1 or 2, for the phases D, B and C.
+            known: (B, 3 * (group + 1), h + 2, w + 2) integers in [0, 255], edges replicated, any dtype.
+            trunk: (B, channels, h, w) of the step before, or None.
+
+        Returns:
+            The trunk, and the head's outputs (B, 12, h, w) int32 in their fixed point.
+        """
+        first, blocks, head = self._groups[group]
+        x = known.to(self._device, self._type, memory_format=torch.channels_last)
+        h = first(x, trunk)
+        for inner, outer in blocks:
+            h = outer(inner(h), h)
+        return h, head.scaled(h).round_().to(torch.int32)
+
+
+def fold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Real weights to the integers of `Convolution`.
+
+    Args:
+        weight: (O, I, k, k) real.
+        bias: (O,) real.
+        exponent: (O,) from `network.exponents`.
+        centred: the input is meant as `u - 128` (the first convolutions): its offset goes into the bias.
+        head: the output keeps `head_exponents` fractional bits instead of those of an activation.
+
+    Returns:
+        weight int8, bias int32 and exponent int8.
+    """
+    scale = torch.exp2(exponent.double())
+    integers = torch.round(weight.double() * scale.view(-1, 1, 1, 1))
+    offset = torch.round(bias.double() * scale * 2**ACTIVATION_BITS)
+    if centred:
+        offset -= 128 * integers.sum((1, 2, 3))
+    if head:
+        exponent = exponent + ACTIVATION_BITS - head_exponents()
+    return integers.to(torch.int8), offset.to(torch.int32), exponent.to(torch.int8)

@@ -1,0 +1,125 @@
+"""The colour lattice: which pairs (R-G, B-G) a picture uses, learned from the pixels decoded so far.
+
+A picture that was YCbCr once has only some of the pairs of differences: under the conversion of JPEG a quarter. With
+H[r, b] the counts of the pairs seen so far and S their local average, the weights
+
+    W[r, b] = (H + P) / (S + P),   P = PRIOR * min(S, 1)
+
+multiply the network's joint probability of the pair: p(b | r) by W[r, b], and p(r) by V[r] = sum_b p(b | r) W[r, b].
+V is W blurred along b by the prior's own table at a few scales, so that both cost a look-up a symbol and column.
+
+All of it is integers: S is a box filter, the weights are quotients rounded down in units of 2**-FRACTION.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.flow.prior import LOCATION_BITS, SCALE_STEPS, SCALES
+
+__all__ = ["FRACTION", "Lattice", "blur_classes"]
+
+FRACTION = 12  # fractional bits of the weights
+LIMIT = 2**18  # largest weight
+PRIOR = 3  # pairs' worth of belief in the local average
+REACH = 4  # the box filters: two passes of 5 x 5, so counts spread by 4
+MARGIN = REACH + 1
+BLURS = 6  # scales at which V is made, an octave apart, from 2**-2 up
+Counts = NDArray[np.int64]
+
+
+def blur_classes() -> NDArray[np.int64]:
+    """(SCALES,) the blur that stands for each scale of the prior."""
+    return np.clip((np.arange(SCALES) - SCALE_STEPS // 2) // SCALE_STEPS, 0, BLURS - 1)
+
+
+def _box(counts: Counts) -> Counts:
+    """Sums over 5 x 5 around each cell, zeros outside."""
+    for axis in (0, 1):
+        width = counts.shape[axis]
+        padded = np.cumsum(np.pad(counts, [(3, 2) if a == axis else (0, 0) for a in (0, 1)]), axis=axis)
+        high = np.take(padded, range(5, 5 + width), axis)
+        counts = high - np.take(padded, range(width), axis)
+    return counts
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Weights of the pairs, for differences from `low` on; beyond the edges they are those of the edges, one.
+
+    Args:
+        low: the smallest r and the smallest b of the weights' arrays.
+        pair: (R, B) float64 integers, W in units of 2**-FRACTION.
+        single: (BLURS, R, B) float64 integers, V for each location of b, in the same units.
+    """
+
+    low: tuple[int, int]
+    pair: NDArray[np.float64]
+    single: NDArray[np.float64]
+
+    @staticmethod
+    def from_counts(counts: Counts, kernels: NDArray[np.float64]) -> Lattice:
+        """The weights after `counts`, (511, 511) pairs with both differences counted from -255.
+
+        Args:
+            counts: how often each pair was seen.
+            kernels: (BLURS, K) float64 integers that sum to 2**24 each: the prior's tables around their centre.
+        """
+        rows, columns = np.flatnonzero(counts.any(1)), np.flatnonzero(counts.any(0))
+        if not len(rows):
+            one = np.full((1, 1), 2.0**FRACTION)
+            return Lattice((0, 0), one, np.repeat(one[None], BLURS, 0))
+        box = np.pad(counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], MARGIN)
+        area = 625  # two passes of 25
+        smooth = _box(_box(box))
+        prior = PRIOR * np.minimum(smooth, area)
+        weights = ((box * area + prior) << FRACTION) // np.maximum(smooth + prior, 1)
+        weights[smooth == 0] = 1 << FRACTION
+        pair = np.minimum(weights, LIMIT).astype(np.float64)
+        # Integers below 2**53 throughout: the matrix products are exact in any order of summation.
+        length, taps = pair.shape[1], kernels.shape[1]
+        padded = np.pad(pair, ((0, 0), (taps // 2, taps // 2)), mode="edge")
+        tap = np.arange(length + taps - 1)[:, None] - np.arange(length)
+        inside = (tap >= 0) & (tap < taps)
+        single = np.stack([padded @ np.where(inside, k[np.clip(tap, 0, taps - 1)], 0.0) for k in kernels])
+        single = np.floor(single * 2.0**-24)
+        return Lattice((int(rows[0]) - MARGIN - 255, int(columns[0]) - MARGIN - 255), pair, single)
+
+    def row_weights(self, r: NDArray[np.int32], first: NDArray[np.int32], width: int) -> NDArray[np.float64]:
+        """W[r, first + j] for j in [0, width): (N, width)."""
+        height, length = self.pair.shape
+        row = np.clip(r - self.low[0], 0, height - 1) * length
+        column = np.clip((first - self.low[1])[:, None] + np.arange(width, dtype=np.int32), 0, length - 1)
+        column += row[:, None]
+        out: NDArray[np.float64] = self.pair.ravel().take(column)
+        return out
+
+    def single_weights(
+        self, blur: NDArray[np.int64], first: NDArray[np.int32], location: NDArray[np.int32], slope: NDArray[np.int32], width: int
+    ) -> NDArray[np.float64]:
+        """V[first + j] for j in [0, width), each at its own location of b: (N, width).
+
+        Args:
+            blur: (N,) class of b's scale.
+            first: (N,) r of the first column.
+            location: (N,) where b is expected at r = first, in units of 2**-(LOCATION_BITS + 5).
+            slope: (N,) what one step of r adds to it, same units.
+            width: columns.
+        """
+        _, height, length = self.single.shape
+        columns = np.arange(width, dtype=np.int32)
+        shift = LOCATION_BITS + 5
+        at = slope[:, None] * columns
+        at += (location + (1 << shift >> 1))[:, None]
+        at >>= shift
+        at -= self.low[1]
+        np.clip(at, 0, length - 1, out=at)
+        row = np.clip((first - self.low[0])[:, None] + columns, 0, height - 1)
+        row += (blur * height).astype(np.int32)[:, None]
+        row *= length
+        row += at
+        out: NDArray[np.float64] = self.single.ravel().take(row)
+        return out

@@ -1,0 +1,203 @@
+"""A model as it codes: loaded from its folder, its bounds proved, its arithmetic tested on the device."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from idfcodec.errors import ModelError
+from idfcodec.flow.exact import KERNELS, Convolution, ExactNetwork
+from idfcodec.flow.hierarchy import Values, Visitor, phase, walk
+from idfcodec.flow.lattice import BLURS, blur_classes
+from idfcodec.flow.network import NetworkConfig
+from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, TOTAL
+
+__all__ = ["Flow", "content_hash", "known_answer", "load_flow"]
+
+TENSORS = "weights.safetensors"
+
+
+def content_hash(tensors: Mapping[str, Tensor], architecture: Mapping[str, Any]) -> bytes:
+    """Eight bytes that name a model: of its integers, their names and shapes, and its architecture."""
+    digest = hashlib.sha256(json.dumps(architecture, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name].numpy()
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()[:8]
+
+
+def known_answer(network: ExactNetwork) -> bytes:
+    """Hash of what a network says of a fixed picture with every extreme in it: the same on every exact device."""
+    state = np.arange(1, 9 * 18 * 25 + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    pixels = (state >> np.uint64(56)).astype(np.uint8).reshape(1, 9, 18, 25)
+    pixels[..., :6, :] = 255 * (pixels[..., :6, :] & 1)
+    known = torch.from_numpy(pixels)
+    digest = hashlib.sha256()
+    trunk = None
+    for _ in range(2):
+        if trunk is not None:
+            trunk = network.upsample(trunk[..., :8, :12].contiguous(memory_format=torch.channels_last), 16, 23)
+        for group in range(3):
+            trunk, head = network.step(group, known[:, : 3 * group + 3], trunk)
+            digest.update(head.cpu().numpy().astype("<i4").tobytes())
+    return digest.digest()[:8]
+
+
+def _saturates(kernel: str, device: str) -> bool:
+    """Whether a kernel's sums of products clip: 8-bit kernels do on processors without VNNI."""
+    weight = torch.full((16, 64, 3, 3), 127, dtype=torch.int8)
+    bias, exponent = torch.zeros(16, dtype=torch.int32), torch.zeros(16, dtype=torch.int8)
+    weight[:, 48:] = -127
+    weight[:, :, 0] = 0
+    weight[:, :, :, 0] = 0
+    convolution = Convolution.build(weight, bias, exponent, padding=0, kernel=kernel, device=device)
+    x = torch.full((1, 64, 3, 3), 255, dtype=torch.uint8 if kernel == "int8" else torch.float32, device=device)
+    out = convolution.scaled(x.contiguous(memory_format=torch.channels_last))
+    return bool((out != 255 * 127 * 4 * 32).any())
+
+
+@dataclass(frozen=True)
+class Flow:
+    """An integer discrete flow, ready to code.
+
+    Args:
+        id: content hash, 8 bytes.
+        name: of its folder.
+        config: sizes.
+        fine, coarse: the networks of the finest level and of all others.
+        last: (3, 3) location, scale and shape (as `StepPrior` has them) of each plane of the last latents.
+        tables: for each width, (rows, width) float64 integers.
+        escapes: (SCALES, EXCESS) float64 integers.
+        kernels: (BLURS, K) float64 integers that sum to 2**24: the prior around its centre, for the lattice.
+        kernel: which of `exact.KERNELS` runs.
+    """
+
+    id: bytes
+    name: str
+    config: NetworkConfig
+    fine: ExactNetwork
+    coarse: ExactNetwork
+    last: Values
+    tables: Mapping[int, NDArray[np.float64]]
+    escapes: NDArray[np.float64]
+    kernels: NDArray[np.float64]
+    blurs: NDArray[np.int64]
+    kernel: str
+
+    def walk(self, shape: tuple[int, ...], visit: Visitor) -> Values:
+        """Visit every coding step of planes of `shape` (C, H, W); see `hierarchy.walk`."""
+        planes, height, width = shape
+        networks = lambda level: self.coarse if level else self.fine  # noqa: E731
+        with torch.inference_mode():
+            return walk(networks, self.config.levels, self.last, (planes, height, width), visit)
+
+    def pyramid(self, planes: Values) -> dict[tuple[int, int], Values]:
+        """The values (C, N) of every coding step of (C, H, W) planes, by (level, group)."""
+        out = {}
+        y = planes
+        for level in range(self.config.levels):
+            for group in range(3):
+                out[level, group] = np.ascontiguousarray(phase(y, group)).reshape(len(planes), -1)
+            y = phase(y, -1)
+        out[self.config.levels, -1] = np.ascontiguousarray(y).reshape(len(planes), -1)
+        return out
+
+
+def _kernels(table: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Each blur's table of one logistic around its centre, escapes given to the middle."""
+    widest = 64
+    out = np.zeros((BLURS, 2 * widest - 1))
+    for blur in range(BLURS):
+        scale = (blur + 1) * SCALE_STEPS
+        kind = next(c for c in CLASSES if c.first <= scale < c.first + c.scales)
+        row = ((scale - kind.first) * SHAPES + SHAPE_STEPS << kind.location_bits) + ((1 << kind.location_bits) >> 1)
+        weights = table[kind.width][row].copy()
+        half = min(kind.width // 2, widest)
+        centre = kind.width // 2
+        out[blur, widest - half : widest + half - 1] = weights[centre - half + 1 : centre + half]
+        out[blur, widest - 1] += TOTAL - out[blur].sum()
+    return out
+
+
+def _validated_tables(tensors: Mapping[str, Tensor]) -> tuple[dict[int, NDArray[np.float64]], NDArray[np.float64]]:
+    tables = {}
+    for name, rows, width in [(str(c.width), c.rows, c.width) for c in CLASSES] + [("escape", SCALES, EXCESS)]:
+        table = tensors[f"prior.{name}"].numpy()
+        if table.shape != (rows, width) or table.dtype != np.int32:
+            raise ModelError(f"the model's table prior.{name} has the wrong shape or type")
+        if table.min() < 0 or (table.sum(1, dtype=np.int64) != TOTAL - width).any():
+            raise ModelError(f"the model's table prior.{name} does not sum to the coder's total")
+        tables[name] = table.astype(np.float64)
+    escapes = tables.pop("escape")
+    return {int(name): table for name, table in tables.items()}, escapes
+
+
+def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -> Flow:
+    """Load a model and choose the fastest kernel that computes it exactly on `device`.
+
+    Args:
+        folder: holds `config.json` and `weights.safetensors`.
+        device: "cpu" or "cuda".
+        kernel: insist on one of `exact.KERNELS`.
+
+    Raises:
+        ModelError: something is missing or damaged, or no kernel gives the model's known answer on this device.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        tensors = load_file(folder / TENSORS)
+        architecture = config["architecture"]
+        network = NetworkConfig(
+            channels=int(architecture["channels"]),
+            blocks=tuple(architecture["blocks"]),
+            levels=int(architecture["levels"]),
+        )
+        answers = config["known_answers"]
+        identity = bytes.fromhex(config["id"])
+    except FileNotFoundError as ex:
+        raise ModelError(f"{folder}: not a model ({Path(str(ex.filename)).name} is missing)") from ex
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as ex:
+        raise ModelError(f"{folder}: the model is damaged ({ex})") from ex
+    if content_hash(tensors, architecture) != identity:
+        raise ModelError(f"{folder}: the model's content does not match its id {identity.hex()}")
+    if not 1 <= network.levels <= 12 or len(network.blocks) != 3:
+        raise ModelError(f"{folder}: the model's architecture is not one that this release runs")
+    try:
+        tables, escapes = _validated_tables(tensors)
+        last = tensors["last"].numpy().astype(np.int32)
+    except KeyError as ex:
+        raise ModelError(f"{folder}: the model lacks the tensor {ex.args[0]}") from ex
+    for candidate in [kernel] if kernel else KERNELS:
+        if candidate == "int8" and device != "cpu":
+            continue
+        try:
+            networks = []
+            for part in ("fine", "coarse"):
+                own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+                networks.append(ExactNetwork(own, network, kernel=candidate, device=device))
+            with torch.inference_mode():
+                exact = not _saturates(candidate, device) and [known_answer(n).hex() for n in networks] == answers
+        except (RuntimeError, AttributeError):  # this build of torch, or this processor, lacks the kernel
+            exact = False
+        if exact:
+            fine, coarse = networks
+            kernels = _kernels(tables)
+            blurs = blur_classes()
+            return Flow(
+                identity, folder.name, network, fine, coarse, last, tables, escapes, kernels, blurs, candidate
+            )
+    raise ModelError(
+        f"{folder}: {device} does not compute this model exactly (it fails the model's known-answer test), so it is refused"
+    )

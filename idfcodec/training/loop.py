@@ -1,0 +1,213 @@
+"""The trainer: crops in, checkpoints and an exported model out; stops and resumes at any time."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from idfcodec.errors import IDFError
+from idfcodec.flow.model import TrainableFlow
+from idfcodec.flow.network import NetworkConfig
+from idfcodec.training.data import load_folder, random_batches, validation_crops
+from idfcodec.training.muon import Muon
+
+__all__ = ["TrainConfig", "build", "train", "validate"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a run does.
+
+    `minutes` bounds the run by the clock, the schedule follows whichever of `steps` and `minutes` runs out first.
+    `quantise_from` is the share of the run after which weights and activations are rounded as they will be exported.
+    """
+
+    steps: int = 100_000
+    minutes: float | None = None
+    batch: int = 8
+    size: int = 96
+    learning_rate: float = 0.004
+    levels: int = 5
+    channels: int = 64
+    blocks: tuple[int, int, int] = (3, 2, 2)
+    quantise_from: float = 0.67
+    ema: float = 0.999
+    seed: int = 0
+    threads: int = 2
+
+
+def build(config: TrainConfig) -> TrainableFlow:
+    """A fresh model for `config`, its initial weights drawn from the seed."""
+    torch.manual_seed(config.seed)
+    return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels))
+
+
+@torch.no_grad()
+def validate(model: TrainableFlow, crops: list[NDArray[np.uint8]], device: str) -> list[float]:
+    """Likelihood of the crops in bits per subpixel: by level, the last latents at the end; the sum is the total."""
+    total: Tensor = torch.zeros(model.config.levels + 1)
+    subpixels = 0
+    multiple = 2**model.config.levels
+    for crop in crops:
+        height, width = (side // multiple * multiple for side in crop.shape[:2])
+        x = torch.from_numpy(np.ascontiguousarray(crop[:height, :width])).permute(2, 0, 1)[None].to(device)
+        with torch.autocast(device, torch.bfloat16):
+            total += model(x).cpu()
+        subpixels += x.numel()
+    return [value / subpixels for value in total.tolist()]
+
+
+class _Run:
+    """Everything that a checkpoint holds."""
+
+    def __init__(self, config: TrainConfig, device: str) -> None:
+        self.config = config
+        self.model = build(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        hidden = [
+            p for name, p in self.model.named_parameters() if p.ndim == 4 and "head" not in name and "first" not in name
+        ]
+        chosen = {id(p) for p in hidden}
+        others = [p for p in self.model.parameters() if id(p) not in chosen]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Muon(hidden, lr=config.learning_rate),
+            torch.optim.Adam(others, lr=config.learning_rate / 2, betas=(0.9, 0.99)),
+        ]
+        self.rates = [o.param_groups[0]["lr"] for o in self.optimisers]
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def progress(self) -> float:
+        by_time = self.seconds / (60 * self.config.minutes) if self.config.minutes else 0.0
+        return min(1.0, max(self.step / self.config.steps, by_time))
+
+    def save(self, path: Path) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+
+    def load(self, path: Path) -> None:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+    def advance(self, batch: Tensor, device: str) -> float:
+        progress = self.progress
+        self.model.quantise(progress >= self.config.quantise_from)
+        factor = min(1.0, (self.step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-3
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * factor
+            optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(device, torch.bfloat16):
+            loss: Tensor = self.model(batch).sum() / batch.numel()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if torch.isfinite(norm):  # one bad batch must not end a run of hours
+            for optimiser in self.optimisers:
+                optimiser.step()
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        self.step += 1
+        return float(loss.detach())
+
+
+def train(
+    folder: Path,
+    out: Path,
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    start_from: Path | None = None,
+    device: str = "cpu",
+    report: Callable[[dict[str, Any]], None] | None = None,
+    save_every: float = 240.0,
+) -> TrainableFlow:
+    """Train on the pictures of `folder`; keep checkpoints and a log in `out`; return the averaged weights.
+
+    Args:
+        folder: pictures, searched recursively; a tenth, chosen by file name, is held back for validation.
+        out: folder for `checkpoint.pt`, `train.json` and `log.jsonl`.
+        config: what to do.
+        resume: continue from `out/checkpoint.pt`.
+        start_from: a checkpoint whose averaged weights are the starting point (fine-tuning).
+        device: "cpu" or "cuda".
+        report: called with each log record.
+        save_every: seconds between checkpoints.
+
+    Raises:
+        IDFError: nothing to train on, or nothing to resume.
+    """
+    torch.set_num_threads(config.threads)
+    training, held = load_folder(folder, smallest=config.size)
+    crops = validation_crops(held)
+    run = _Run(config, device)
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / "checkpoint.pt"
+    if resume:
+        if not checkpoint.exists():
+            raise IDFError(f"{checkpoint}: nothing to resume from")
+        run.load(checkpoint)
+    elif start_from is not None:
+        weights = torch.load(start_from, map_location="cpu", weights_only=True)["average"]
+        run.model.load_state_dict(weights)
+        run.average.load_state_dict(weights)
+    (out / "train.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+    run.average.eval()
+
+    def log(**record: Any) -> None:
+        record = {"step": run.step, "seconds": round(run.seconds, 1), **record}
+        with (out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        if report is not None:
+            report(record)
+
+    def check() -> None:
+        run.average.quantise(run.progress >= config.quantise_from)
+        levels = validate(run.average, crops, device)
+        log(validation=round(sum(levels), 5), levels=[round(v, 5) for v in levels])
+
+    batches = random_batches(training, batch=config.batch, size=config.size, seed=config.seed + run.step)
+    losses: list[float] = []
+    clock = saved = time.monotonic()
+    while run.progress < 1:
+        batch = torch.from_numpy(next(batches)).permute(0, 3, 1, 2).to(device)
+        losses.append(run.advance(batch, device))
+        now = time.monotonic()
+        run.seconds += now - clock
+        clock = now
+        if len(losses) == 200:
+            log(loss=round(float(np.mean(losses)), 5), progress=round(run.progress, 4))
+            losses.clear()
+        if now - saved > save_every:
+            run.save(checkpoint)
+            check()
+            clock = saved = time.monotonic()
+    batches.close()  # type: ignore[attr-defined]
+    run.save(checkpoint)
+    check()
+    run.average.quantise()
+    return run.average
