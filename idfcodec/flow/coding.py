@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values, steps
 from idfcodec.flow.lattice import FRACTION, Lattice
-from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.prior import CLASSES, TOTAL
+
+if TYPE_CHECKING:
+    from idfcodec.flow.runtime import Flow
 
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
@@ -122,10 +125,10 @@ class _Recorder:
 
     def __init__(self, flow: Flow, planes: Values) -> None:
         self.steps: list[tuple[int, int, StepPrior, Values]] = []
-        self._pyramid = flow.pyramid(planes)
+        self._values = steps(planes, flow.config.levels)
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
-        values = self._pyramid[level, group]
+        values = self._values[level, group]
         self.steps.append((level, group, prior, values))
         return values
 
@@ -140,7 +143,8 @@ def _cost(plane: _Plane, width: int, where: NDArray[np.int64], column: Values) -
     """Share of the quantiles that each column gets, in units of 1: (N,)."""
     weights = plane.weights(width, where)
     scale = (TOTAL - width) / weights.sum(1)
-    return (weights[np.arange(len(where)), column[where]] * scale + 1) / TOTAL
+    share: NDArray[np.float64] = (weights[np.arange(len(where)), column[where]] * scale + 1) / TOTAL
+    return share
 
 
 def _log2(p: NDArray[np.float64]) -> int:
@@ -161,7 +165,9 @@ def _pays(flow: Flow, recorder: _Recorder) -> bool:
                 for width, where in weighted[p].chunks():
                     if width <= LATTICE_WIDTH:
                         some = where[::4]
-                        gain += _log2(_cost(weighted[p], width, some, column)) - _log2(_cost(plain[p], width, some, column))
+                        gain += _log2(_cost(weighted[p], width, some, column)) - _log2(
+                            _cost(plain[p], width, some, column)
+                        )
             return gain > 0
         counter.add(values)
     return False
@@ -201,7 +207,7 @@ class _Reader:
         self.decoder = Decoder(data[1:])
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
-        values = np.empty(prior.location.shape, np.int32)
+        values: Values = np.empty(prior.location.shape, np.int32)
         if self._counter and len(values) == 1:
             raise CorruptFile("a tile of one plane claims a colour lattice")
         lattice = self._counter.lattice(level, group) if self._counter else None

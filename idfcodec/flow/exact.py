@@ -73,11 +73,10 @@ class Convolution:
             raise ModelError("a convolution of the model could leave the range of exact arithmetic")
         scale = torch.exp2(-exponent.float())
         if kernel == "int8":
-            zeros = torch.zeros(outputs, dtype=torch.int64)
             sides = [1, 1], [padding, padding], [1, 1]
             packed = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, *sides, 1, None)
             offset = bias.float() * scale
-            return Convolution(weight, bias, exponent, padding, kernel, packed, scale, offset + 0 * zeros)
+            return Convolution(weight, bias, exponent, padding, kernel, packed, scale, offset)
         packed = weight.float().to(device, memory_format=torch.channels_last)
         scale = scale.view(-1, 1, 1).to(device)
         return Convolution(weight, bias, exponent, padding, kernel, packed, scale, bias.float().to(device))

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from idfcodec.flow.exact import ExactNetwork
+from idfcodec.flow.layers import Squeeze
 from idfcodec.flow.prior import CLASSES, LOCATION_BITS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES
 
-__all__ = ["COLOUR_BITS", "StepPrior", "Values", "Visitor", "offsets", "phase", "sizes", "walk"]
+__all__ = ["COLOUR_BITS", "HIGHEST", "LOWEST", "ONE", "StepPrior", "Values", "Visitor", "squeezes", "steps", "walk"]
 
 COLOUR_BITS = 5
 ONE = 1 << LOCATION_BITS
 Values = NDArray[np.int32]
-PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))  # rows and columns of A, D, B, C
 LOWEST = (0, -255, -255)  # of G, R-G, B-G
 HIGHEST = 255
 
@@ -57,7 +57,8 @@ class StepPrior:
             if plane == 2:
                 moved += self.colour[2] * self.residual(1, known)
             location = location + ((moved + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS)
-        return np.clip(location, LOWEST[plane] * ONE, HIGHEST * ONE)
+        located: Values = np.clip(location, LOWEST[plane] * ONE, HIGHEST * ONE)
+        return located
 
     def residual(self, plane: int, known: list[Values]) -> Values:
         """(N,) value minus location of a plane that is known."""
@@ -83,31 +84,35 @@ class Visitor(Protocol):
         """(C, N) values of the step; `group` 0, 1 and 2 are the phases D, B and C, -1 the last latents."""
 
 
-def sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:
-    """(height, width) of each level's picture: halves, rounded up."""
-    out = [(height, width)]
+def squeezes(height: int, width: int, levels: int) -> list[Squeeze]:
+    """The squeeze of each level of a picture, finest first."""
+    out: list[Squeeze] = []
     for _ in range(levels):
-        height, width = -(-height // 2), -(-width // 2)
-        out.append((height, width))
+        out.append(Squeeze(height, width))
+        height, width = out[-1].grid
     return out
 
 
-def phase(y: Values, group: int) -> Values:
-    """The phase that coding step `group` writes, a view of (..., H, W); -1 is phase A."""
-    row, column = PHASES[group + 1]
-    return y[..., row::2, column::2]
-
-
-def offsets(planes: int) -> NDArray[np.int32]:
-    """(planes, 1, 1): what makes each plane's values bytes for the network, which sees them clamped to [0, 255]."""
-    return np.array([0, 128, 128][:planes], np.int32).reshape(-1, 1, 1)
-
-
-def _full(known: Values, group: int, a: Values) -> Values:
-    """A phase on the whole grid: where the picture ends before it, the value of A in the same cell."""
-    out = a.copy()
-    out[:, : known.shape[1], : known.shape[2]] = known
+def steps(planes: Values, levels: int) -> dict[tuple[int, int], Values]:
+    """What the walk codes: the values (C, N) of every coding step of (C, H, W) planes, by (level, group)."""
+    out = {}
+    y = torch.from_numpy(planes)[None]
+    for level, squeeze in enumerate(squeezes(planes.shape[1], planes.shape[2], levels)):
+        split = squeeze.forward(y).chunk(4, 1)
+        for group in range(3):
+            height, width = squeeze.extent(group + 1)
+            out[level, group] = split[group + 1][0, :, :height, :width].reshape(len(planes), -1).numpy()
+        y = split[0]
+    out[levels, -1] = y.reshape(len(planes), -1).numpy()
     return out
+
+
+def _bytes(padded: Values) -> Tensor:
+    """Padded planes as the network sees them: (1, 3, h, w) uint8, clamped; planes that there are not, at zero."""
+    seen = np.full((3, *padded.shape[1:]), 128, np.uint8)
+    for plane, offset in zip(range(len(padded)), (0, 128, 128), strict=False):
+        np.clip(padded[plane] + offset, 0, 255, out=seen[plane], casting="unsafe")
+    return torch.from_numpy(seen)[None]
 
 
 def _interpolated(padded: list[Values], group: int) -> Values:
@@ -131,7 +136,7 @@ def _prior(head: NDArray[np.int32], base: Values, planes: int) -> StepPrior:
     return StepPrior(location, scale, shape, colour)
 
 
-def last_prior(last: Values, planes: int, count: int) -> StepPrior:
+def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
     """The prior of the last latents: the same for each of `count` pixels. `last` is (3, 3): see `Flow`."""
     location, scale, shape = (np.repeat(last[i, :planes, None], count, 1) for i in range(3))
     return StepPrior(location, scale, shape, np.zeros((3, count), np.int32) if planes == 3 else None)
@@ -153,29 +158,24 @@ def walk(
         (C, H, W) int32 planes.
     """
     planes, *size = shape
-    grid = sizes(size[0], size[1], levels)
-    y = visit(levels, -1, last_prior(last, planes, grid[-1][0] * grid[-1][1])).reshape(planes, *grid[-1])
+    stack = squeezes(size[0], size[1], levels)
+    height, width = stack[-1].grid
+    y = visit(levels, -1, _last_prior(last, planes, height * width)).reshape(planes, height, width)
     trunk: Tensor | None = None
     for level in reversed(range(levels)):
-        a, (height, width) = y, grid[level]
-        y = np.empty((planes, height, width), np.int32)
-        phase(y, -1)[:] = a
-        cells = a.shape[1:]
-        network = networks(level)
+        squeeze, network = stack[level], networks(level)
         if trunk is not None:
-            trunk = network.upsample(trunk, *cells)
-        padded: list[Values] = []
-        inputs: list[Tensor] = []
+            trunk = network.upsample(trunk, *squeeze.grid)
+        phases, padded, inputs = [y], [], []
         for group in range(3):
-            known = a if group == 0 else _full(phase(y, group - 1), group - 1, a)
-            padded.append(np.pad(known, ((0, 0), (1, 1), (1, 1)), mode="edge"))
-            seen = np.full((3, *padded[0].shape[1:]), 128, np.uint8)
-            np.clip(padded[-1] + offsets(planes), 0, 255, out=seen[:planes], casting="unsafe")
-            inputs.append(torch.from_numpy(seen)[None])
+            padded.append(np.pad(phases[-1], ((0, 0), (1, 1), (1, 1)), mode="edge"))
+            inputs.append(_bytes(padded[-1]))
             trunk, head = network.step(group, torch.cat(inputs, 1), trunk)
-            target = phase(y, group)
-            crop = np.s_[:, : target.shape[1], : target.shape[2]]
-            base = _interpolated(padded, group)[crop]
-            prior = _prior(head[0].cpu().numpy()[crop], base, planes)
-            target[:] = visit(level, group, prior).reshape(target.shape)
+            height, width = squeeze.extent(group + 1)
+            crop = np.s_[:, :height, :width]
+            prior = _prior(head[0].cpu().numpy()[crop], _interpolated(padded, group)[crop], planes)
+            phase = phases[0].copy()  # where the picture ends before the grid, A's values stand in
+            phase[crop] = visit(level, group, prior).reshape(planes, height, width)
+            phases.append(phase)
+        y = squeeze.inverse(torch.from_numpy(np.concatenate(phases))[None])[0].numpy()
     return y

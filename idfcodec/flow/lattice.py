@@ -14,6 +14,7 @@ All of it is integers: S is a box filter, the weights are quotients rounded down
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ __all__ = ["FRACTION", "Lattice", "blur_classes"]
 
 FRACTION = 12  # fractional bits of the weights
 LIMIT = 2**18  # largest weight
-PRIOR = 3  # pairs' worth of belief in the local average
+PRIOR = 2  # eighths of a pair of belief in the local average
 REACH = 4  # the box filters: two passes of 5 x 5, so counts spread by 4
 MARGIN = REACH + 1
 BLURS = 6  # scales at which V is made, an octave apart, from 2**-2 up
@@ -75,7 +76,7 @@ class Lattice:
         box = np.pad(counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], MARGIN)
         area = 625  # two passes of 25
         smooth = _box(_box(box))
-        prior = PRIOR * np.minimum(smooth, area)
+        prior = PRIOR * np.minimum(smooth, area) // 8
         weights = ((box * area + prior) << FRACTION) // np.maximum(smooth + prior, 1)
         weights[smooth == 0] = 1 << FRACTION
         pair = np.minimum(weights, LIMIT).astype(np.float64)
@@ -92,13 +93,19 @@ class Lattice:
         """W[r, first + j] for j in [0, width): (N, width)."""
         height, length = self.pair.shape
         row = np.clip(r - self.low[0], 0, height - 1) * length
-        column = np.clip((first - self.low[1])[:, None] + np.arange(width, dtype=np.int32), 0, length - 1)
+        column: Any = (first - self.low[1])[:, None] + np.arange(width, dtype=np.int32)
+        np.clip(column, 0, length - 1, out=column)
         column += row[:, None]
-        out: NDArray[np.float64] = self.pair.ravel().take(column)
+        out: NDArray[np.float64] = np.take(self.pair.ravel(), column)
         return out
 
     def single_weights(
-        self, blur: NDArray[np.int64], first: NDArray[np.int32], location: NDArray[np.int32], slope: NDArray[np.int32], width: int
+        self,
+        blur: NDArray[np.int64],
+        first: NDArray[np.int32],
+        location: NDArray[np.int32],
+        slope: NDArray[np.int32],
+        width: int,
     ) -> NDArray[np.float64]:
         """V[first + j] for j in [0, width), each at its own location of b: (N, width).
 
@@ -121,5 +128,5 @@ class Lattice:
         row += (blur * height).astype(np.int32)[:, None]
         row *= length
         row += at
-        out: NDArray[np.float64] = self.single.ravel().take(row)
+        out: NDArray[np.float64] = np.take(self.single.ravel(), row)
         return out

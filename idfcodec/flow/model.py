@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from idfcodec.flow import prior
-from idfcodec.flow.network import ContextNetwork, NetworkConfig
+from idfcodec.flow.layers import ColourTransform, Squeeze
+from idfcodec.flow.network import Activation, ContextNetwork, NetworkConfig, QuantConv
 
-__all__ = ["TrainableFlow", "interpolation", "normalise", "phases"]
-
-
-def phases(y: Tensor) -> list[Tensor]:
-    """The squeeze: (..., H, W) with H and W even to the phases A, D, B, C, each (..., H/2, W/2)."""
-    return [y[..., 0::2, 0::2], y[..., 1::2, 1::2], y[..., 0::2, 1::2], y[..., 1::2, 0::2]]
+__all__ = ["TrainableFlow", "interpolation", "normalise"]
 
 
 def normalise(planes: Tensor) -> Tensor:
@@ -23,7 +21,7 @@ def normalise(planes: Tensor) -> Tensor:
     return (planes - offset).clamp(-128, 127) / 32
 
 
-def interpolation(known: list[Tensor], group: int) -> Tensor:
+def interpolation(known: Sequence[Tensor], group: int) -> Tensor:
     """Sum of the four nearest known neighbours of phase `group` (0: D, 1: B, 2: C), edges replicated."""
     a = F.pad(known[0], (0, 1, 0, 1), mode="replicate")
     if group == 0:
@@ -51,8 +49,9 @@ class TrainableFlow(nn.Module):
 
     def quantise(self, on: bool = True) -> None:
         """Run with the integers that will be exported (straight-through gradients) from now on."""
+        self.quantised = on
         for module in self.modules():
-            if hasattr(module, "quantised"):
+            if isinstance(module, (QuantConv, Activation)):
                 module.quantised = on
 
     def _grid(self, value: Tensor, steps: int) -> Tensor:
@@ -71,11 +70,10 @@ class TrainableFlow(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Bits of each level of (B, 3, H, W) RGB in [0, 255], H and W multiples of 2**levels; (levels + 1,)."""
-        red, green, blue = pixels.float().unbind(1)
-        y = torch.stack((green, red - green, blue - green), 1)
+        y = ColourTransform().forward(pixels.float())
         pyramid = []
         for _ in range(self.config.levels):
-            split = phases(y)
+            split = Squeeze(*y.shape[2:]).forward(y).chunk(4, 1)
             pyramid.append(split)
             y = split[0]
         location, log_scale, shape = (self.last[i].view(1, 3, 1, 1) for i in range(3))

@@ -27,9 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = [
+    "ACCUMULATOR_LIMIT",
     "ACTIVATION_BITS",
     "HEAD_BITS",
     "WEIGHT_LIMIT",
+    "Activation",
     "ContextNetwork",
     "NetworkConfig",
     "QuantConv",
@@ -72,7 +74,8 @@ def exponents(weight: Tensor, bias: Tensor) -> Tensor:
     slack = 192 * weight[0].numel()
     by_peak = torch.floor(torch.log2(WEIGHT_LIMIT / peak))
     by_norm = torch.floor(torch.log2((ACCUMULATOR_LIMIT - slack) / norm))
-    return torch.minimum(by_peak, by_norm).clamp(0, MAX_EXPONENT)
+    least: Tensor = torch.minimum(by_peak, by_norm).clamp(0, MAX_EXPONENT)
+    return least
 
 
 def _through(value: Tensor, rounded: Tensor) -> Tensor:
@@ -85,7 +88,8 @@ class _Round(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return (x * 2**ACTIVATION_BITS).round_().mul_(2**-ACTIVATION_BITS)
+        rounded: Tensor = (x * 2**ACTIVATION_BITS).round_().mul_(2**-ACTIVATION_BITS)
+        return rounded
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
@@ -103,7 +107,8 @@ class QuantConv(nn.Module):
         self.quantised = False
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
         if self.quantised:
             scale = torch.exp2(exponents(weight, bias))
             kernel = scale.view(-1, 1, 1, 1)
@@ -113,7 +118,7 @@ class QuantConv(nn.Module):
         return F.conv2d(x, weight, bias, padding=self.padding)
 
 
-class _Activation(nn.Module):
+class Activation(nn.Module):
     """ReLU, clamped to the range of 8 bits and rounded to them when `quantised`."""
 
     def __init__(self) -> None:
@@ -122,7 +127,7 @@ class _Activation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.quantised:
-            x = _Round.apply(x)
+            x = _Round.apply(x)  # type: ignore[no-untyped-call]
         return F.hardtanh(x, 0.0, ACTIVATION_LIMIT)
 
 
@@ -131,10 +136,11 @@ class _Block(nn.Module):
         super().__init__()
         self.inner = QuantConv(channels, channels, 3, padding=1, gain=1.4)
         self.outer = QuantConv(channels, channels, 3, padding=1, gain=0.3)
-        self.activation = _Activation()
+        self.activation = Activation()
 
     def forward(self, h: Tensor) -> Tensor:
-        return self.activation(h + self.outer(self.activation(self.inner(h))))
+        out: Tensor = self.activation(h + self.outer(self.activation(self.inner(h))))
+        return out
 
 
 class _Group(nn.Module):
@@ -145,7 +151,7 @@ class _Group(nn.Module):
         self.first = QuantConv(planes, config.channels, 3, padding=0)
         self.blocks = nn.ModuleList(_Block(config.channels) for _ in range(blocks))
         self.head = QuantConv(config.channels, 12, 1, padding=0, gain=0.1)
-        self.activation = _Activation()
+        self.activation = Activation()
 
     def forward(self, known: Tensor, trunk: Tensor | None) -> tuple[Tensor, Tensor]:
         h = self.first(F.pad(known, (1, 1, 1, 1), mode="replicate"))
@@ -166,17 +172,16 @@ class ContextNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.up = QuantConv(config.channels, 4 * config.channels, 1, padding=0)
-        self.activation = _Activation()
+        self.activation = Activation()
         self.groups = nn.ModuleList(_Group(3 * (i + 1), config, n) for i, n in enumerate(config.blocks))
 
     def forward(self, phases: list[Tensor], coarser: Tensor | None) -> tuple[list[Tensor], Tensor]:
         height, width = phases[0].shape[-2:]
-        h = None
+        h: Any = None
         if coarser is not None:
             h = F.pixel_shuffle(self.activation(self.up(coarser)), 2)[..., :height, :width]
         heads = []
         for i, group in enumerate(self.groups):
             h, head = group(torch.cat(phases[: i + 1], 1), h)
             heads.append(head)
-        assert h is not None
         return heads, h

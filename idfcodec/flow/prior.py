@@ -111,7 +111,8 @@ def _row(location: float, scale: float, shape: float, width: int) -> NDArray[np.
     p = np.concatenate(([max(1 - p.sum(), 0) + 2.0**-16], p))
     weights = np.maximum(np.floor(p / p.sum() * (TOTAL - width)), 1).astype(np.int64)
     weights[1 + weights[1:].argmax()] += TOTAL - width - weights.sum()
-    return weights.astype(np.int32)
+    row: NDArray[np.int32] = weights.astype(np.int32)
+    return row
 
 
 def build_tables() -> dict[str, NDArray[np.int32]]:

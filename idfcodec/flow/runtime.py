@@ -16,12 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from idfcodec.errors import ModelError
+from idfcodec.errors import IDFError, ModelError
+from idfcodec.flow import coding, density
 from idfcodec.flow.exact import KERNELS, Convolution, ExactNetwork
-from idfcodec.flow.hierarchy import Values, Visitor, phase, walk
+from idfcodec.flow.hierarchy import Values, Visitor, walk
 from idfcodec.flow.lattice import BLURS, blur_classes
 from idfcodec.flow.network import NetworkConfig
-from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, TOTAL
+from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, TOTAL
 
 __all__ = ["Flow", "content_hash", "known_answer", "load_flow"]
 
@@ -103,16 +104,30 @@ class Flow:
         with torch.inference_mode():
             return walk(networks, self.config.levels, self.last, (planes, height, width), visit)
 
-    def pyramid(self, planes: Values) -> dict[tuple[int, int], Values]:
-        """The values (C, N) of every coding step of (C, H, W) planes, by (level, group)."""
-        out = {}
-        y = planes
-        for level in range(self.config.levels):
-            for group in range(3):
-                out[level, group] = np.ascontiguousarray(phase(y, group)).reshape(len(planes), -1)
-            y = phase(y, -1)
-        out[self.config.levels, -1] = np.ascontiguousarray(y).reshape(len(planes), -1)
-        return out
+    def log_prob(self, x: Tensor) -> float:
+        """Log-likelihood in bits (negative) of (3, H, W) RGB or (1, H, W) gray integers in [0, 255]."""
+        return -coding.tile_bits(self, density.to_planes(x))
+
+    def latents(self, x: Tensor) -> dict[tuple[int, int], Values]:
+        """Latents (C, N) of every coding step, by (level, group), of (3, H, W) or (1, H, W) integers in [0, 255]."""
+        return density.latents(self, density.to_planes(x))
+
+    def inverse(self, latents: Mapping[tuple[int, int], Values], size: tuple[int, int]) -> Tensor:
+        """(C, H, W) int32 pixels of `size` (H, W) from their latents, to the bit."""
+        planes = len(latents[self.config.levels, -1])
+        return density.to_pixels(density.inverse(self, latents, (planes, *size)))
+
+    def sample(self, n: int, size: tuple[int, int], temperature: float = 1.0, *, seed: int = 0) -> Tensor:
+        """(n, 3, H, W) uint8 pictures of `size` (H, W) drawn from the prior.
+
+        Raises:
+            IDFError: the temperature is not above 0.
+        """
+        if not temperature > 0:
+            raise IDFError(f"a temperature of {temperature} is not above 0")
+        rng = np.random.default_rng(seed)
+        drawn = [density.to_pixels(density.sample(self, (3, *size), temperature, rng)) for _ in range(n)]
+        return torch.stack(drawn).to(torch.uint8)
 
 
 def _kernels(table: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -195,9 +210,7 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
             fine, coarse = networks
             kernels = _kernels(tables)
             blurs = blur_classes()
-            return Flow(
-                identity, folder.name, network, fine, coarse, last, tables, escapes, kernels, blurs, candidate
-            )
+            return Flow(identity, folder.name, network, fine, coarse, last, tables, escapes, kernels, blurs, candidate)
     raise ModelError(
         f"{folder}: {device} does not compute this model exactly (it fails the model's known-answer test), so it is refused"
     )

@@ -59,7 +59,9 @@ def validation_crops(pictures: list[NDArray[np.uint8]], *, size: int = 256) -> l
     return crops
 
 
-def _crop(pictures: list[NDArray[np.uint8]], areas: NDArray[np.float64], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _crop(
+    pictures: list[NDArray[np.uint8]], areas: NDArray[np.float64], size: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     pixels = pictures[rng.choice(len(pictures), p=areas)]
     height, width = pixels.shape[:2]
     # Half of the crops are downscaled with a good filter: cleaner pixels, and more of them.

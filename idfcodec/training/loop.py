@@ -209,5 +209,6 @@ def train(
     batches.close()  # type: ignore[attr-defined]
     run.save(checkpoint)
     check()
-    run.average.quantise()
-    return run.average
+    average: TrainableFlow = run.average
+    average.quantise()
+    return average

@@ -25,7 +25,8 @@ def _orthogonal(gradient: Tensor) -> Tensor:
     for _ in range(5):
         a = x @ x.T
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return (x.T if tall else x).to(gradient.dtype)
+    orthogonal: Tensor = (x.T if tall else x).to(gradient.dtype)
+    return orthogonal
 
 
 class Muon(torch.optim.Optimizer):

@@ -1,0 +1,45 @@
+"""Lossless image compression with an integer discrete flow.
+
+Example:
+    >>> import idfcodec
+    >>> data = idfcodec.encode(pixels)  # (H, W) or (H, W, 3) uint8, or a PIL image
+    >>> assert (idfcodec.decode(data) == pixels).all()
+
+Names are loaded when they are first used (PEP 562), so that `import idfcodec` costs nothing and only what computes
+imports PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from idfcodec.codec import decode, encode, load_model
+    from idfcodec.errors import IDFError, UnsupportedImage
+    from idfcodec.info import read_info
+
+__all__ = ["IDFError", "UnsupportedImage", "__version__", "decode", "encode", "load_model", "read_info"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "IDFError": "errors",
+    "UnsupportedImage": "errors",
+    "decode": "codec",
+    "encode": "codec",
+    "load_model": "codec",
+    "read_info": "info",
+}
+
+
+if not TYPE_CHECKING:  # a type checker shall see the names above and no others
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

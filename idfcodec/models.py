@@ -1,0 +1,101 @@
+"""Where models live: folders with a `config.json` that names the model's id, its content hash.
+
+Three places are searched, in this order: the folders of the environment variable `IDFCODEC_MODELS`, the folder inside
+the installed package, and `models/` of a source checkout. A file `DEFAULT` with one line names the default model.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from idfcodec.errors import ModelError
+
+__all__ = ["ModelEntry", "find_model", "list_models", "model_folders"]
+
+VARIABLE = "IDFCODEC_MODELS"
+ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that is installed: `name` is its folder's name, `id` 16 hexadecimal digits, `path` the folder."""
+
+    name: str
+    id: str
+    path: Path
+
+
+def model_folders() -> list[Path]:
+    """The existing folders that hold models, first to last as they are searched."""
+    package = Path(__file__).resolve().parent
+    folders = [Path(entry) for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
+    folders.append(package / "_models")
+    if (package.parent / "pyproject.toml").is_file():
+        folders.append(package.parent / "models")
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def list_models() -> list[ModelEntry]:
+    """Every model that is installed, in the order of search and then by name; unreadable ones are left out."""
+    entries = []
+    for folder in model_folders():
+        for config in sorted(folder.glob("*/config.json")):
+            try:
+                entries.append(ModelEntry(config.parent.name, _read_id(config), config.parent))
+            except ModelError:
+                continue
+    return entries
+
+
+def find_model(name: str | None = None) -> Path:
+    """Finds a model's folder.
+
+    Args:
+        name: the name of an installed model, its id (16 hexadecimal digits, as a file's header gives it), the path of
+            a model's folder, or None for the default model. What looks like an id is never taken for a path: a file
+            cannot choose a folder.
+
+    Returns:
+        The folder with `config.json` and the weights.
+
+    Raises:
+        ModelError: there is no such model; the message lists those there are.
+    """
+    wanted = _default() if name is None else name
+    entries = list_models()
+    for entry in entries:
+        if wanted in (entry.name, entry.id):
+            return entry.path
+    if not ID.fullmatch(wanted):
+        config = Path(wanted) / "config.json"
+        if config.is_file():
+            _read_id(config)
+            return config.parent
+    there = ", ".join(f"{entry.name} ({entry.id})" for entry in entries) or "none"
+    raise ModelError(f"there is no model {wanted!r}; installed: {there}")
+
+
+def _default() -> str:
+    for folder in model_folders():
+        try:
+            name = (folder / "DEFAULT").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as ex:
+            raise ModelError(f"the default model's name in {folder / 'DEFAULT'} cannot be read: {ex}") from ex
+        if name:
+            return name
+    raise ModelError(f"no default model is installed; name one, or set {VARIABLE} to a folder of models")
+
+
+def _read_id(config: Path) -> str:
+    try:
+        values = json.loads(config.read_bytes())
+    except (OSError, ValueError) as ex:
+        raise ModelError(f"the model's {config} cannot be read: {ex}") from ex
+    found = values.get("id") if isinstance(values, dict) else None
+    if not isinstance(found, str) or not ID.fullmatch(found):
+        raise ModelError(f"the model's {config} has no id of 16 hexadecimal digits")
+    return found

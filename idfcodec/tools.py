@@ -1,0 +1,143 @@
+"""The commands around the codec: `bpd` measures, `train` makes models, `demo` draws a picture to try them on."""
+
+import io
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idfcodec.files import STREAM, load_picture, plan
+from idfcodec.report import Outcome, Progress, Report, common, finish, label
+from idfcodec.usage import compute_options, inputs_argument, json_option, model_option, parse_size, picture_format
+
+__all__ = ["bpd", "demo", "train"]
+
+
+@click.command()
+@inputs_argument
+@model_option
+@compute_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+@json_option
+def bpd(
+    inputs: tuple[str, ...], model: str | None, threads: int | None, device: str, quiet: bool, as_json: bool
+) -> None:
+    """Measure pictures in bits per subpixel: what the model says, the coded tiles, the whole file. Writes nothing.
+
+    \b
+    Examples:
+      idfcodec bpd photo.png
+      idfcodec bpd --json --model models/mine *.png
+    """
+    report = Report(as_json=as_json, to_stdout=True)
+
+    def work(name: str) -> Outcome:
+        picture, before = load_picture(name)
+        from idfcodec import codec
+        from idfcodec.container import unpack
+
+        start = time.perf_counter()
+        with Progress(label(name), quiet=quiet) as progress:
+            data = codec.encode(picture, model=model, threads=threads, device=device, progress=progress)
+        seconds = time.perf_counter() - start
+        bits = codec.likelihood(picture, model=model, threads=threads, device=device)
+        payload = sum(unpack(data, header_only=True).tile_lengths)
+        size = picture.pixels.size
+        values = common(name, picture.pixels.shape, size, len(data), seconds)
+        values |= {
+            "input_bytes": before,
+            "likelihood_bits": bits,
+            "payload_bytes": payload,
+            "file_bytes": len(data),
+            "likelihood_bits_per_subpixel": bits / size,
+            "payload_bits_per_subpixel": 8 * payload / size,
+        }
+        line = (
+            f"{label(name)}: {bits / size:.4f} by the model, {8 * payload / size:.4f} in tiles, "
+            f"{8 * len(data) / size:.4f} bits per subpixel in the file ({len(data):,} bytes)"
+        )
+        return Outcome(line, values, "", size, before, len(data), len(data), seconds)
+
+    finish(inputs, work, report)
+
+
+@click.command()
+@click.argument("folder", type=click.Path())
+@click.option("--out", required=True, metavar="FOLDER", help="The new model's folder, such as models/mine.")
+@click.option("--steps", type=click.IntRange(min=1), default=100_000, show_default=True, help="Steps of the optimizer.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop by the clock, the schedule with it.")
+@click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Crops in a step.")
+@click.option("--size", type=click.IntRange(min=16), default=96, show_default=True, help="Side of a crop in pixels.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=0.004, show_default=True)
+@click.option("--channels", type=click.IntRange(min=1), default=64, show_default=True, help="Width of the networks.")
+@click.option("--blocks", type=click.IntRange(min=1), nargs=3, default=(3, 2, 2), show_default=True, metavar="A B C")
+@click.option("--levels", type=click.IntRange(min=1), default=5, show_default=True, help="Levels of the flow.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the folder of --out.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def train(folder: str, out: str, threads: int | None, device: str, resume: bool, quiet: bool, **settings: Any) -> None:
+    """Train a model on the pictures in FOLDER and export it, ready for --model.
+
+    Checkpoints, a log (one JSON object a line) and the exported model go to the folder of --out. A run that was
+    stopped goes on with --resume.
+
+    \b
+    Examples:
+      idfcodec train photos/ --out models/mine --minutes 60
+      idfcodec train photos/ --out models/mine --resume
+      idfcodec compress --model models/mine photo.png
+    """
+    report = Report(quiet=quiet)
+
+    def work(name: str) -> Outcome:
+        from idfcodec.training import loop
+        from idfcodec.training.export import export
+
+        config = loop.TrainConfig(threads=threads or os.cpu_count() or 1, **settings)
+        say = None if quiet else log_line
+        model = loop.train(Path(name), Path(out), config, resume=resume, device=device, report=say)
+        identity = export(model, Path(out), note=asdict(config))
+        return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
+
+    finish([folder], work, report)
+
+
+@click.command()
+@click.argument("output", metavar="OUT.png", type=click.Path())
+@click.option("--size", default="768x512", show_default=True, metavar="WxH", help="Width and height in pixels.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing target.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def demo(output: str, size: str, force: bool, quiet: bool) -> None:
+    """Draw a picture to try the codec on: a landscape with clouds, hills and grain, the same at every call.
+
+    \b
+    Examples:
+      idfcodec demo demo.png
+      idfcodec demo --size 3000x2000 large.png
+    """
+    width, height = parse_size(size)
+    report = Report(quiet=quiet)
+    targets = plan([STREAM], output, ".png")
+    format = picture_format(output)
+
+    def work(name: str) -> Outcome:
+        targets.check(STREAM, force=force)
+        from idfcodec import planes
+        from idfcodec.demo import draw
+
+        stream = io.BytesIO()
+        planes.write_picture(planes.Picture(draw(width, height), {}), stream, format)
+        written = targets.write(STREAM, stream.getvalue(), force=force)
+        return Outcome(f"{written}: {width}x{height} RGB, {len(stream.getvalue()):,} bytes", {})
+
+    finish([output], work, report)
+
+
+def log_line(record: dict[str, Any]) -> None:
+    """Shows a record of the training log on standard error."""
+    click.echo("  ".join(f"{key} {value}" for key, value in record.items()), err=True)

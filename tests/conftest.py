@@ -1,0 +1,43 @@
+"""Fixtures that every test may use."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of pictures beside the checkout; what needs it is skipped, in words, where it is missing."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the pictures of ../shared/data, which are not there")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240607)
+
+
+@pytest.fixture
+def photo() -> NDArray[np.uint8]:
+    """A small photograph-like picture, (48, 72, 3) uint8."""
+    from idfcodec.demo import draw
+
+    return draw(72, 48)
+
+
+@pytest.fixture
+def gray_photo(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small gray picture, (48, 72) uint8."""
+    return np.ascontiguousarray(photo[..., 1])
+
+
+@pytest.fixture
+def noise(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """What no codec can make smaller, (33, 41, 3) uint8."""
+    return rng.integers(0, 256, (33, 41, 3), dtype=np.uint8)

@@ -1,0 +1,30 @@
+"""The package's surface."""
+
+import importlib
+
+import pytest
+
+import idfcodec
+
+
+def test_at_most_eight_names() -> None:
+    assert len(idfcodec.__all__) <= 8
+    assert set(idfcodec.__all__) <= set(dir(idfcodec))
+
+
+def test_every_name_is_there() -> None:
+    for name in idfcodec.__all__:
+        assert getattr(idfcodec, name) is not None
+    assert issubclass(idfcodec.UnsupportedImage, idfcodec.IDFError)
+    assert issubclass(idfcodec.IDFError, ValueError)
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        idfcodec.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["cli", "container", "demo", "errors", "files", "info", "models", "planes", "report"])
+def test_every_module_says_what_it_exports(name: str) -> None:
+    module = importlib.import_module(f"idfcodec.{name}")
+    assert all(hasattr(module, exported) for exported in module.__all__)
