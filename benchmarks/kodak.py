@@ -112,7 +112,7 @@ def contenders(peers: list[str], *, threads: int, model: str | None, device: str
     ours = Contender(
         OURS,
         lambda pixels: codec.encode(pixels, model=model, verify=False, **options),
-        lambda data: codec.decode(data, **options),
+        lambda data: codec.decode(data, model=model, **options),
     )
     return {OURS: ours} | {name: Contender(*known[name], gray=not name.startswith("webp")) for name in peers}
 

@@ -117,6 +117,7 @@ def compress(
 @cli.command()
 @inputs_argument
 @output_options
+@model_option
 @compute_options
 @verbosity_options
 @json_option
@@ -125,6 +126,7 @@ def decompress(
     output: str | None,
     stdout: bool,
     force: bool,
+    model: str | None,
     threads: int | None,
     device: str,
     quiet: bool,
@@ -153,7 +155,7 @@ def decompress(
         data = read_source(name)
         from idfcodec import planes
 
-        picture, seconds = timed_decode(name, data, threads=threads, device=device, quiet=quiet)
+        picture, seconds = timed_decode(name, data, model=model, threads=threads, device=device, quiet=quiet)
         stream = io.BytesIO()
         left_out = planes.write_picture(picture, stream, format)
         if left_out:
@@ -228,10 +230,19 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command()
 @inputs_argument
+@model_option
 @compute_options
 @verbosity_options
 @json_option
-def test(inputs: tuple[str, ...], threads: int | None, device: str, quiet: bool, verbose: bool, as_json: bool) -> None:
+def test(
+    inputs: tuple[str, ...],
+    model: str | None,
+    threads: int | None,
+    device: str,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
     """Check compressed files: decode them, compare with their checksums, write nothing.
 
     \b
@@ -243,7 +254,7 @@ def test(inputs: tuple[str, ...], threads: int | None, device: str, quiet: bool,
 
     def work(name: str) -> Outcome:
         data = read_source(name)
-        picture, seconds = timed_decode(name, data, threads=threads, device=device, quiet=quiet)
+        picture, seconds = timed_decode(name, data, model=model, threads=threads, device=device, quiet=quiet)
         size, shape = picture.pixels.size, picture.pixels.shape
         values = common(name, shape, size, len(data), seconds) | {"input_bytes": len(data), "ok": True}
         line = f"{label(name)}: right, {shape_text(shape)}, {len(data):,} bytes, {speed(size, seconds)}"
@@ -257,13 +268,15 @@ for command in (bpd, demo, train):
     cli.add_command(command)
 
 
-def timed_decode(name: str, data: bytes, *, threads: int | None, device: str, quiet: bool) -> tuple["Picture", float]:
+def timed_decode(
+    name: str, data: bytes, *, model: str | None, threads: int | None, device: str, quiet: bool
+) -> tuple["Picture", float]:
     """Decodes with a progress bar; returns the picture and the seconds it took."""
     from idfcodec import codec
 
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
-        picture = codec.decode_picture(data, threads=threads, device=device, progress=progress)
+        picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
     return picture, time.perf_counter() - start
 
 

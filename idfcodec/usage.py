@@ -43,7 +43,9 @@ output_options = shared(
     click.option("-c", "--stdout", is_flag=True, help="Write to standard output."),
     click.option("-f", "--force", is_flag=True, help="Overwrite an existing target."),
 )
-model_option = click.option("--model", metavar="ID", help="A model's name, id or folder.  [default: the shipped one]")
+model_option = click.option(
+    "--model", metavar="ID", help="A model's name, id or folder.  [default: the shipped one; for a file, its own]"
+)
 compute_options = shared(
     click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values, steps
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
+from idfcodec.flow.hierarchy import steps as values_by_step
 from idfcodec.flow.lattice import FRACTION, Lattice
 from idfcodec.flow.prior import CLASSES, TOTAL
 
@@ -32,16 +33,19 @@ class _Counter:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._counts = np.zeros((511, 511), np.int64)
+        self._new: list[Values] = []
 
     def lattice(self, level: int, group: int) -> Lattice | None:
         """The weights for a step, from the steps before it; None where a step has none."""
         if level >= LATTICE_LEVELS or group < 0:
             return None
-        return Lattice.from_counts(self._counts, self._flow.kernels)
+        pairs = np.concatenate(self._new)
+        self._new.clear()
+        self._counts += np.bincount(pairs, minlength=511 * 511).reshape(511, 511)
+        return Lattice.from_counts(self._counts, self._flow.blurs)
 
     def add(self, values: Values) -> None:
-        pairs = (values[1] + 255) * 511 + values[2] + 255
-        self._counts += np.bincount(pairs, minlength=511 * 511).reshape(511, 511)
+        self._new.append((values[1] + 255) * 511 + values[2] + 255)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class _Plane:
         green = prior.residual(0, self.known)[where]
         location = (prior.location[2][where] << COLOUR_BITS) + colour[1][where] * green
         location += colour[2][where] * (first * ONE - self.location[where])
-        blur = self.flow.blurs[prior.scale[2][where]]
+        blur = self.flow.blur_of[prior.scale[2][where]]
         return self.lattice.single_weights(blur, first, location, colour[2][where] * ONE, width)
 
     def escape_weights(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -112,31 +116,17 @@ class _Plane:
 _HALF = np.array([c.width // 2 for c in CLASSES], np.int32)
 
 
-def _planes(
-    flow: Flow, level: int, group: int, prior: StepPrior, values: Values, counter: _Counter | None
-) -> list[_Plane]:
-    """The colours of a step whose values are known."""
-    lattice = counter.lattice(level, group) if counter else None
-    return [_Plane.of(flow, prior, p, [values[q] for q in range(p)], lattice) for p in range(len(values))]
-
-
 class _Recorder:
     """Visitor that answers with the picture's own values and keeps what was said of them."""
 
     def __init__(self, flow: Flow, planes: Values) -> None:
         self.steps: list[tuple[int, int, StepPrior, Values]] = []
-        self._values = steps(planes, flow.config.levels)
+        self._values = values_by_step(planes, flow.config.levels)
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values = self._values[level, group]
         self.steps.append((level, group, prior, values))
         return values
-
-
-def _record(flow: Flow, planes: Values) -> _Recorder:
-    recorder = _Recorder(flow, planes)
-    flow.walk(planes.shape, recorder)
-    return recorder
 
 
 def _cost(plane: _Plane, width: int, where: NDArray[np.int64], column: Values) -> NDArray[np.float64]:
@@ -153,39 +143,47 @@ def _log2(p: NDArray[np.float64]) -> int:
     return int(((exponent - 2) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
 
 
-def _pays(flow: Flow, recorder: _Recorder) -> bool:
-    """Whether the lattice saves bits in the first step of the finest level; a sample of its latents tells."""
-    counter, gain = _Counter(flow), 0
-    for level, group, prior, values in recorder.steps:
-        if (level, group) == (0, 0):
-            weighted = _planes(flow, level, group, prior, values, counter)
-            plain = _planes(flow, level, group, prior, values, None)
-            for p in (1, 2):
-                column, _, _ = weighted[p].columns(values[p])
-                for width, where in weighted[p].chunks():
-                    if width <= LATTICE_WIDTH:
-                        some = where[::4]
-                        gain += _log2(_cost(weighted[p], width, some, column)) - _log2(
-                            _cost(plain[p], width, some, column)
-                        )
-            return gain > 0
-        counter.add(values)
-    return False
+def _pays(planes: list[_Plane], values: Values) -> bool:
+    """Whether the lattice saves bits in a step; a sample of its latents tells."""
+    gain = 0
+    for weighted in planes[1:]:
+        plain = replace(weighted, lattice=None)
+        column, _, _ = weighted.columns(values[weighted.plane])
+        for width, where in weighted.chunks():
+            if width <= LATTICE_WIDTH:
+                some = where[::4]
+                gain += _log2(_cost(weighted, width, some, column)) - _log2(_cost(plain, width, some, column))
+    return gain > 0
+
+
+def _steps(flow: Flow, planes: Values) -> tuple[bool, list[tuple[list[_Plane], Values]]]:
+    """Whether the lattice is worth its while for these planes, and every coding step with its values."""
+    recorder = _Recorder(flow, planes)
+    flow.walk(planes.shape, recorder)
+
+    def located(weighted: bool) -> list[tuple[list[_Plane], Values]]:
+        counter = _Counter(flow) if weighted else None
+        out = []
+        for level, group, prior, x in recorder.steps:
+            lattice = counter.lattice(level, group) if counter else None
+            out.append(([_Plane.of(flow, prior, p, [x[q] for q in range(p)], lattice) for p in range(len(x))], x))
+            if counter:
+                counter.add(x)
+        return out
+
+    if len(planes) == 3:
+        steps = located(True)
+        if _pays(*steps[-3]):  # the first step of the finest level
+            return True, steps
+    return False, located(False)
 
 
 def encode_tile(flow: Flow, planes: Values) -> bytes:
     """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then the rANS words."""
-    recorder = _record(flow, planes)
-    weighted = len(planes) == 3 and _pays(flow, recorder)
-    counter = _Counter(flow) if weighted else None
-    coded: list[tuple[list[_Plane], Values]] = []
-    for level, group, prior, values in recorder.steps:
-        coded.append((_planes(flow, level, group, prior, values, counter), values))
-        if counter:
-            counter.add(values)
+    weighted, steps = _steps(flow, planes)
     encoder = Encoder()
     # rANS is a stack: what is to be decoded first goes on it last.
-    for step, values in reversed(coded):
+    for step, values in reversed(steps):
         for plane in reversed(step):
             column, escaped, latent = plane.columns(values[plane.plane])
             half = _HALF[plane.classes[escaped]]
@@ -250,11 +248,9 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
 
 def tile_bits(flow: Flow, planes: Values) -> float:
     """What the model, its lattice included where it pays, says that the (C, H, W) planes cost, in bits."""
-    recorder = _record(flow, planes)
-    counter = _Counter(flow) if len(planes) == 3 and _pays(flow, recorder) else None
     bits = 0.0
-    for level, group, prior, values in recorder.steps:
-        for plane in _planes(flow, level, group, prior, values, counter):
+    for step, values in _steps(flow, planes)[1]:
+        for plane in step:
             column, escaped, latent = plane.columns(values[plane.plane])
             for width, where in plane.chunks():
                 bits -= float(np.log2(_cost(plane, width, where, column)).sum())
@@ -262,6 +258,4 @@ def tile_bits(flow: Flow, planes: Values) -> float:
             weights = plane.escape_weights(escaped)
             p = (weights[np.arange(len(escaped)), excess] + 1) / TOTAL
             bits += float(len(escaped) - np.log2(p).sum())
-        if counter:
-            counter.add(values)
     return bits

@@ -85,15 +85,16 @@ class Convolution:
         zeros = torch.zeros_like(self.scale, dtype=torch.int64)
         sides = [1, 1], [self.padding, self.padding], [1, 1]
         common = (self.packed, self.scale, zeros)
+        out: Tensor
         if residual is not None:
-            out: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
+            out = torch.ops.onednn.qconv2d_pointwise.binary(
                 x, 1.0, 0, *common, residual, self.offset, *sides, 1, 1.0, 0, dtype, 1.0, 0, "sum", 1.0, "relu", [], ""
             )
-            return out
-        post = "none" if dtype == torch.float32 else "relu"
-        out = torch.ops.onednn.qconv2d_pointwise(
-            x, 1.0, 0, *common, self.offset, *sides, 1, 1.0, 0, dtype, post, [], ""
-        )
+        else:
+            post = "none" if dtype == torch.float32 else "relu"
+            out = torch.ops.onednn.qconv2d_pointwise(
+                x, 1.0, 0, *common, self.offset, *sides, 1, 1.0, 0, dtype, post, [], ""
+            )
         return out
 
     def scaled(self, x: Tensor) -> Tensor:

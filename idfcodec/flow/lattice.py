@@ -13,6 +13,7 @@ All of it is integers: S is a box filter, the weights are quotients rounded down
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +22,14 @@ from numpy.typing import NDArray
 
 from idfcodec.flow.prior import LOCATION_BITS, SCALE_STEPS, SCALES
 
-__all__ = ["FRACTION", "Lattice", "blur_classes"]
+__all__ = ["BLURS", "FRACTION", "Lattice", "blur_classes", "blur_matrix"]
 
 FRACTION = 12  # fractional bits of the weights
 LIMIT = 2**18  # largest weight
 PRIOR = 2  # eighths of a pair of belief in the local average
 REACH = 4  # the box filters: two passes of 5 x 5, so counts spread by 4
 MARGIN = REACH + 1
+BLOCK = 64  # results that one matrix product gives of each row
 BLURS = 6  # scales at which V is made, an octave apart, from 2**-2 up
 Counts = NDArray[np.int64]
 
@@ -39,12 +41,28 @@ def blur_classes() -> NDArray[np.int64]:
 
 def _box(counts: Counts) -> Counts:
     """Sums over 5 x 5 around each cell, zeros outside."""
-    for axis in (0, 1):
-        width = counts.shape[axis]
-        padded = np.cumsum(np.pad(counts, [(3, 2) if a == axis else (0, 0) for a in (0, 1)]), axis=axis)
-        high = np.take(padded, range(5, 5 + width), axis)
-        counts = high - np.take(padded, range(width), axis)
+    for _ in range(2):  # along the rows, transposed, and along the rows again
+        sums = np.cumsum(np.pad(counts, ((0, 0), (3, 2))), 1)
+        counts = (sums[:, 5:] - sums[:, :-5]).T
     return counts
+
+
+def blur_matrix(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(BLOCK + K - 1, BLOCK) matrix that correlates rows with the kernel (K,), a block of results at a time."""
+    tap = np.arange(BLOCK + len(kernel) - 1)[:, None] - np.arange(BLOCK)
+    inside = (tap >= 0) & (tap < len(kernel))
+    return np.where(inside, kernel[np.clip(tap, 0, len(kernel) - 1)], 0.0)
+
+
+def _blur(pair: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation of each row, edges repeated, in units of 2**-24: integers below 2**53, exact in any order."""
+    rows, length = pair.shape
+    blocks = -(-length // BLOCK)
+    reach = (len(matrix) - BLOCK) // 2
+    padded = np.pad(pair, ((0, 0), (reach, reach + blocks * BLOCK - length)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), axis=1)[:, ::BLOCK]
+    blurred: NDArray[np.float64] = (windows @ matrix).reshape(rows, -1)[:, :length]
+    return blurred
 
 
 @dataclass(frozen=True)
@@ -62,12 +80,12 @@ class Lattice:
     single: NDArray[np.float64]
 
     @staticmethod
-    def from_counts(counts: Counts, kernels: NDArray[np.float64]) -> Lattice:
+    def from_counts(counts: Counts, blurs: Sequence[NDArray[np.float64]]) -> Lattice:
         """The weights after `counts`, (511, 511) pairs with both differences counted from -255.
 
         Args:
             counts: how often each pair was seen.
-            kernels: (BLURS, K) float64 integers that sum to 2**24 each: the prior's tables around their centre.
+            blurs: the `blur_matrix` of each of the BLURS scales, of kernels of integers that sum to 2**24.
         """
         rows, columns = np.flatnonzero(counts.any(1)), np.flatnonzero(counts.any(0))
         if not len(rows):
@@ -80,13 +98,7 @@ class Lattice:
         weights = ((box * area + prior) << FRACTION) // np.maximum(smooth + prior, 1)
         weights[smooth == 0] = 1 << FRACTION
         pair = np.minimum(weights, LIMIT).astype(np.float64)
-        # Integers below 2**53 throughout: the matrix products are exact in any order of summation.
-        length, taps = pair.shape[1], kernels.shape[1]
-        padded = np.pad(pair, ((0, 0), (taps // 2, taps // 2)), mode="edge")
-        tap = np.arange(length + taps - 1)[:, None] - np.arange(length)
-        inside = (tap >= 0) & (tap < taps)
-        single = np.stack([padded @ np.where(inside, k[np.clip(tap, 0, taps - 1)], 0.0) for k in kernels])
-        single = np.floor(single * 2.0**-24)
+        single = np.floor(np.stack([_blur(pair, matrix) for matrix in blurs]) * 2.0**-24)
         return Lattice((int(rows[0]) - MARGIN - 255, int(columns[0]) - MARGIN - 255), pair, single)
 
     def row_weights(self, r: NDArray[np.int32], first: NDArray[np.int32], width: int) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from idfcodec.errors import IDFError, ModelError
 from idfcodec.flow import coding, density
 from idfcodec.flow.exact import KERNELS, Convolution, ExactNetwork
 from idfcodec.flow.hierarchy import Values, Visitor, walk
-from idfcodec.flow.lattice import BLURS, blur_classes
+from idfcodec.flow.lattice import BLURS, blur_classes, blur_matrix
 from idfcodec.flow.network import NetworkConfig
 from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, TOTAL
 
@@ -81,7 +81,8 @@ class Flow:
         last: (3, 3) location, scale and shape (as `StepPrior` has them) of each plane of the last latents.
         tables: for each width, (rows, width) float64 integers.
         escapes: (SCALES, EXCESS) float64 integers.
-        kernels: (BLURS, K) float64 integers that sum to 2**24: the prior around its centre, for the lattice.
+        blurs: the matrix of each blur of the colour lattice, see `lattice.blur_matrix`.
+        blur_of: (SCALES,) the blur that stands for each scale.
         kernel: which of `exact.KERNELS` runs.
     """
 
@@ -93,8 +94,8 @@ class Flow:
     last: Values
     tables: Mapping[int, NDArray[np.float64]]
     escapes: NDArray[np.float64]
-    kernels: NDArray[np.float64]
-    blurs: NDArray[np.int64]
+    blurs: tuple[NDArray[np.float64], ...]
+    blur_of: NDArray[np.int64]
     kernel: str
 
     def walk(self, shape: tuple[int, ...], visit: Visitor) -> Values:
@@ -130,20 +131,17 @@ class Flow:
         return torch.stack(drawn).to(torch.uint8)
 
 
-def _kernels(table: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Each blur's table of one logistic around its centre, escapes given to the middle."""
-    widest = 64
-    out = np.zeros((BLURS, 2 * widest - 1))
+def _blurs(tables: Mapping[int, NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...]:
+    """Each blur of the lattice: the table of one logistic around its centre, its escapes given to the middle."""
+    out = []
     for blur in range(BLURS):
         scale = (blur + 1) * SCALE_STEPS
         kind = next(c for c in CLASSES if c.first <= scale < c.first + c.scales)
         row = ((scale - kind.first) * SHAPES + SHAPE_STEPS << kind.location_bits) + ((1 << kind.location_bits) >> 1)
-        weights = table[kind.width][row].copy()
-        half = min(kind.width // 2, widest)
-        centre = kind.width // 2
-        out[blur, widest - half : widest + half - 1] = weights[centre - half + 1 : centre + half]
-        out[blur, widest - 1] += TOTAL - out[blur].sum()
-    return out
+        kernel = tables[kind.width][row, 1:].copy()
+        kernel[len(kernel) // 2] += TOTAL - kernel.sum()
+        out.append(blur_matrix(kernel))
+    return tuple(out)
 
 
 def _validated_tables(tensors: Mapping[str, Tensor]) -> tuple[dict[int, NDArray[np.float64]], NDArray[np.float64]]:
@@ -208,9 +206,10 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
             exact = False
         if exact:
             fine, coarse = networks
-            kernels = _kernels(tables)
-            blurs = blur_classes()
-            return Flow(identity, folder.name, network, fine, coarse, last, tables, escapes, kernels, blurs, candidate)
+            blurs = _blurs(tables)
+            return Flow(
+                identity, folder.name, network, fine, coarse, last, tables, escapes, blurs, blur_classes(), candidate
+            )
     raise ModelError(
-        f"{folder}: {device} does not compute this model exactly (it fails the model's known-answer test), so it is refused"
+        f"{folder}: {device} does not compute this model exactly (it fails the known-answer test), so it is refused"
     )

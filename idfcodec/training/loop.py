@@ -159,8 +159,10 @@ def train(
         save_every: seconds between checkpoints.
 
     Raises:
-        IDFError: nothing to train on, or nothing to resume.
+        IDFError: nothing to train on, nothing to resume, or a size that the levels do not divide.
     """
+    if config.size % 2**config.levels:
+        raise IDFError(f"crops of {config.size} pixels do not halve {config.levels} times")
     torch.set_num_threads(config.threads)
     training, held = load_folder(folder, smallest=config.size)
     crops = validation_crops(held)

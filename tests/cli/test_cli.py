@@ -50,7 +50,7 @@ def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) 
     assert fake_codec.calls == [
         {"model": None, "verify": True, "threads": None, "device": "cpu"},
         {"model": "mine", "verify": False, "threads": 3, "device": "cuda"},
-        {"threads": 1, "device": "cpu"},
+        {"model": None, "threads": 1, "device": "cpu"},
     ]
 
 

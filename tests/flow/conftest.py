@@ -1,0 +1,40 @@
+"""Models that the flow's tests use."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from idfcodec.codec import load_model
+from idfcodec.flow.model import TrainableFlow
+from idfcodec.flow.network import NetworkConfig, QuantConv
+from idfcodec.flow.runtime import Flow
+from idfcodec.training.export import export
+
+
+@pytest.fixture(scope="session")
+def flow() -> Flow:
+    """The default model, as the codec uses it."""
+    return load_model()
+
+
+@pytest.fixture(scope="session")
+def trained() -> TrainableFlow:
+    """A small network with weights large enough that activations reach both ends of their range."""
+    torch.manual_seed(5)
+    model = TrainableFlow(NetworkConfig(channels=16, blocks=(2, 1, 1), levels=2))
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, QuantConv):
+                module.weight *= 2
+                module.bias.normal_()
+    model.quantise()
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def exported(trained: TrainableFlow, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `trained`, exported with a level more than it has."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    export(trained, folder, levels=3)
+    return folder

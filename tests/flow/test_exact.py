@@ -1,0 +1,244 @@
+"""The integer network is the trained one to the letter, whatever computes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from idfcodec.errors import ModelError
+from idfcodec.flow.exact import Convolution, ExactNetwork, fold, head_exponents
+from idfcodec.flow.model import TrainableFlow, normalise
+from idfcodec.flow.network import ACCUMULATOR_LIMIT, ContextNetwork, QuantConv, exponents
+from idfcodec.flow.runtime import TENSORS, content_hash, known_answer, load_flow
+
+SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (9, 34)]
+OFFSET = torch.tensor([0, 128, 128]).view(3, 1, 1)
+
+
+def random_phases(batch: int, height: int, width: int, seed: int = 0) -> list[Tensor]:
+    """Phases A, D and B as planes G, R-G, B-G, some values beyond what the network tells apart: (B, 3, h, w)."""
+    generator = torch.Generator().manual_seed(seed)
+    phases = [torch.randint(-300, 300, (batch, 3, height, width), generator=generator) for _ in range(3)]
+    for phase in phases:
+        phase[:, 0].clamp_(0, 255)
+    return phases
+
+
+def known_bytes(phases: list[Tensor]) -> Tensor:
+    """What the exact network is shown of phases: bytes with the edges replicated."""
+    shown = torch.cat([(phase + OFFSET).clamp(0, 255) for phase in phases], 1)
+    return F.pad(shown.float(), (1, 1, 1, 1), mode="replicate").to(torch.uint8)
+
+
+def run(network: ExactNetwork, phases: list[Tensor], coarser: Tensor | None) -> tuple[list[Tensor], Tensor]:
+    """Head outputs of the three steps, and the trunk, as float32."""
+    heads = []
+    trunk = None if coarser is None else network.upsample(coarser, *phases[0].shape[-2:])
+    for group in range(3):
+        trunk, head = network.step(group, known_bytes(phases[: group + 1]), trunk)
+        heads.append(head)
+    assert trunk is not None
+    return heads, trunk.float()
+
+
+def expected(network: ContextNetwork, phases: list[Tensor], coarser: Tensor | None) -> tuple[list[Tensor], Tensor]:
+    """The same of the trained network, in the units of the exact one."""
+    with torch.no_grad():
+        heads, trunk = network([normalise(p) for p in phases], coarser)
+    units = torch.exp2(head_exponents().float()).view(-1, 1, 1)
+    return [torch.round(head * units).to(torch.int32) for head in heads], trunk * 32
+
+
+def networks(folder: Path, kernel: str) -> tuple[ExactNetwork, ExactNetwork]:
+    try:
+        flow = load_flow(folder, kernel=kernel)
+    except ModelError as ex:
+        if kernel == "float32":
+            raise
+        pytest.skip(f"the kernel {kernel} is refused here: {ex}")
+    return flow.fine, flow.coarse
+
+
+@pytest.mark.parametrize("kernel", ["float32", "int8"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_exported_network_equals_the_trained_one(
+    trained: TrainableFlow, exported: Path, size: tuple[int, int], kernel: str
+) -> None:
+    with torch.inference_mode():
+        for theirs, exact in zip((trained.fine, trained.coarse), networks(exported, kernel), strict=True):
+            phases = random_phases(2, *size)
+            heads, trunk = run(exact, phases, None)
+            want_heads, want_trunk = expected(theirs, phases, None)
+            assert all(torch.equal(a, b) for a, b in zip(heads, want_heads, strict=True))
+            assert torch.equal(trunk, want_trunk)
+            # The trunk goes on to the finer level, whose grid is odd here.
+            finer = random_phases(2, 2 * size[0] - 1, 2 * size[1], seed=1)
+            shown = trunk.to(torch.uint8 if kernel == "int8" else torch.float32)
+            heads, trunk = run(exact, finer, shown.contiguous(memory_format=torch.channels_last))
+            want_heads, want_trunk = expected(theirs, finer, want_trunk / 32)
+            assert all(torch.equal(a, b) for a, b in zip(heads, want_heads, strict=True))
+            assert torch.equal(trunk, want_trunk)
+
+
+def test_the_random_network_reaches_both_ends(trained: TrainableFlow, exported: Path) -> None:
+    """The comparisons above mean little where every activation is zero, or every one in range."""
+    phases = random_phases(2, 16, 16)
+    heads, trunk = run(networks(exported, "float32")[0], phases, None)
+    assert trunk.min() == 0
+    assert trunk.max() == 255
+    assert ((trunk > 0) & (trunk < 255)).float().mean() > 0.1
+    assert all(len(head.unique()) > 50 for head in heads)
+
+
+@pytest.mark.parametrize("kernel", ["float32", "int8"])
+def test_batch_and_memory_layout_do_not_matter(exported: Path, kernel: str) -> None:
+    network = networks(exported, kernel)[0]
+    phases = random_phases(3, 11, 13)
+    known = known_bytes(phases)
+    with torch.inference_mode():
+        whole, head = network.step(2, known, None)
+        trunk, again = network.step(2, known, whole.clone())
+        for layout in (torch.contiguous_format, torch.channels_last):
+            for i in range(3):
+                one = known[i : i + 1].clone(memory_format=layout)
+                first, first_head = network.step(2, one, None)
+                assert torch.equal(first, whole[i : i + 1])
+                assert torch.equal(first_head, head[i : i + 1])
+                second, second_head = network.step(2, one, first.contiguous(memory_format=torch.channels_last))
+                assert torch.equal(second, trunk[i : i + 1])
+                assert torch.equal(second_head, again[i : i + 1])
+        # A view into a larger array.
+        window = F.pad(known.float(), (3, 2, 1, 4)).to(torch.uint8)[..., 1:-4, 3:-2]
+        assert torch.equal(network.step(2, window, None)[1], head)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_known_answer_does_not_depend_on_threads(exported: Path, threads: int) -> None:
+    answers = json.loads((exported / "config.json").read_text())["known_answers"]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            for kernel in ("float32", "int8"):
+                try:
+                    flow = load_flow(exported, kernel=kernel)
+                except ModelError:
+                    continue
+                assert [known_answer(n).hex() for n in (flow.fine, flow.coarse)] == answers
+    finally:
+        torch.set_num_threads(before)
+
+
+def convolution(weight: Tensor, bias: int = 0, exponent: int = 0) -> Convolution:
+    outputs = len(weight)
+    return Convolution.build(
+        weight.to(torch.int8),
+        torch.full((outputs,), bias, dtype=torch.int32),
+        torch.full((outputs,), exponent, dtype=torch.int8),
+        padding=0,
+        kernel="float32",
+        device="cpu",
+    )
+
+
+def test_accumulator_bound_is_exact() -> None:
+    """255 * sum |w| + |b| + 255 * 2**e is refused from 2**24 on, whatever the signs."""
+    weight = torch.zeros(3, 70, 3, 3)
+    weight[1, ::2], weight[1, 1::2] = 100, -100
+    reach = 255 * 100 * 630 + 255 * 8
+    most = ACCUMULATOR_LIMIT - 1 - reach
+    for sign in (1, -1):
+        convolution(weight, sign * most, 3)
+        with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
+            convolution(weight, sign * (most + 1), 3)
+    with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
+        convolution(weight, most, 4)
+    with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
+        convolution(torch.full((1, 1, 1, 1), -128))
+    with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
+        convolution(torch.full((1, 64, 3, 3), 127))
+
+
+def test_sums_at_the_bound_are_exact() -> None:
+    weight = torch.zeros(2, 70, 3, 3)
+    weight[0], weight[1] = 100, -100
+    bias = ACCUMULATOR_LIMIT - 1 - 255 * 100 * 630 - 255
+    x = torch.full((1, 70, 3, 3), 255.0)
+    out = convolution(weight, bias).scaled(x).flatten().tolist()
+    assert out == [255 * 63000 + bias, -255 * 63000 + bias]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((torch.zeros(2, 3, 1, 1), torch.zeros(2, dtype=torch.int32), torch.zeros(2, dtype=torch.int8)), "type"),
+        (
+            (torch.zeros(2, 3, 1, 1, dtype=torch.int8), torch.zeros(2, dtype=torch.int64), torch.zeros(2).char()),
+            "type",
+        ),
+        ((torch.zeros(2, 3, 1).char(), torch.zeros(2).int(), torch.zeros(2).char()), "shape"),
+        ((torch.zeros(2, 3, 1, 1).char(), torch.zeros(3).int(), torch.zeros(2).char()), "shape"),
+        ((torch.zeros(2, 3, 1, 1).char(), torch.zeros(2).int(), torch.zeros(1).char()), "shape"),
+    ],
+)
+def test_tensors_of_another_kind_are_refused(parts: tuple[Tensor, Tensor, Tensor], message: str) -> None:
+    with pytest.raises(ModelError, match=f"tensors of the wrong {message}"):
+        Convolution.build(*parts, padding=0, kernel="float32", device="cpu")
+
+
+def altered(folder: Path, target: Path, name: str, tensor: Tensor | None) -> Path:
+    """A copy of a model in which one tensor is another (or is gone), under an id that fits."""
+    tensors = load_file(folder / TENSORS)
+    config = json.loads((folder / "config.json").read_text())
+    if tensor is None:
+        del tensors[name]
+    else:
+        tensors[name] = tensor
+    config["id"] = content_hash(tensors, config["architecture"]).hex()
+    target.mkdir()
+    save_file(tensors, target / TENSORS)
+    (target / "config.json").write_text(json.dumps(config))
+    return target
+
+
+def test_a_loaded_model_is_checked_again(exported: Path, tmp_path: Path) -> None:
+    name = "fine.groups.1.head"
+    bias = torch.full((12,), ACCUMULATOR_LIMIT, dtype=torch.int32)
+    with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
+        load_flow(altered(exported, tmp_path / "a", f"{name}.bias", bias))
+    with pytest.raises(ModelError, match=f"lacks the tensor {name.removeprefix('fine.')}.bias"):
+        load_flow(altered(exported, tmp_path / "b", f"{name}.bias", None))
+    weight = load_file(exported / TENSORS)[f"{name}.weight"]
+    weight[3, 2] += 1
+    with pytest.raises(ModelError, match="known-answer test"):
+        load_flow(altered(exported, tmp_path / "c", f"{name}.weight", weight))
+
+
+def test_a_damaged_model_does_not_match_its_id(exported: Path, tmp_path: Path) -> None:
+    tensors = load_file(exported / TENSORS)
+    tensors["last"] = tensors["last"] + 1
+    save_file(tensors, tmp_path / TENSORS)
+    (tmp_path / "config.json").write_bytes((exported / "config.json").read_bytes())
+    with pytest.raises(ModelError, match="does not match its id"):
+        load_flow(tmp_path)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.01, 1.0, 30.0])
+@pytest.mark.parametrize("size", [1, 3])
+def test_folded_weights_keep_all_bounds(scale: float, size: int) -> None:
+    """Whatever the weights, the chosen exponents give integers that `Convolution` takes."""
+    torch.manual_seed(size)
+    layer = QuantConv(64, 12, size, padding=0, gain=scale)
+    with torch.no_grad():
+        layer.bias.normal_(0, scale)
+    weight, bias = layer.weight.detach(), layer.bias.detach()
+    for centred, head in ((True, False), (False, False), (False, True)):
+        parts = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
+        assert int(parts[0].abs().max()) <= 127
+        Convolution.build(*parts, padding=0, kernel="float32", device="cpu")
