@@ -101,6 +101,7 @@ def contenders(peers: list[str], *, threads: int, model: str | None, device: str
     known = {
         "jxl-e7": ("JPEG XL effort 7", *jxl(7, threads)),
         "jxl-e9": ("JPEG XL effort 9", *jxl(9, threads)),
+        "jxl-e10": ("JPEG XL effort 10", *jxl(10, threads)),
         "webp-m4": ("WebP lossless method 4", *webp(4)),
         "webp-m6": ("WebP lossless method 6", *webp(6)),
         "png": ("PNG (Pillow, optimize)", png_encode, png_decode),
@@ -209,6 +210,7 @@ def main() -> None:
 
     raw: list[int] = []
     likelihoods: list[float] = []
+    plain: list[float] = []
     for index, path in enumerate(paths):
         start = time.perf_counter()
         pixels = read_picture(path).pixels
@@ -222,6 +224,7 @@ def main() -> None:
             entry.decode_seconds.append(decoding)
         if not arguments.no_likelihood:
             likelihoods.append(codec.likelihood(pixels, model=arguments.model, **options))
+            plain.append(codec.likelihood(pixels, model=arguments.model, lattice=False, **options))
         if sys.stderr.isatty():
             print(f"\r{index + 1} of {len(paths)}", end="\r", file=sys.stderr)
 
@@ -232,7 +235,8 @@ def main() -> None:
     if likelihoods:
         excess = 8 * sum(entries[OURS].sizes) - sum(likelihoods)
         print(
-            f"Likelihood by the exported model: {sum(likelihoods) / sum(raw):.4f} bits per subpixel; "
+            f"Likelihood by the exported model: {sum(likelihoods) / sum(raw):.4f} bits per subpixel "
+            f"({sum(plain) / sum(raw):.4f} without the colour lattice); "
             f"the files take {excess / sum(likelihoods):+.3%} ({excess / 8 / len(paths):+.0f} bytes a picture)."
         )
     if REFERENCE in entries:
@@ -249,6 +253,7 @@ def main() -> None:
             path.name: {
                 "subpixels": raw[index],
                 "likelihood_bits": likelihoods[index] if likelihoods else None,
+                "plain_bits": plain[index] if plain else None,
                 **{
                     name: {
                         "bytes": entry.sizes[index],
@@ -261,7 +266,8 @@ def main() -> None:
             for index, path in enumerate(paths)
         }
         totals = {name: summary(entry, raw) for name, entry in entries.items()}
-        arguments.json.write_text(json.dumps({"environment": facts, "totals": totals, "pictures": pictures}, indent=1))
+        result = {"environment": facts, "totals": totals, "pictures": pictures}
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

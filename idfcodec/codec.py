@@ -275,14 +275,21 @@ def likelihood(
     model: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
+    lattice: bool = True,
 ) -> float:
-    """What the exported model says that the picture's pixels cost, in bits: the sum over its tiles."""
+    """What the exported model says that the picture's pixels cost, in bits: the sum over its tiles.
+
+    Without `lattice`, what they would cost if no tile used the colour lattice.
+    """
     picture = image if isinstance(image, Picture) else from_image(image)
     flow = load_model(model, device=device)
     mode = _mode(picture.pixels)
     tiles = tile_grid(picture.pixels.shape[0], picture.pixels.shape[1], TILE)
     return sum(
         _each_tile(
-            lambda i: tile_bits(flow, _to_planes(picture.pixels, tiles[i], mode)), len(tiles), threads, progress=None
+            lambda i: tile_bits(flow, _to_planes(picture.pixels, tiles[i], mode), lattice=lattice),
+            len(tiles),
+            threads,
+            progress=None,
         )
     )

@@ -62,6 +62,11 @@ def _gray_noise(width: int, height: int, seed: int) -> Pixels:
     return (_bits(width * height, seed) >> np.uint64(56)).astype(np.uint8).reshape(height, width)
 
 
+def _grainy(width: int, height: int, seed: int) -> Pixels:
+    grain = _noise(width, height, seed).astype(np.int64) % 33 - 16
+    return (draw(width, height, seed=seed) + grain).clip(0, 255).astype(np.uint8)
+
+
 def _extremes(width: int, height: int, seed: int) -> Pixels:
     return (_noise(width, height, seed) & 1) * np.uint8(255)
 
@@ -84,6 +89,7 @@ GENERATORS: dict[str, Generator] = {
     "gray_as_rgb": _gray_as_rgb,
     "noise": _noise,
     "gray_noise": _gray_noise,
+    "grainy": _grainy,
     "extremes": _extremes,
     "constant": _constant,
     "gradient": _gradient,

@@ -156,7 +156,7 @@ def _pays(planes: list[_Plane], values: Values) -> bool:
     return gain > 0
 
 
-def _steps(flow: Flow, planes: Values) -> tuple[bool, list[tuple[list[_Plane], Values]]]:
+def _steps(flow: Flow, planes: Values, *, lattice: bool = True) -> tuple[bool, list[tuple[list[_Plane], Values]]]:
     """Whether the lattice is worth its while for these planes, and every coding step with its values."""
     recorder = _Recorder(flow, planes)
     flow.walk(planes.shape, recorder)
@@ -165,13 +165,13 @@ def _steps(flow: Flow, planes: Values) -> tuple[bool, list[tuple[list[_Plane], V
         counter = _Counter(flow) if weighted else None
         out = []
         for level, group, prior, x in recorder.steps:
-            lattice = counter.lattice(level, group) if counter else None
-            out.append(([_Plane.of(flow, prior, p, [x[q] for q in range(p)], lattice) for p in range(len(x))], x))
+            weights = counter.lattice(level, group) if counter else None
+            out.append(([_Plane.of(flow, prior, p, [x[q] for q in range(p)], weights) for p in range(len(x))], x))
             if counter:
                 counter.add(x)
         return out
 
-    if len(planes) == 3:
+    if lattice and len(planes) == 3:
         steps = located(True)
         if _pays(*steps[-3]):  # the first step of the finest level
             return True, steps
@@ -246,10 +246,10 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
     return planes
 
 
-def tile_bits(flow: Flow, planes: Values) -> float:
-    """What the model, its lattice included where it pays, says that the (C, H, W) planes cost, in bits."""
+def tile_bits(flow: Flow, planes: Values, *, lattice: bool = True) -> float:
+    """What the model says that (C, H, W) planes cost, in bits, the lattice included where it pays unless it is off."""
     bits = 0.0
-    for step, values in _steps(flow, planes)[1]:
+    for step, values in _steps(flow, planes, lattice=lattice)[1]:
         for plane in step:
             column, escaped, latent = plane.columns(values[plane.plane])
             for width, where in plane.chunks():

@@ -62,7 +62,7 @@ def validate(model: TrainableFlow, crops: list[NDArray[np.uint8]], device: str) 
     multiple = 2**model.config.levels
     for crop in crops:
         height, width = (side // multiple * multiple for side in crop.shape[:2])
-        x = torch.from_numpy(np.ascontiguousarray(crop[:height, :width])).permute(2, 0, 1)[None].to(device)
+        x = torch.from_numpy(crop[:height, :width].copy()).permute(2, 0, 1)[None].to(device)
         with torch.autocast(device, torch.bfloat16):
             total += model(x).cpu()
         subpixels += x.numel()
