@@ -82,9 +82,9 @@ def results() -> str:
     lines += ["", f"Measured on {machine(load(present[0]))}."]
     lines += [
         "",
-        "The colour lattice is the part of the gain that depends on where a picture comes from: one that was YCbCr once",
-        "(PhotoCD, JPEG, video) has only some of the colours that RGB could have, and the codec learns which while it",
-        "decodes. Pictures without that past gain nothing from it and pay nothing.",
+        "The colour lattice is the part of the gain that depends on where a picture comes from: one that was YCbCr",
+        "once (PhotoCD, JPEG, video) has only some of the colours that RGB could have, and the codec learns which",
+        "while it decodes. Pictures without that past gain nothing from it and pay nothing.",
     ]
     return "\n".join(lines)
 
@@ -130,7 +130,8 @@ def card() -> tuple[Path, str]:
         "",
         "## Data",
         "",
-        *[f"{line}" for line in recipe["data"]],
+        f"{recipe['pictures']} pictures, {recipe['megapixels']:.0f} megapixels.",
+        (folder / "DATA.md").read_text().rstrip(),
         "",
         "## Results",
         "",

@@ -3,7 +3,6 @@
 import io
 import os
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +99,8 @@ def train(folder: str, out: str, threads: int | None, device: str, resume: bool,
 
         config = loop.TrainConfig(threads=threads or os.cpu_count() or 1, **settings)
         say = None if quiet else log_line
-        model = loop.train(Path(name), Path(out), config, resume=resume, device=device, report=say)
-        identity = export(model, Path(out), note=asdict(config))
+        trained = loop.train(Path(name), Path(out), config, resume=resume, device=device, report=say)
+        identity = export(trained.model, Path(out), note={"training": trained.summary})
         return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
 
     finish([folder], work, report)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from idfcodec.errors import IDFError
@@ -23,7 +25,7 @@ from idfcodec.flow.network import NetworkConfig
 from idfcodec.training.data import load_folder, random_batches, validation_crops
 from idfcodec.training.muon import Muon
 
-__all__ = ["TrainConfig", "build", "train", "validate"]
+__all__ = ["TrainConfig", "Trained", "build", "train", "validate"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ def validate(model: TrainableFlow, crops: list[NDArray[np.uint8]], device: str) 
     return [value / subpixels for value in total.tolist()]
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: the averaged weights, and what was done, for the model's `config.json`."""
+
+    model: TrainableFlow
+    summary: dict[str, Any]
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
 class _Run:
     """Everything that a checkpoint holds."""
 
@@ -94,25 +108,34 @@ class _Run:
         by_time = self.seconds / (60 * self.config.minutes) if self.config.minutes else 0.0
         return min(1.0, max(self.step / self.config.steps, by_time))
 
+    def _tensors(self) -> dict[str, Tensor]:
+        """Everything that changes, by name: weights, their average, and the optimisers' state by parameter."""
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+        for i, optimiser in enumerate(self.optimisers):
+            for j, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser.{i}.{j}.{key}": value for key, value in state.items()}
+        return tensors
+
     def save(self, path: Path) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimisers": [o.state_dict() for o in self.optimisers],
-            "step": self.step,
-            "seconds": self.seconds,
-        }
         temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
+        save_file(tensors, temporary, {"step": str(self.step), "seconds": str(self.seconds)})
         os.replace(temporary, path)
 
     def load(self, path: Path) -> None:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata()
+        self.model.load_state_dict(_part(tensors, "model"))
+        self.average.load_state_dict(_part(tensors, "average"))
+        for i, optimiser in enumerate(self.optimisers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in _part(tensors, f"optimiser.{i}").items():
+                index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = tensor
+            optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+        self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
 
     def advance(self, batch: Tensor, device: str) -> float:
         progress = self.progress
@@ -145,14 +168,14 @@ def train(
     device: str = "cpu",
     report: Callable[[dict[str, Any]], None] | None = None,
     save_every: float = 240.0,
-) -> TrainableFlow:
+) -> Trained:
     """Train on the pictures of `folder`; keep checkpoints and a log in `out`; return the averaged weights.
 
     Args:
         folder: pictures, searched recursively; a tenth, chosen by file name, is held back for validation.
-        out: folder for `checkpoint.pt`, `train.json` and `log.jsonl`.
+        out: folder for `checkpoint.safetensors`, `train.json` and `log.jsonl`.
         config: what to do.
-        resume: continue from `out/checkpoint.pt`.
+        resume: continue from `out/checkpoint.safetensors`.
         start_from: a checkpoint whose averaged weights are the starting point (fine-tuning).
         device: "cpu" or "cuda".
         report: called with each log record.
@@ -168,13 +191,13 @@ def train(
     crops = validation_crops(held)
     run = _Run(config, device)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = out / "checkpoint.safetensors"
     if resume:
         if not checkpoint.exists():
             raise IDFError(f"{checkpoint}: nothing to resume from")
         run.load(checkpoint)
     elif start_from is not None:
-        weights = torch.load(start_from, map_location="cpu", weights_only=True)["average"]
+        weights = _part(load_file(start_from), "average")
         run.model.load_state_dict(weights)
         run.average.load_state_dict(weights)
     (out / "train.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
@@ -187,10 +210,11 @@ def train(
         if report is not None:
             report(record)
 
-    def check() -> None:
+    def check() -> float:
         run.average.quantise(run.progress >= config.quantise_from)
         levels = validate(run.average, crops, device)
         log(validation=round(sum(levels), 5), levels=[round(v, 5) for v in levels])
+        return sum(levels)
 
     batches = random_batches(training, batch=config.batch, size=config.size, seed=config.seed + run.step)
     losses: list[float] = []
@@ -210,7 +234,13 @@ def train(
             clock = saved = time.monotonic()
     batches.close()  # type: ignore[attr-defined]
     run.save(checkpoint)
-    check()
-    average: TrainableFlow = run.average
-    average.quantise()
-    return average
+    validation = check()
+    summary = asdict(config) | {
+        "steps_done": run.step,
+        "minutes_done": run.seconds / 60,
+        "validation": validation,
+        "hardware": torch.cuda.get_device_name() if device == "cuda" else f"{config.threads} CPU cores",
+        "pictures": len(training),
+        "megapixels": sum(p.shape[0] * p.shape[1] for p in training) / 1e6,
+    }
+    return Trained(run.average, summary)
