@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from idfcodec.container import Container, Mode, pack, pixel_checksum, unpack
-from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.errors import CorruptFile, IDFError, ModelError
 from idfcodec.flow.coding import decode_tile, encode_tile, tile_bits
 from idfcodec.flow.hierarchy import Values
 from idfcodec.flow.runtime import Flow, load_flow
@@ -231,7 +231,9 @@ def decode_picture(
         raise IDFError(f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}")
     flow = load_model(container.model.hex() if model is None else model, device=device)
     if flow.id != container.model:
-        raise IDFError(f"the file was made with model {container.model.hex()}, not with {flow.name} ({flow.id.hex()})")
+        raise ModelError(
+            f"the file was made with model {container.model.hex()}, not with {flow.name} ({flow.id.hex()})"
+        )
     pixels = np.empty((height, width) if mode is Mode.GRAY else (height, width, 3), np.uint8)
     tiles = tile_grid(height, width, container.tile)
     channels = 3 if mode is Mode.RGB else 1

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from idfcodec.errors import ModelError
 from idfcodec.flow.network import ACCUMULATOR_LIMIT, ACTIVATION_BITS, HEAD_BITS, WEIGHT_LIMIT, NetworkConfig
 
-__all__ = ["KERNELS", "Convolution", "ExactNetwork", "head_exponents"]
+__all__ = ["KERNELS", "Convolution", "ExactNetwork", "fold", "gemm_convolution", "head_exponents"]
 
 KERNELS = ("int8", "float32")
 
@@ -31,6 +31,15 @@ KERNELS = ("int8", "float32")
 def head_exponents() -> Tensor:
     """(12,) fractional bits that each head output keeps: 3 locations, 3 log-scales, 3 shapes, 3 colour weights."""
     return torch.tensor([bits for bits in HEAD_BITS for _ in range(3)])
+
+
+def gemm_convolution(x: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
+    """`conv2d` as one matrix product, whose partial sums are those of the products and no others."""
+    size = weight.shape[-1]
+    height, width = (side + 2 * padding - size + 1 for side in x.shape[-2:])
+    columns = F.unfold(x, size, padding=padding)
+    y = weight.reshape(len(weight), -1) @ columns
+    return y.view(len(x), -1, height, width) + bias.view(-1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,8 @@ class Convolution:
         """`(sum w x + b) * 2**-e`, exactly, as float32 (B, O, h, w)."""
         if self.kernel == "int8":
             return self._int8(x, None, torch.float32)
+        if x.is_cuda:  # its convolutions may be Winograd's, which do not keep to integers; matrix products do
+            return gemm_convolution(x, self.packed, self.offset, self.padding) * self.scale
         return F.conv2d(x, self.packed, self.offset, padding=self.padding) * self.scale
 
     def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:

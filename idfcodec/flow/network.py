@@ -69,8 +69,9 @@ def exponents(weight: Tensor, bias: Tensor) -> Tensor:
     """
     weight = weight.detach().float()
     peak = weight.abs().amax((1, 2, 3)).clamp_min(1e-9)
-    # A channel of n weights rounds by at most n / 2 in total.
-    norm = 384 * weight.abs().sum((1, 2, 3)) + (2**ACTIVATION_BITS) * bias.detach().abs().float() + 256
+    # A residual counts 255 * 2**e, and a head keeps up to two bits more: 1020. A channel of n weights rounds by at most
+    # n / 2 in total.
+    norm = 384 * weight.abs().sum((1, 2, 3)) + (2**ACTIVATION_BITS) * bias.detach().abs().float() + 1024
     slack = 192 * weight[0].numel()
     by_peak = torch.floor(torch.log2(WEIGHT_LIMIT / peak))
     by_norm = torch.floor(torch.log2((ACCUMULATOR_LIMIT - slack) / norm))

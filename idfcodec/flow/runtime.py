@@ -127,8 +127,10 @@ class Flow:
         if not temperature > 0:
             raise IDFError(f"a temperature of {temperature} is not above 0")
         rng = np.random.default_rng(seed)
-        drawn = [density.to_pixels(density.sample(self, (3, *size), temperature, rng)) for _ in range(n)]
-        return torch.stack(drawn).to(torch.uint8)
+        pictures = torch.empty((n, 3, *size), dtype=torch.uint8)
+        for picture in pictures:
+            picture[:] = density.to_pixels(density.sample(self, (3, *size), temperature, rng))
+        return pictures
 
 
 def _blurs(tables: Mapping[int, NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...]:

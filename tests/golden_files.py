@@ -1,0 +1,49 @@
+"""Golden files: a recipe of the picture, what the default model makes of it, and the checksum of its pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from idfcodec.planes import Picture
+from tests.pictures import Pixels, generate
+
+__all__ = ["FOLDER", "RECIPES", "picture", "pixel_digest", "read_recipe"]
+
+FOLDER = Path(__file__).resolve().parent / "golden"
+RECIPES: dict[str, dict[str, object]] = {
+    "lattice-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 1},
+    "photo-45x32": {"kind": "photo", "width": 45, "height": 32, "seed": 7},
+    "gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2},
+    "gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3},
+    "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4},
+    "pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5},
+    "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6},
+    "metadata-8x6": {"kind": "photo", "width": 8, "height": 6, "seed": 8, "metadata": {"xmp": "<xmp/>", "icc": "icc"}},
+}
+"""What the golden files are made from; `metadata` is text for each kind of block."""
+
+
+def picture(recipe: dict[str, object]) -> Picture:
+    """The picture of a recipe."""
+    kind, width, height, seed = (recipe[key] for key in ("kind", "width", "height", "seed"))
+    metadata = recipe.get("metadata", {})
+    assert isinstance(kind, str)
+    assert isinstance(width, int)
+    assert isinstance(height, int)
+    assert isinstance(seed, int)
+    assert isinstance(metadata, dict)
+    blocks = {name: text.encode() for name, text in metadata.items()}
+    return Picture(generate(kind, width, height, seed), blocks)
+
+
+def pixel_digest(pixels: Pixels) -> str:
+    """SHA-256 of shape and samples."""
+    return hashlib.sha256(json.dumps(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+def read_recipe(name: str) -> dict[str, object]:
+    """The recorded recipe of a golden file, with its `pixels` and `model`."""
+    recipe: dict[str, object] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return recipe
