@@ -45,7 +45,7 @@ MAX_SIDE = 2**24
 """Largest width or height in pixels."""
 MAX_PIXELS = 2**32
 """Largest width times height in pixels: a limit of the format, whatever memory the reader has."""
-TILE_STEP, MIN_TILE, MAX_TILE = 64, 64, 4096
+TILE_STEP, MIN_TILE, MAX_TILE = 64, 64, 1024
 MAX_METADATA = 64 * 2**20
 """Largest size in bytes of a metadata block."""
 METADATA_TYPES: Mapping[str, int] = {"icc": 1, "exif": 2, "xmp": 3}
@@ -85,7 +85,7 @@ class Container:
         mode: What the samples are.
         width: Width of the picture in pixels, in [1, 2**24].
         height: Height of the picture in pixels, in [1, 2**24]; `width * height` is at most 2**32.
-        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 4096]; see `idfcodec.tiles`.
+        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024]; see `idfcodec.tiles`.
         model: The first 8 bytes of the content hash of the model.
         checksum: `pixel_checksum` of the decoded picture, 8 bytes.
         metadata: Blocks by the names in `METADATA_TYPES`, each of 1 byte to 64 MiB.

@@ -3,7 +3,7 @@
 A picture that was YCbCr once has only some of the pairs of differences: under the conversion of JPEG a quarter. With
 H[r, b] the counts of the pairs seen so far and S their local average, the weights
 
-    W[r, b] = (H + P) / (S + P),   P = PRIOR * min(S, 1)
+    W[r, b] = (H + P) / (S + P),   P = PRIOR / 8 * min(S, 1)
 
 multiply the network's joint probability of the pair: p(b | r) by W[r, b], and p(r) by V[r] = sum_b p(b | r) W[r, b].
 V is W blurred along b by the prior's own table at a few scales, so that both cost a look-up a symbol and column.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from idfcodec.flow.prior import LOCATION_BITS, SCALE_STEPS, SCALES
@@ -61,7 +62,9 @@ def _blur(pair: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.
     reach = (len(matrix) - BLOCK) // 2
     padded = np.pad(pair, ((0, 0), (reach, reach + blocks * BLOCK - length)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), axis=1)[:, ::BLOCK]
-    blurred: NDArray[np.float64] = (windows @ matrix).reshape(rows, -1)[:, :length]
+    # torch's product keeps to torch's number of threads; NumPy's would start its own.
+    product = torch.from_numpy(windows.reshape(-1, len(matrix))) @ torch.from_numpy(matrix)
+    blurred: NDArray[np.float64] = product.numpy().reshape(rows, -1)[:, :length]
     return blurred
 
 
