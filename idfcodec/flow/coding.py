@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
+from idfcodec.flow.adaptive import Adaptation, Tables
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
 from idfcodec.flow.hierarchy import steps as values_by_step
 from idfcodec.flow.lattice import FRACTION, Lattice
@@ -22,30 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
 CHUNK = 4096  # latents whose rows are made at a time: they stay in the processor's cache
-LATTICE_LEVELS = 2  # the finest levels, whose steps the lattice weights
 LATTICE_WIDTH = 64  # wider tables are of latents too uncertain to gain
 PLAIN, WEIGHTED = 0, 1
-
-
-class _Counter:
-    """Pairs of differences seen so far, and the lattice they give at each step."""
-
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-        self._counts = np.zeros((511, 511), np.int64)
-        self._new: list[Values] = []
-
-    def lattice(self, level: int, group: int) -> Lattice | None:
-        """The weights for a step, from the steps before it; None where a step has none."""
-        if level >= LATTICE_LEVELS or group < 0:
-            return None
-        pairs = np.concatenate(self._new)
-        self._new.clear()
-        self._counts += np.bincount(pairs, minlength=511 * 511).reshape(511, 511)
-        return Lattice.from_counts(self._counts, self._flow.blurs)
-
-    def add(self, values: Values) -> None:
-        self._new.append((values[1] + 255) * 511 + values[2] + 255)
 
 
 @dataclass(frozen=True)
@@ -56,6 +35,7 @@ class _Plane:
     prior: StepPrior
     plane: int
     known: list[Values]
+    weights_by_width: Tables
     lattice: Lattice | None
     location: Values
     classes: Values
@@ -63,9 +43,11 @@ class _Plane:
     shift: Values
 
     @staticmethod
-    def of(flow: Flow, prior: StepPrior, plane: int, known: list[Values], lattice: Lattice | None) -> _Plane:
+    def of(flow: Flow, prior: StepPrior, plane: int, values: Values, tables: Tables, lattice: Lattice | None) -> _Plane:
+        """A plane of the step whose `values` (C, N) are known for the planes before it."""
+        known = [values[p] for p in range(plane)]
         location = prior.located(plane, known)
-        return _Plane(flow, prior, plane, known, lattice, location, *prior.tables(plane, location))
+        return _Plane(flow, prior, plane, known, tables, lattice, location, *prior.tables(plane, location))
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """(width, positions) in coding order: by width class, then position."""
@@ -76,7 +58,7 @@ class _Plane:
 
     def weights(self, width: int, where: NDArray[np.int64]) -> NDArray[np.float64]:
         """(N, width) weights of the latents at `where`, column 0 the escape."""
-        weights: NDArray[np.float64] = self.flow.tables[width].take(self.rows[where], 0)
+        weights: NDArray[np.float64] = self.weights_by_width[width].take(self.rows[where], 0)
         if self.lattice is None or not self.plane or width > LATTICE_WIDTH:
             return weights
         first = self.shift[where] - width // 2
@@ -161,21 +143,18 @@ def _steps(flow: Flow, planes: Values, *, lattice: bool = True) -> tuple[bool, l
     recorder = _Recorder(flow, planes)
     flow.walk(planes.shape, recorder)
 
-    def located(weighted: bool) -> list[tuple[list[_Plane], Values]]:
-        counter = _Counter(flow) if weighted else None
-        out = []
-        for level, group, prior, x in recorder.steps:
-            weights = counter.lattice(level, group) if counter else None
-            out.append(([_Plane.of(flow, prior, p, [x[q] for q in range(p)], weights) for p in range(len(x))], x))
-            if counter:
-                counter.add(x)
-        return out
-
-    if lattice and len(planes) == 3:
-        steps = located(True)
-        if _pays(*steps[-3]):  # the first step of the finest level
-            return True, steps
-    return False, located(False)
+    adaptation = Adaptation(flow, len(planes), lattice=lattice and len(planes) == 3)
+    steps = []
+    for level, group, prior, x in recorder.steps:
+        tables, pairs = adaptation.tables(level), adaptation.lattice(level, group)
+        step = [_Plane.of(flow, prior, p, x, tables[p], pairs) for p in range(len(x))]
+        steps.append((step, x))
+        for plane in step:
+            adaptation.add_column(plane.plane, plane.classes, plane.rows, plane.columns(x[plane.plane])[0])
+        adaptation.add_pairs(x)
+    if lattice and len(planes) == 3 and _pays(*steps[-3]):  # asked of the first step of the finest level
+        return True, steps
+    return False, [([replace(plane, lattice=None) for plane in step], x) for step, x in steps]
 
 
 def encode_tile(flow: Flow, planes: Values) -> bytes:
@@ -197,23 +176,24 @@ def encode_tile(flow: Flow, planes: Values) -> bytes:
 class _Reader:
     """Visitor that decodes."""
 
-    def __init__(self, flow: Flow, data: bytes | memoryview) -> None:
+    def __init__(self, flow: Flow, data: bytes | memoryview, planes: int) -> None:
         if not len(data) or data[0] not in (PLAIN, WEIGHTED):
             raise CorruptFile("a tile has unknown flags")
+        if data[0] == WEIGHTED and planes == 1:
+            raise CorruptFile("a tile of one plane claims a colour lattice")
         self._flow = flow
-        self._counter = _Counter(flow) if data[0] == WEIGHTED else None
+        self._adaptation = Adaptation(flow, planes, lattice=data[0] == WEIGHTED)
         self.decoder = Decoder(data[1:])
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values: Values = np.empty(prior.location.shape, np.int32)
-        if self._counter and len(values) == 1:
-            raise CorruptFile("a tile of one plane claims a colour lattice")
-        lattice = self._counter.lattice(level, group) if self._counter else None
+        tables, pairs = self._adaptation.tables(level), self._adaptation.lattice(level, group)
         for p in range(len(values)):
-            plane = _Plane.of(self._flow, prior, p, [values[q] for q in range(p)], lattice)
+            plane = _Plane.of(self._flow, prior, p, values, tables[p], pairs)
             column = np.empty(values.shape[1], np.int32)
             for width, where in plane.chunks():
                 column[where] = self.decoder.pop(plane.weights(width, where))
+            self._adaptation.add_column(p, plane.classes, plane.rows, column)
             latent = column - _HALF[plane.classes]
             escaped = np.flatnonzero(column == 0)
             if len(escaped):
@@ -222,8 +202,7 @@ class _Reader:
             values[p] = latent + plane.shift
             if values[p].min(initial=0) < LOWEST[p] or values[p].max(initial=0) > HIGHEST:
                 raise CorruptFile("a tile decodes to values outside of their range")
-        if self._counter:
-            self._counter.add(values)
+        self._adaptation.add_pairs(values)
         return values
 
     def _pop_excess(self, plane: _Plane, escaped: NDArray[np.int64]) -> Values:
@@ -240,7 +219,7 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
     Raises:
         CorruptFile: the data is not a tile of that shape.
     """
-    reader = _Reader(flow, data)
+    reader = _Reader(flow, data, shape[0])
     planes = flow.walk(shape, reader)
     reader.decoder.finish()
     return planes
