@@ -15,16 +15,22 @@ from idfcodec.flow.adaptive import Adaptation, Tables
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
 from idfcodec.flow.hierarchy import steps as values_by_step
 from idfcodec.flow.lattice import FRACTION, Lattice
-from idfcodec.flow.prior import CLASSES, TOTAL
+from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
 
 if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
 
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
-CHUNK = 4096  # latents whose rows are made at a time: they stay in the processor's cache
+CELLS = 2**19  # weights made at a time: few enough for the cache, many enough that threads seldom wait for each other
 LATTICE_WIDTH = 64  # wider tables are of latents too uncertain to gain
 PLAIN, WEIGHTED = 0, 1
+
+
+def _pieces(where: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
+    """Positions, some CELLS weights of `width` columns at a time."""
+    count = CELLS // width
+    return [where[start : start + count] for start in range(0, len(where), count)]
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ class _Plane:
         """(width, positions) in coding order: by width class, then position."""
         for index, kind in enumerate(CLASSES):
             where = np.flatnonzero(self.classes == index)
-            for start in range(0, len(where), CHUNK):
-                yield kind.width, where[start : start + CHUNK]
+            for piece in _pieces(where, kind.width):
+                yield kind.width, piece
 
     def weights(self, width: int, where: NDArray[np.int64]) -> NDArray[np.float64]:
         """(N, width) weights of the latents at `where`, column 0 the escape."""
@@ -165,9 +171,11 @@ def encode_tile(flow: Flow, planes: Values) -> bytes:
     for step, values in reversed(steps):
         for plane in reversed(step):
             column, escaped, latent = plane.columns(values[plane.plane])
-            half = _HALF[plane.classes[escaped]]
+            excess = np.zeros_like(column)
+            excess[escaped] = np.abs(latent) - _HALF[plane.classes[escaped]]
             encoder.push_uniform((latent > 0).astype(np.int32), 2)
-            encoder.push((np.abs(latent) - half).astype(np.int32), plane.escape_weights(escaped))
+            for piece in reversed(_pieces(escaped, EXCESS)):
+                encoder.push(excess[piece], plane.escape_weights(piece))
             for width, where in reversed(list(plane.chunks())):
                 encoder.push(column[where], plane.weights(width, where))
     return bytes([WEIGHTED if weighted else PLAIN]) + encoder.finish()
@@ -197,20 +205,14 @@ class _Reader:
             latent = column - _HALF[plane.classes]
             escaped = np.flatnonzero(column == 0)
             if len(escaped):
-                excess = self._pop_excess(plane, escaped) + _HALF[plane.classes[escaped]]
+                pieces = [self.decoder.pop(plane.escape_weights(piece)) for piece in _pieces(escaped, EXCESS)]
+                excess = np.concatenate(pieces) + _HALF[plane.classes[escaped]]
                 latent[escaped] = np.where(self.decoder.pop_uniform(len(escaped), 2) > 0, excess, -excess)
             values[p] = latent + plane.shift
             if values[p].min(initial=0) < LOWEST[p] or values[p].max(initial=0) > HIGHEST:
                 raise CorruptFile("a tile decodes to values outside of their range")
         self._adaptation.add_pairs(values)
         return values
-
-    def _pop_excess(self, plane: _Plane, escaped: NDArray[np.int64]) -> Values:
-        parts = [
-            self.decoder.pop(plane.escape_weights(escaped[start : start + CHUNK]))
-            for start in range(0, len(escaped), CHUNK)
-        ]
-        return np.concatenate(parts)
 
 
 def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:

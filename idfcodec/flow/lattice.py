@@ -63,7 +63,7 @@ def _blur(pair: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.
     padded = np.pad(pair, ((0, 0), (reach, reach + blocks * BLOCK - length)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), axis=1)[:, ::BLOCK]
     # torch's product keeps to torch's number of threads; NumPy's would start its own.
-    product = torch.from_numpy(windows.reshape(-1, len(matrix))) @ torch.from_numpy(matrix)
+    product = torch.from_numpy(np.array(windows).reshape(-1, len(matrix))) @ torch.from_numpy(matrix)
     blurred: NDArray[np.float64] = product.numpy().reshape(rows, -1)[:, :length]
     return blurred
 

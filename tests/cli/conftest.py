@@ -32,7 +32,7 @@ def encode(image: Any, *, progress: Any = None, **options: Any) -> bytes:
         progress(2, 2)
     checksum = container.pixel_checksum(mode, width, height, raw)
     tiles = (zlib.compress(raw),)
-    return container.pack(container.Container(mode, width, height, 4096, MODEL, checksum, picture.metadata, tiles))
+    return container.pack(container.Container(mode, width, height, 1024, MODEL, checksum, picture.metadata, tiles))
 
 
 def decode_picture(data: bytes, *, progress: Any = None, **options: Any) -> planes.Picture:
