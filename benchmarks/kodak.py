@@ -75,9 +75,9 @@ def oxipng_encode(pixels: Pixels) -> bytes:
     return bytes(oxipng.optimize_from_memory(png_encode(pixels), level=4))
 
 
-def webp(method: int) -> tuple[Callable[[Pixels], bytes], Callable[[bytes], Pixels]]:
+def webp(method: int, quality: int) -> tuple[Callable[[Pixels], bytes], Callable[[bytes], Pixels]]:
     def encode(pixels: Pixels) -> bytes:
-        return bytes(imagecodecs.webp_encode(_rgb(pixels), lossless=True, method=method))
+        return bytes(imagecodecs.webp_encode(_rgb(pixels), level=quality, lossless=True, method=method))
 
     def decode(data: bytes) -> Pixels:
         return np.asarray(imagecodecs.webp_decode(data))
@@ -102,8 +102,8 @@ def contenders(peers: list[str], *, threads: int, model: str | None, device: str
         "jxl-e7": ("JPEG XL effort 7", *jxl(7, threads)),
         "jxl-e9": ("JPEG XL effort 9", *jxl(9, threads)),
         "jxl-e10": ("JPEG XL effort 10", *jxl(10, threads)),
-        "webp-m4": ("WebP lossless method 4", *webp(4)),
-        "webp-m6": ("WebP lossless method 6", *webp(6)),
+        "webp-m4": ("WebP lossless method 4", *webp(4, 75)),
+        "webp-m6": ("WebP lossless method 6, quality 100", *webp(6, 100)),
         "png": ("PNG (Pillow, optimize)", png_encode, png_decode),
         "oxipng": ("PNG (oxipng, level 4)", oxipng_encode, png_decode),
     }

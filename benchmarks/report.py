@@ -27,7 +27,7 @@ NAMES = {
     "jxl-e10": "JPEG XL effort 10",
     "jxl-e9": "JPEG XL effort 9",
     "jxl-e7": "JPEG XL effort 7",
-    "webp-m6": "WebP lossless, method 6",
+    "webp-m6": "WebP lossless, method 6, quality 100",
     "webp-m4": "WebP lossless, method 4",
     "oxipng": "PNG (oxipng level 4)",
     "png": "PNG (Pillow, optimize)",

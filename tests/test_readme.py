@@ -53,3 +53,10 @@ def test_commands_and_options_exist(line: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([\w./-]+\.md|LICENSE)\)", README))))
 def test_links_lead_somewhere(target: str) -> None:
     assert (REPOSITORY / target).is_file()
+
+
+def test_results_and_card_are_those_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "benchmarks" / "report.py"), "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

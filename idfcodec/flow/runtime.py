@@ -170,6 +170,8 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
     Raises:
         ModelError: something is missing or damaged, or no kernel gives the model's known answer on this device.
     """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ModelError("there is no CUDA device here")
     try:
         config = json.loads((folder / "config.json").read_text())
         tensors = load_file(folder / TENSORS)
