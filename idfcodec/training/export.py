@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from idfcodec.flow import prior
@@ -61,7 +61,7 @@ def export(model: TrainableFlow, folder: Path, *, levels: int = 6, note: dict[st
             answers.append(known_answer(ExactNetwork(own, config, kernel="float32", device="cpu")).hex())
     identity = content_hash(tensors, architecture).hex()
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / TENSORS)
+    (folder / TENSORS).write_bytes(save(tensors))
     description = {"id": identity, "architecture": architecture, "known_answers": answers, **(note or {})}
     (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
     return identity
