@@ -84,7 +84,7 @@ def results() -> str:
         "",
         "The colour lattice is the part of the gain that depends on where a picture comes from: one that was YCbCr",
         "once (PhotoCD, JPEG, video) has only some of the colours that RGB could have, and the codec learns which",
-        "while it decodes. Pictures without that past gain nothing from it and pay nothing.",
+        "while it decodes. Others gain little, and pay nothing: it is switched off where it would not save.",
     ]
     return "\n".join(lines)
 

@@ -47,25 +47,32 @@ class Convolution:
     """One integer convolution.
 
     Args:
-        weight: (O, I, k, k) int8 in [-127, 127].
-        bias: (O,) int32, in units of the accumulator.
-        exponent: (O,) int8, the power of two e that divides the accumulator.
-        padding: zeros around the picture, each side.
         kernel: one of `KERNELS`.
+        padding: zeros around the picture, each side.
+        packed: the weights as the kernel wants them.
+        scale: 2**-e of each output channel.
+        offset: the biases, in units of the accumulator, or of the output for "int8".
+        zeros: (O,) int64, the weights' zero points.
     """
 
-    weight: Tensor
-    bias: Tensor
-    exponent: Tensor
-    padding: int
     kernel: str
+    padding: int
     packed: Tensor
     scale: Tensor
     offset: Tensor
+    zeros: Tensor
 
     @staticmethod
     def build(weight: Tensor, bias: Tensor, exponent: Tensor, *, padding: int, kernel: str, device: str) -> Convolution:
         """Check the bounds, then lay the weights out for `kernel`.
+
+        Args:
+            weight: (O, I, k, k) int8 in [-127, 127].
+            bias: (O,) int32, in units of the accumulator.
+            exponent: (O,) int8, the power of two e that divides the accumulator.
+            padding: zeros around the picture, each side.
+            kernel: one of `KERNELS`.
+            device: "cpu" or "cuda".
 
         Raises:
             ModelError: a tensor has the wrong type or shape, or an accumulator could reach 2**24.
@@ -81,19 +88,19 @@ class Convolution:
         if wide.abs().max() > WEIGHT_LIMIT or int(reach.max()) >= ACCUMULATOR_LIMIT:
             raise ModelError("a convolution of the model could leave the range of exact arithmetic")
         scale = torch.exp2(-exponent.float())
+        zeros = torch.zeros(outputs, dtype=torch.int64)
         if kernel == "int8":
             sides = [1, 1], [padding, padding], [1, 1]
             packed = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, *sides, 1, None)
             offset = bias.float() * scale
-            return Convolution(weight, bias, exponent, padding, kernel, packed, scale, offset)
+            return Convolution(kernel, padding, packed, scale, offset, zeros)
         packed = weight.float().to(device, memory_format=torch.channels_last)
         scale = scale.view(-1, 1, 1).to(device)
-        return Convolution(weight, bias, exponent, padding, kernel, packed, scale, bias.float().to(device))
+        return Convolution(kernel, padding, packed, scale, bias.float().to(device), zeros)
 
     def _int8(self, x: Tensor, residual: Tensor | None, dtype: torch.dtype) -> Tensor:
-        zeros = torch.zeros_like(self.scale, dtype=torch.int64)
         sides = [1, 1], [self.padding, self.padding], [1, 1]
-        common = (self.packed, self.scale, zeros)
+        common = (self.packed, self.scale, self.zeros)
         out: Tensor
         if residual is not None:
             out = torch.ops.onednn.qconv2d_pointwise.binary(

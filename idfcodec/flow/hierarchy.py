@@ -6,7 +6,7 @@ answers with the values of that step: known ones when it encodes or measures, de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -142,14 +142,11 @@ def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
     return StepPrior(location, scale, shape, np.zeros((3, count), np.int32) if planes == 3 else None)
 
 
-def walk(
-    networks: Callable[[int], ExactNetwork], levels: int, last: Values, shape: tuple[int, int, int], visit: Visitor
-) -> Values:
+def walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, int, int], visit: Visitor) -> Values:
     """Visit every coding step of a picture of `shape` (C, H, W), C 1 or 3, coarse to fine; return its planes.
 
     Args:
-        networks: the network of each level.
-        levels: how many.
+        networks: the network of each level, finest first.
         last: the prior of the last latents.
         shape: of the planes G, R-G, B-G, or of G alone.
         visit: gives the values.
@@ -158,12 +155,13 @@ def walk(
         (C, H, W) int32 planes.
     """
     planes, *size = shape
+    levels = len(networks)
     stack = squeezes(size[0], size[1], levels)
     height, width = stack[-1].grid
     y = visit(levels, -1, _last_prior(last, planes, height * width)).reshape(planes, height, width)
     trunk: Tensor | None = None
     for level in reversed(range(levels)):
-        squeeze, network = stack[level], networks(level)
+        squeeze, network = stack[level], networks[level]
         if trunk is not None:
             trunk = network.upsample(trunk, *squeeze.grid)
         phases, padded, inputs = [y], [], []

@@ -8,7 +8,7 @@ before it. One trunk of residual blocks runs through the three steps:
     h_B = blocks(first_B(A, D) + h_D)           ->  coupling and prior of B
     h_C = blocks(first_C(A, D, B) + h_B)        ->  coupling and prior of C, and `coarser` of the level below
 
-Every tensor between two convolutions is an 8-bit unsigned integer times `ACTIVATION_STEP`, every weight an 8-bit
+Every tensor between two convolutions is an 8-bit unsigned integer over 2**ACTIVATION_BITS, every weight an 8-bit
 signed integer times a power of two of its output channel: what `exact.py` runs on integers is this network to the
 letter once `quantised` is on.
 

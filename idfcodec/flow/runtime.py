@@ -101,9 +101,9 @@ class Flow:
     def walk(self, shape: tuple[int, ...], visit: Visitor) -> Values:
         """Visit every coding step of planes of `shape` (C, H, W); see `hierarchy.walk`."""
         planes, height, width = shape
-        networks = lambda level: self.coarse if level else self.fine  # noqa: E731
+        networks = [self.fine] + [self.coarse] * (self.config.levels - 1)
         with torch.inference_mode():
-            return walk(networks, self.config.levels, self.last, (planes, height, width), visit)
+            return walk(networks, self.last, (planes, height, width), visit)
 
     def log_prob(self, x: Tensor) -> float:
         """Log-likelihood in bits (negative) of (3, H, W) RGB or (1, H, W) gray integers in [0, 255]."""

@@ -58,6 +58,13 @@ def test_resume_continues_where_the_run_stopped(folder: Path, tmp_path: Path) ->
     assert steps == [6, 8]
 
 
+def test_a_run_starts_from_the_average_of_another(folder: Path, tmp_path: Path) -> None:
+    first = train(folder, tmp_path / "first", SMALL)
+    still = TrainConfig(**{**SMALL.__dict__, "steps": 1, "learning_rate": 0.0})
+    second = train(folder, tmp_path / "second", still, start_from=tmp_path / "first" / "checkpoint.safetensors")
+    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
+
+
 def test_training_lowers_the_cost(folder: Path, tmp_path: Path) -> None:
     config = TrainConfig(**{**SMALL.__dict__, "steps": 60, "quantise_from": 0.7})
     picture = torch.from_numpy(draw(64, 64)).permute(2, 0, 1)[None]
