@@ -277,11 +277,11 @@ def likelihood(
     model: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
-    lattice: bool = True,
+    weights: bool = True,
 ) -> float:
     """What the exported model says that the picture's pixels cost, in bits: the sum over its tiles.
 
-    Without `lattice`, what they would cost if no tile used the colour lattice.
+    Without `weights`, what they would cost if no tile weighted its values and pairs of values (see FORMAT.md, 4.7).
     """
     picture = image if isinstance(image, Picture) else from_image(image)
     flow = load_model(model, device=device)
@@ -289,7 +289,7 @@ def likelihood(
     tiles = tile_grid(picture.pixels.shape[0], picture.pixels.shape[1], TILE)
     return sum(
         _each_tile(
-            lambda i: tile_bits(flow, _to_planes(picture.pixels, tiles[i], mode), lattice=lattice),
+            lambda i: tile_bits(flow, _to_planes(picture.pixels, tiles[i], mode), weights=weights),
             len(tiles),
             threads,
             progress=None,

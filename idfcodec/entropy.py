@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 
-__all__ = ["Decoder", "Encoder"]
+__all__ = ["Decoder", "Encoder", "Rows", "Spans"]
 
+Rows = NDArray[np.float64]
+Spans = tuple[NDArray[np.int32], NDArray[np.int32]]
+_TOTAL = 2**24
 _ROWS = constriction.stream.model.Categorical(perfect=False)
 _BAD = "the entropy-coded data is damaged"
 
@@ -37,6 +40,20 @@ class Encoder:
         """Push (N,) symbols in [0, n) under (N, n) integer-valued weights, the last symbol first."""
         if len(symbols):
             self._coder.encode_reverse(symbols, _ROWS, weights)
+
+    def push_spans(self, spans: Spans) -> None:
+        """Push symbols by their slices of the quantiles: (N,) first quantiles and (N,) sizes; the last symbol first."""
+        start, size = spans
+        if not len(start):
+            return
+        # Three symbols, those before, this one and those after; the weights are one less than their shares.
+        left, right = start == 0, start + size == _TOTAL
+        weights = np.stack((start, size, _TOTAL - start - size), 1).astype(np.float64) - 1
+        weights[left] = weights[left][:, [1, 2, 0]] + (0, -1, 1)
+        weights[right] = weights[right][:, [2, 0, 1]] + (1, -1, 0)
+        symbols = np.ones(len(start), np.int32)
+        symbols[left], symbols[right] = 0, 2
+        self._coder.encode_reverse(symbols, _ROWS, weights)
 
     def push_uniform(self, symbols: NDArray[np.int32], size: int) -> None:
         """Push (N,) symbols in [0, size), all equally likely."""

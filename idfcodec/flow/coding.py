@@ -1,20 +1,21 @@
-"""Coding one tile: the walk's steps through the tables, weighted by the colour lattice, to rANS and back."""
+"""Coding one tile: the walk's steps through the tables, weighted by what the tile has taught, to rANS and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder
+from idfcodec.entropy import Decoder, Encoder, Rows, Spans
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.adaptive import Adaptation, Tables
+from idfcodec.flow.adaptive import Adaptation, Learned, Switches
+from idfcodec.flow.compiled import compiled, compiled_sums
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
 from idfcodec.flow.hierarchy import steps as values_by_step
-from idfcodec.flow.lattice import FRACTION, Lattice
+from idfcodec.flow.lattice import UNIT
 from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
 
 if TYPE_CHECKING:
@@ -22,15 +23,67 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
-CELLS = 2**19  # weights made at a time: few enough for the cache, many enough that threads seldom wait for each other
-LATTICE_WIDTH = 64  # wider tables are of latents too uncertain to gain
-PLAIN, WEIGHTED = 0, 1
+PIECE = 2**16  # weights made at a time: few enough for the cache
+PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
+SAMPLED = 8  # one latent in so many tells which weights pay
 
 
 def _pieces(where: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
-    """Positions, some CELLS weights of `width` columns at a time."""
-    count = CELLS // width
+    """Positions, some PIECE weights of `width` columns at a time."""
+    count = PIECE // width
     return [where[start : start + count] for start in range(0, len(where), count)]
+
+
+@compiled
+def _rows(tables: Values, cells: Values, width: int) -> Rows:
+    """(N, width) weights of the rows that begin at `cells`; the escape, column 0, keeps at least one."""
+    out = np.empty((len(cells), width))
+    for n in range(len(cells)):
+        for j in range(width):
+            out[n, j] = tables[cells[n] + j]
+        out[n, 0] += 1
+    return out
+
+
+@compiled
+def _multiply_values(out: Rows, first: Values, low: Values, weights: Values) -> None:
+    """Weight column j > 0 by that of the byte first + j + low, by 0 where that is no byte."""
+    for n in range(len(out)):
+        value = first[n] + low[n]
+        for j in range(1, out.shape[1]):
+            if 0 <= value + j <= HIGHEST:
+                out[n, j] = np.floor(out[n, j] * weights[value + j] * UNIT)
+            else:
+                out[n, j] = 0
+
+
+@compiled
+def _keep_bytes(out: Rows, first: Values, low: Values) -> None:
+    for n in range(len(out)):
+        value = first[n] + low[n]
+        for j in range(1, min(out.shape[1], -value)):
+            out[n, j] = 0
+        for j in range(max(1, HIGHEST + 1 - value), out.shape[1]):
+            out[n, j] = 0
+
+
+@compiled_sums
+def _spans(rows: Rows, columns: Values, start: Values, size: Values) -> None:
+    """Quantiles of each row's column, as the coder has them: first one and how many."""
+    width = rows.shape[1]
+    for n in range(len(rows)):
+        total = 0.0
+        for j in range(width):
+            total += rows[n, j]
+        before = 0.0
+        for j in range(columns[n]):
+            before += rows[n, j]
+        scale = (TOTAL - width) / total
+        end = TOTAL
+        if columns[n] < width - 1:
+            end = int((before + rows[n, columns[n]]) * scale) + columns[n] + 1
+        start[n] = int(before * scale) + columns[n]
+        size[n] = end - start[n]
 
 
 @dataclass(frozen=True)
@@ -40,54 +93,59 @@ class _Plane:
     flow: Flow
     prior: StepPrior
     plane: int
-    known: list[Values]
-    weights_by_width: Tables
-    lattice: Lattice | None
+    known: Sequence[Values]
+    learned: Learned
     location: Values
     classes: Values
-    rows: Values
+    cells: Values
     shift: Values
 
     @staticmethod
-    def of(flow: Flow, prior: StepPrior, plane: int, values: Values, tables: Tables, lattice: Lattice | None) -> _Plane:
+    def of(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned) -> _Plane:
         """A plane of the step whose `values` (C, N) are known for the planes before it."""
         known = [values[p] for p in range(plane)]
         location = prior.located(plane, known)
-        return _Plane(flow, prior, plane, known, tables, lattice, location, *prior.tables(plane, location))
+        return _Plane(flow, prior, plane, known, learned, location, *prior.tables(plane, location))
 
-    def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    def chunks(self, every: int = 1) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """(width, positions) in coding order: by width class, then position."""
         for index, kind in enumerate(CLASSES):
-            where = np.flatnonzero(self.classes == index)
+            where = np.flatnonzero(self.classes == index)[::every]
             for piece in _pieces(where, kind.width):
                 yield kind.width, piece
 
-    def weights(self, width: int, where: NDArray[np.int64]) -> NDArray[np.float64]:
+    def weights(self, width: int, where: NDArray[np.int64], switches: Switches) -> Rows:
         """(N, width) weights of the latents at `where`, column 0 the escape."""
-        weights: NDArray[np.float64] = self.weights_by_width[width].take(self.rows[where], 0)
-        if self.lattice is None or not self.plane or width > LATTICE_WIDTH:
-            return weights
+        out = _rows(self.learned.tables[self.plane], self.cells[where], width)
         first = self.shift[where] - width // 2
-        if self.plane == 2:
-            factor = self.lattice.row_weights(self.known[1][where], first, width)
+        low = self.known[0][where] if self.plane else np.zeros_like(first)
+        if Switches.VALUES in switches and self.learned.values is not None:
+            _multiply_values(out, first, low, self.learned.values[self.plane])
         else:
-            factor = self._single(where, first, width)
-        factor[:, 0] = 1 << FRACTION
-        weights *= factor
-        return weights
+            _keep_bytes(out, first, low)
+        if width > PAIR_WIDTH or self.prior.colour is None:
+            return out
+        for kind, plane in ((Switches.GREEN, 0), (Switches.DIFFERENCES, 1)):
+            pairs = self.learned.pairs.get(kind) if kind in switches else None
+            if pairs is not None and plane == self.plane:
+                pairs.multiply_blurred(out, first, *self._expected(where, first))
+            elif pairs is not None and plane + 1 == self.plane:
+                pairs.multiply_pair(out, self.known[plane][where], first)
+        return out
 
-    def _single(self, where: NDArray[np.int64], first: Values, width: int) -> NDArray[np.float64]:
+    def _expected(self, where: NDArray[np.int64], first: Values) -> tuple[Values, Values, Values]:
+        """Of the next plane: the class of its scale, its location if this one has the value `first`, and how it moves."""
         prior, colour = self.prior, self.prior.colour
-        if colour is None or self.lattice is None:
-            raise ValueError("a lattice needs three planes")
-        green = prior.residual(0, self.known)[where]
-        location = (prior.location[2][where] << COLOUR_BITS) + colour[1][where] * green
-        location += colour[2][where] * (first * ONE - self.location[where])
-        blur = self.flow.blur_of[prior.scale[2][where]]
-        return self.lattice.single_weights(blur, first, location, colour[2][where] * ONE, width)
+        assert colour is not None
+        slope = colour[2 if self.plane else 0][where]
+        location = (prior.location[self.plane + 1][where] << COLOUR_BITS) + slope * (first * ONE - self.location[where])
+        if self.plane:
+            location += colour[1][where] * prior.residual(0, self.known)[where]
+        blur = self.flow.blur_of[prior.scale[self.plane + 1][where]]
+        return blur, location, slope * ONE
 
-    def escape_weights(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
-        weights: NDArray[np.float64] = self.flow.escapes.take(self.prior.scale[self.plane][where], 0)
+    def escape_weights(self, where: NDArray[np.int64]) -> Rows:
+        weights: Rows = self.flow.escapes.take(self.prior.scale[self.plane][where], 0)
         return weights
 
     def columns(self, values: Values) -> tuple[Values, NDArray[np.int64], Values]:
@@ -100,6 +158,16 @@ class _Plane:
         where = np.flatnonzero(escaped)
         return column, where, latent[where]
 
+    def spans(self, column: Values, switches: Switches, every: int = 1) -> Spans:
+        """Quantiles of each latent's column, or of one in `every`, in coding order."""
+        starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+        for width, where in self.chunks(every):
+            start, size = np.empty(len(where), np.int32), np.empty(len(where), np.int32)
+            _spans(self.weights(width, where, switches), column[where], start, size)
+            starts.append(start)
+            sizes.append(size)
+        return np.concatenate(starts), np.concatenate(sizes)
+
 
 _HALF = np.array([c.width // 2 for c in CLASSES], np.int32)
 
@@ -108,100 +176,102 @@ class _Recorder:
     """Visitor that answers with the picture's own values and keeps what was said of them."""
 
     def __init__(self, flow: Flow, planes: Values) -> None:
-        self.steps: list[tuple[int, int, StepPrior, Values]] = []
+        self.steps: list[tuple[int, StepPrior, Values]] = []
         self._values = values_by_step(planes, flow.config.levels)
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values = self._values[level, group]
-        self.steps.append((level, group, prior, values))
+        self.steps.append((level, prior, values))
         return values
 
 
-def _cost(plane: _Plane, width: int, where: NDArray[np.int64], column: Values) -> NDArray[np.float64]:
-    """Share of the quantiles that each column gets, in units of 1: (N,)."""
-    weights = plane.weights(width, where)
-    scale = (TOTAL - width) / weights.sum(1)
-    share: NDArray[np.float64] = (weights[np.arange(len(where)), column[where]] * scale + 1) / TOTAL
-    return share
+def _log2(sizes: Values) -> int:
+    """Sum of log2 of integers, piecewise linear and in units of 2**-20: the same integer on every machine."""
+    mantissa, exponent = np.frexp(sizes.astype(np.float64))
+    return int(((exponent.astype(np.int64) - 2) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
 
 
-def _log2(p: NDArray[np.float64]) -> int:
-    """Sum of log2(p), piecewise linear and in units of 2**-20: the same integer on every machine."""
-    mantissa, exponent = np.frexp(p)
-    return int(((exponent - 2) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
+def _steps(
+    flow: Flow, steps: Sequence[tuple[int, StepPrior, Values]], switches: Switches
+) -> Iterator[tuple[list[_Plane], Values]]:
+    """Each coding step as the decoder meets it, with its values."""
+    adaptation = Adaptation(flow, len(steps[0][2]), switches)
+    for level, prior, values in steps:
+        learned = adaptation.learned(level)
+        step = [_Plane.of(flow, prior, p, values, learned) for p in range(len(values))]
+        yield step, values
+        for plane in step:
+            adaptation.add_columns(plane.plane, plane.cells, plane.columns(values[plane.plane])[0])
+        adaptation.add_values(values)
 
 
-def _pays(planes: list[_Plane], values: Values) -> bool:
-    """Whether the lattice saves bits in a step; a sample of its latents tells."""
-    gain = 0
-    for weighted in planes[1:]:
-        plain = replace(weighted, lattice=None)
-        column, _, _ = weighted.columns(values[weighted.plane])
-        for width, where in weighted.chunks():
-            if width <= LATTICE_WIDTH:
-                some = where[::4]
-                gain += _log2(_cost(weighted, width, some, column)) - _log2(_cost(plain, width, some, column))
-    return gain > 0
+def _choose(flow: Flow, steps: Sequence[tuple[int, StepPrior, Values]]) -> Switches:
+    """The weights that pay, one after the other: a sample of the first step of the finest level tells."""
+    every = Switches.DIFFERENCES | Switches.GREEN | Switches.VALUES
+    *_, (step, values) = _steps(flow, steps[:-2], every)
+    columns = [plane.columns(values[plane.plane])[0] for plane in step]
+
+    def gain(switches: Switches) -> int:
+        return sum(_log2(p.spans(c, switches, SAMPLED)[1]) for p, c in zip(step, columns, strict=True))
+
+    chosen, best = Switches(0), gain(Switches(0))
+    left = [Switches.DIFFERENCES, Switches.GREEN, Switches.VALUES] if len(step) == 3 else [Switches.VALUES]
+    while left:
+        gains = [gain(chosen | kind) for kind in left]
+        index = int(np.argmax(gains))
+        if gains[index] <= best:
+            break
+        best = gains[index]
+        chosen |= left.pop(index)
+    return chosen
 
 
-def _steps(flow: Flow, planes: Values, *, lattice: bool = True) -> tuple[bool, list[tuple[list[_Plane], Values]]]:
-    """Whether the lattice is worth its while for these planes, and every coding step with its values."""
+def _record(flow: Flow, planes: Values) -> list[tuple[int, StepPrior, Values]]:
     recorder = _Recorder(flow, planes)
     flow.walk(planes.shape, recorder)
-
-    adaptation = Adaptation(flow, len(planes), lattice=lattice and len(planes) == 3)
-    steps = []
-    for level, group, prior, x in recorder.steps:
-        tables, pairs = adaptation.tables(level), adaptation.lattice(level, group)
-        step = [_Plane.of(flow, prior, p, x, tables[p], pairs) for p in range(len(x))]
-        steps.append((step, x))
-        for plane in step:
-            adaptation.add_column(plane.plane, plane.classes, plane.rows, plane.columns(x[plane.plane])[0])
-        adaptation.add_pairs(x)
-    if lattice and len(planes) == 3 and _pays(*steps[-3]):  # asked of the first step of the finest level
-        return True, steps
-    return False, [([replace(plane, lattice=None) for plane in step], x) for step, x in steps]
+    return recorder.steps
 
 
 def encode_tile(flow: Flow, planes: Values) -> bytes:
     """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then the rANS words."""
-    weighted, steps = _steps(flow, planes)
+    steps = _record(flow, planes)
+    switches = _choose(flow, steps)
+    symbols = []
+    for step, values in _steps(flow, steps, switches):
+        for plane in step:
+            column, escaped, latent = plane.columns(values[plane.plane])
+            symbols.append((plane, escaped, latent, plane.spans(column, switches)))
     encoder = Encoder()
     # rANS is a stack: what is to be decoded first goes on it last.
-    for step, values in reversed(steps):
-        for plane in reversed(step):
-            column, escaped, latent = plane.columns(values[plane.plane])
-            excess = np.zeros_like(column)
-            excess[escaped] = np.abs(latent) - _HALF[plane.classes[escaped]]
-            encoder.push_uniform((latent > 0).astype(np.int32), 2)
-            for piece in reversed(_pieces(escaped, EXCESS)):
-                encoder.push(excess[piece], plane.escape_weights(piece))
-            for width, where in reversed(list(plane.chunks())):
-                encoder.push(column[where], plane.weights(width, where))
-    return bytes([WEIGHTED if weighted else PLAIN]) + encoder.finish()
+    for plane, escaped, latent, spans in reversed(symbols):
+        excess = np.abs(latent) - _HALF[plane.classes[escaped]]
+        encoder.push_uniform((latent > 0).astype(np.int32), 2)
+        encoder.push(excess, plane.escape_weights(escaped))
+        encoder.push_spans(spans)
+    return bytes([switches]) + encoder.finish()
 
 
 class _Reader:
     """Visitor that decodes."""
 
     def __init__(self, flow: Flow, data: bytes | memoryview, planes: int) -> None:
-        if not len(data) or data[0] not in (PLAIN, WEIGHTED):
+        known = range(8) if planes == 3 else (0, Switches.VALUES)
+        if not len(data) or data[0] not in known:
             raise CorruptFile("a tile has unknown flags")
-        if data[0] == WEIGHTED and planes == 1:
-            raise CorruptFile("a tile of one plane claims a colour lattice")
         self._flow = flow
-        self._adaptation = Adaptation(flow, planes, lattice=data[0] == WEIGHTED)
+        self._switches = Switches(data[0])
+        self._adaptation = Adaptation(flow, planes, self._switches)
         self.decoder = Decoder(data[1:])
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values: Values = np.empty(prior.location.shape, np.int32)
-        tables, pairs = self._adaptation.tables(level), self._adaptation.lattice(level, group)
+        learned = self._adaptation.learned(level)
         for p in range(len(values)):
-            plane = _Plane.of(self._flow, prior, p, values, tables[p], pairs)
+            plane = _Plane.of(self._flow, prior, p, values, learned)
             column = np.empty(values.shape[1], np.int32)
             for width, where in plane.chunks():
-                column[where] = self.decoder.pop(plane.weights(width, where))
-            self._adaptation.add_column(p, plane.classes, plane.rows, column)
+                column[where] = self.decoder.pop(plane.weights(width, where, self._switches))
+            self._adaptation.add_columns(p, plane.cells, column)
             latent = column - _HALF[plane.classes]
             escaped = np.flatnonzero(column == 0)
             if len(escaped):
@@ -209,9 +279,10 @@ class _Reader:
                 excess = np.concatenate(pieces) + _HALF[plane.classes[escaped]]
                 latent[escaped] = np.where(self.decoder.pop_uniform(len(escaped), 2) > 0, excess, -excess)
             values[p] = latent + plane.shift
-            if values[p].min(initial=0) < LOWEST[p] or values[p].max(initial=0) > HIGHEST:
+            low = values[0] if p else 0
+            if (values[p] + low).min(initial=0) < 0 or (values[p] + low).max(initial=0) > HIGHEST:
                 raise CorruptFile("a tile decodes to values outside of their range")
-        self._adaptation.add_pairs(values)
+        self._adaptation.add_values(values)
         return values
 
 
@@ -227,16 +298,17 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
     return planes
 
 
-def tile_bits(flow: Flow, planes: Values, *, lattice: bool = True) -> float:
-    """What the model says that (C, H, W) planes cost, in bits, the lattice included where it pays unless it is off."""
+def tile_bits(flow: Flow, planes: Values, *, weights: bool = True) -> float:
+    """What the model says that (C, H, W) planes cost, in bits, the weights included that pay unless they are off."""
+    steps = _record(flow, planes)
+    switches = _choose(flow, steps) if weights else Switches(0)
     bits = 0.0
-    for step, values in _steps(flow, planes, lattice=lattice)[1]:
+    for step, values in _steps(flow, steps, switches):
         for plane in step:
             column, escaped, latent = plane.columns(values[plane.plane])
-            for width, where in plane.chunks():
-                bits -= float(np.log2(_cost(plane, width, where, column)).sum())
+            bits -= float(np.log2(plane.spans(column, switches)[1] / TOTAL).sum())
             excess = np.abs(latent) - _HALF[plane.classes[escaped]]
-            weights = plane.escape_weights(escaped)
-            p = (weights[np.arange(len(escaped)), excess] + 1) / TOTAL
+            weight = plane.escape_weights(escaped)
+            p = (weight[np.arange(len(escaped)), excess] + 1) / TOTAL
             bits += float(len(escaped) - np.log2(p).sum())
     return bits

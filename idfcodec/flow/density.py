@@ -97,11 +97,11 @@ def sample(flow: Flow, shape: tuple[int, int, int], temperature: float, rng: np.
         x = np.empty(prior.location.shape, np.int32)
         for p in range(len(x)):
             location = prior.located(p, [x[q] for q in range(p)])
-            classes, rows, shift = prior.tables(p, location)
+            classes, cells, shift = prior.tables(p, location)
             for index, kind in enumerate(CLASSES):
                 where = np.flatnonzero(classes == index)
                 if len(where):
-                    weights = flow.tables[kind.width].take(rows[where], 0)
+                    weights = flow.tables[cells[where, None] + np.arange(kind.width)].astype(np.float64)
                     x[p, where] = _draw(weights, temperature, rng) - kind.width // 2 + shift[where]
             # The planes are differences of bytes: keep each within what the ones before it leave.
             low, high = (LOWEST[0], HIGHEST) if p == 0 else (-x[0], HIGHEST - x[0])

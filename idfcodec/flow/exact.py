@@ -1,6 +1,6 @@
 """The context networks in exact arithmetic: the same integers on every machine.
 
-Activations are integers in [0, 255], weights integers in [-127, 127], and a convolution is
+Activations are integers in [0, 255], weights integers in [-64, 64], and a convolution is
 
     y = clamp(round_half_even((sum w x + b) * 2**-e [+ residual]), 0, 255)
 
@@ -8,7 +8,8 @@ with one exponent e per output channel. Every accumulator is proved to stay belo
 activations, so float32 holds each partial sum exactly and any order of summation gives the same result; the same
 holds for 32-bit integer accumulators. Two kernels compute it: plain float32 convolutions, which run everywhere, and
 oneDNN's fused 8-bit ones, several times faster where the processor has VNNI or AMX. `known_answer` in `runtime.py`
-decides which of them is fit for use.
+decides which of them is fit for use. Weights stop at 64 so that a pair of products, at most 2 * 255 * 64, fits into 16
+bits: without VNNI the 8-bit kernels add in pairs, and would saturate.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch.nn import functional as F
 from idfcodec.errors import ModelError
 from idfcodec.flow.network import ACCUMULATOR_LIMIT, ACTIVATION_BITS, HEAD_BITS, WEIGHT_LIMIT, NetworkConfig
 
-__all__ = ["KERNELS", "Convolution", "ExactNetwork", "fold", "gemm_convolution", "head_exponents"]
+__all__ = ["KERNELS", "Convolution", "ExactNetwork", "fold", "gemm_convolution", "head_exponents", "unfold"]
 
 KERNELS = ("int8", "float32")
 
@@ -67,7 +68,7 @@ class Convolution:
         """Check the bounds, then lay the weights out for `kernel`.
 
         Args:
-            weight: (O, I, k, k) int8 in [-127, 127].
+            weight: (O, I, k, k) int8 in [-64, 64].
             bias: (O,) int32, in units of the accumulator.
             exponent: (O,) int8, the power of two e that divides the accumulator.
             padding: zeros around the picture, each side.
@@ -209,3 +210,15 @@ def fold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head:
     if head:
         exponent = exponent + ACTIVATION_BITS - head_exponents()
     return integers.to(torch.int8), offset.to(torch.int32), exponent.to(torch.int8)
+
+
+def unfold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head: bool) -> tuple[Tensor, Tensor]:
+    """The inverse of `fold`: the real weight and bias that a convolution's integers stand for."""
+    power = exponent.double()
+    offset = bias.double()
+    if head:
+        power = power - ACTIVATION_BITS + head_exponents()
+    if centred:
+        offset = offset + 128 * weight.double().sum((1, 2, 3))
+    scale = torch.exp2(-power)
+    return (weight.double() * scale.view(-1, 1, 1, 1)).float(), (offset * scale / 2**ACTIVATION_BITS).float()

@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from idfcodec.flow.compiled import compiled
 from idfcodec.flow.exact import ExactNetwork
 from idfcodec.flow.layers import Squeeze
-from idfcodec.flow.prior import CLASSES, LOCATION_BITS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES
+from idfcodec.flow.prior import CLASSES, LOCATION_BITS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, STARTS
 
 __all__ = ["COLOUR_BITS", "HIGHEST", "LOWEST", "ONE", "StepPrior", "Values", "Visitor", "squeezes", "steps", "walk"]
 
@@ -27,9 +28,37 @@ Values = NDArray[np.int32]
 LOWEST = (0, -255, -255)  # of G, R-G, B-G
 HIGHEST = 255
 
-_CLASS_OF = np.concatenate([np.full(c.scales, i, np.int32) for i, c in enumerate(CLASSES)])
-_BITS_OF = np.array([CLASSES[i].location_bits for i in _CLASS_OF], np.int32)
-_FIRST_OF = np.array([CLASSES[i].first for i in _CLASS_OF], np.int32)
+# For each scale: its class, and the class's location bits, first scale, first cell and width.
+_OF_SCALE = np.array(
+    [(i, c.location_bits, c.first, STARTS[i], c.width) for i, c in enumerate(CLASSES) for _ in range(c.scales)],
+    np.int32,
+)
+
+
+@compiled
+def _moved(location: Values, by: Values, residual: Values, by2: Values, residual2: Values) -> Values:
+    """The location of a difference once the residuals of the planes before it are known."""
+    out = np.empty_like(location)
+    for n in range(len(location)):
+        moved = by[n] * residual[n] + by2[n] * residual2[n]
+        moved = location[n] + ((moved + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS)
+        out[n] = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
+    return out
+
+
+@compiled
+def _tables(
+    location: Values, scales: Values, shapes: Values, of_scale: Values, classes: Values, cells: Values, shift: Values
+) -> None:
+    for n in range(len(location)):
+        scale = scales[n]
+        kind, bits, first, start, width = of_scale[scale]
+        drop = LOCATION_BITS - bits
+        steps = (location[n] + ((1 << drop) >> 1)) >> drop
+        half = (1 << bits) >> 1
+        moved = (steps + half) >> bits
+        row = (((scale - first) * SHAPES + shapes[n]) << bits) + steps - (moved << bits) + half
+        classes[n], cells[n], shift[n] = kind, start + row * width, moved
 
 
 @dataclass(frozen=True)
@@ -49,32 +78,24 @@ class StepPrior:
     shape: Values
     colour: Values | None
 
-    def located(self, plane: int, known: list[Values]) -> Values:
+    def located(self, plane: int, known: Sequence[Values]) -> Values:
         """(N,) location of `plane` once the planes before it have the values `known`, each (N,)."""
-        location = self.location[plane]
-        if plane and self.colour is not None:
-            moved = (self.colour[plane - 1] * self.residual(0, known)).astype(np.int32)
-            if plane == 2:
-                moved += self.colour[2] * self.residual(1, known)
-            location = location + ((moved + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS)
-        located: Values = np.clip(location, LOWEST[plane] * ONE, HIGHEST * ONE)
-        return located
+        if not plane or self.colour is None:
+            return np.clip(self.location[plane], LOWEST[plane] * ONE, HIGHEST * ONE)
+        first = self.residual(0, known)
+        if plane == 1:
+            return _moved(self.location[1], self.colour[0], first, self.colour[0], np.zeros_like(first))
+        return _moved(self.location[2], self.colour[1], first, self.colour[2], self.residual(1, known))
 
-    def residual(self, plane: int, known: list[Values]) -> Values:
+    def residual(self, plane: int, known: Sequence[Values]) -> Values:
         """(N,) value minus location of a plane that is known."""
         return known[plane] * ONE - self.located(plane, known)
 
     def tables(self, plane: int, location: Values) -> tuple[Values, Values, Values]:
-        """Width class, row of its table and integer shift of the coupling for each latent, given its location."""
-        scale = self.scale[plane]
-        bits = _BITS_OF[scale]
-        drop = LOCATION_BITS - bits
-        steps = (location + ((1 << drop) >> 1)) >> drop
-        half = (1 << bits) >> 1
-        shift = (steps + half) >> bits
-        fraction = steps - (shift << bits) + half
-        row = (((scale - _FIRST_OF[scale]) * SHAPES + self.shape[plane]) << bits) + fraction
-        return _CLASS_OF[scale], row, shift
+        """Width class, first cell of the table's row and integer shift of the coupling for each latent."""
+        classes, cells, shift = np.empty_like(location), np.empty_like(location), np.empty_like(location)
+        _tables(location, self.scale[plane], self.shape[plane], _OF_SCALE, classes, cells, shift)
+        return classes, cells, shift
 
 
 class Visitor(Protocol):

@@ -1,12 +1,13 @@
-"""The colour lattice: which pairs (R-G, B-G) a picture uses, learned from the pixels decoded so far.
+"""Weights of values and of pairs of values, learned from the pixels decoded so far.
 
-A picture that was YCbCr once has only some of the pairs of differences: under the conversion of JPEG a quarter. With
-H[r, b] the counts of the pairs seen so far and S their local average, the weights
+A picture that was YCbCr once has only some of the pairs of differences (R-G, B-G): under the conversion of JPEG a
+quarter. One with gaps in its histogram has only some values, one of few colours only some pairs (G, R-G). With H the
+counts of the pairs seen so far and S their local average, the weights
 
-    W[r, b] = (H + P) / (S + P),   P = PRIOR / 8 * min(S, 1)
+    W[x, y] = (H + P) / (S + P),   P = belief / 8 * min(S, 1)
 
-multiply the network's joint probability of the pair: p(b | r) by W[r, b], and p(r) by V[r] = sum_b p(b | r) W[r, b].
-V is W blurred along b by the prior's own table at a few scales, so that both cost a look-up a symbol and column.
+multiply the network's joint probability of the pair: p(y | x) by W[x, y], and p(x) by V[x] = sum_y p(y | x) W[x, y].
+V is W blurred along y by the prior's own table at a few scales, so that both cost a look-up a symbol and column.
 
 All of it is integers: S is a box filter, the weights are quotients rounded down in units of 2**-FRACTION.
 """
@@ -15,24 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from idfcodec.flow.compiled import compiled
 from idfcodec.flow.prior import LOCATION_BITS, SCALE_STEPS, SCALES
 
-__all__ = ["BLURS", "FRACTION", "Lattice", "blur_classes", "blur_matrix"]
+__all__ = ["BLURS", "FRACTION", "PairWeights", "blur_classes", "value_weights"]
 
 FRACTION = 12  # fractional bits of the weights
 LIMIT = 2**18  # largest weight
-PRIOR = 2  # eighths of a pair of belief in the local average
-REACH = 4  # the box filters: two passes of 5 x 5, so counts spread by 4
+AREA = 25  # of the average along an axis: box filters of 5, twice
+REACH = 4
 MARGIN = REACH + 1
-BLOCK = 64  # results that one matrix product gives of each row
 BLURS = 6  # scales at which V is made, an octave apart, from 2**-2 up
-Counts = NDArray[np.int64]
+UNIT = 2.0**-FRACTION
+Counts = NDArray[np.int32]
+Weights = NDArray[np.int32]
+Rows = NDArray[np.float64]
 
 
 def blur_classes() -> NDArray[np.int64]:
@@ -40,108 +42,155 @@ def blur_classes() -> NDArray[np.int64]:
     return np.clip((np.arange(SCALES) - SCALE_STEPS // 2) // SCALE_STEPS, 0, BLURS - 1)
 
 
-def _box(counts: Counts) -> Counts:
-    """Sums over 5 x 5 around each cell, zeros outside."""
-    for _ in range(2):  # along the rows, transposed, and along the rows again
-        sums = np.cumsum(np.pad(counts, ((0, 0), (3, 2))), 1)
-        counts = (sums[:, 5:] - sums[:, :-5]).T
-    return counts
+@compiled
+def _smoothed(line: NDArray[np.int64], out: NDArray[np.int64]) -> None:
+    """Sums over 5 neighbours, twice, of a line that has MARGIN zeros at each end."""
+    for i in range(REACH, len(line) - REACH):
+        total = 5 * line[i]
+        for d in range(1, 5):
+            total += (5 - d) * (line[i - d] + line[i + d])
+        out[i] = total
 
 
-def blur_matrix(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(BLOCK + K - 1, BLOCK) matrix that correlates rows with the kernel (K,), a block of results at a time."""
-    tap = np.arange(BLOCK + len(kernel) - 1)[:, None] - np.arange(BLOCK)
-    inside = (tap >= 0) & (tap < len(kernel))
-    return np.where(inside, kernel[np.clip(tap, 0, len(kernel) - 1)], 0.0)
+@compiled
+def _pair_weights(counts: NDArray[np.int32], belief: int) -> NDArray[np.int32]:
+    """W of (X, Y) counts, MARGIN wider on each side."""
+    height, width = counts.shape
+    box = np.zeros((height + 2 * MARGIN, width + 2 * MARGIN), np.int64)
+    box[MARGIN:-MARGIN, MARGIN:-MARGIN] = counts
+    across = np.zeros_like(box)
+    for x in range(MARGIN, MARGIN + height):
+        _smoothed(box[x], across[x])
+    smooth = np.zeros_like(box)
+    for x in range(len(box)):
+        for d in range(-REACH, REACH + 1):
+            if 0 <= x + d < len(box):
+                for y in range(box.shape[1]):
+                    smooth[x, y] += (5 - abs(d)) * across[x + d, y]
+    weights = np.full(box.shape, 1 << FRACTION, np.int32)
+    area = AREA * AREA
+    for x in range(len(box)):
+        for y in range(box.shape[1]):
+            if smooth[x, y]:
+                prior = belief * min(smooth[x, y], area) // 8
+                weights[x, y] = min(((box[x, y] * area + prior) << FRACTION) // (smooth[x, y] + prior), LIMIT)
+    return weights
 
 
-def _blur(pair: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlation of each row, edges repeated, in units of 2**-24: integers below 2**53, exact in any order."""
-    rows, length = pair.shape
-    blocks = -(-length // BLOCK)
-    reach = (len(matrix) - BLOCK) // 2
-    padded = np.pad(pair, ((0, 0), (reach, reach + blocks * BLOCK - length)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(matrix), axis=1)[:, ::BLOCK]
-    # torch's product keeps to torch's number of threads; NumPy's would start its own.
-    product = torch.from_numpy(np.array(windows).reshape(-1, len(matrix))) @ torch.from_numpy(matrix)
-    blurred: NDArray[np.float64] = product.numpy().reshape(rows, -1)[:, :length]
-    return blurred
+@compiled
+def _blurred(pair: Weights, kernel: Rows) -> Weights:
+    """Correlation of each row with (K,) integers that sum to 2**24, edges repeated; V in the units of W."""
+    height, width = pair.shape
+    reach = len(kernel) // 2
+    out = np.empty_like(pair)
+    padded = np.empty(width + 2 * reach)
+    sums = np.empty(width)
+    for x in range(height):
+        flat = True
+        for y in range(width):
+            flat &= pair[x, y] == 1 << FRACTION
+        if flat:
+            out[x] = 1 << FRACTION
+            continue
+        padded[:reach] = pair[x, 0]
+        padded[reach : reach + width] = pair[x]
+        padded[reach + width :] = pair[x, width - 1]
+        sums[:] = 0
+        for t in range(len(kernel)):
+            for y in range(width):  # integers below 2**53
+                sums[y] += kernel[t] * padded[y + t]
+        for y in range(width):
+            out[x, y] = np.int32(sums[y] * 2.0**-24)
+    return out
+
+
+@compiled
+def _multiply_pair(out: Rows, x: Counts, first: Counts, low_x: int, low_y: int, pair: Weights) -> None:
+    height, width = pair.shape
+    for n in range(len(out)):
+        row = x[n] - low_x
+        if 0 <= row < height:
+            start = first[n] - low_y
+            for j in range(max(1, -start), min(out.shape[1], width - start)):
+                out[n, j] = np.floor(out[n, j] * pair[row, start + j] * UNIT)
+
+
+@compiled
+def _multiply_blurred(
+    out: Rows, first: Counts, blur: Counts, at: Counts, slope: Counts, low_x: int, low_y: int, blurred: Weights
+) -> None:
+    _, height, width = blurred.shape
+    half = 1 << (LOCATION_BITS + 4)
+    for n in range(len(out)):
+        start = first[n] - low_x
+        for j in range(max(1, -start), min(out.shape[1], height - start)):
+            column = ((at[n] + slope[n] * j + half) >> (LOCATION_BITS + 5)) - low_y
+            if 0 <= column < width:
+                out[n, j] = np.floor(out[n, j] * blurred[blur[n], start + j, column] * UNIT)
+
+
+@compiled
+def _value_weights(counts: NDArray[np.int32], belief: int) -> NDArray[np.int32]:
+    line = np.zeros(len(counts) + 2 * MARGIN, np.int64)
+    line[MARGIN:-MARGIN] = counts
+    smooth = np.zeros_like(line)
+    _smoothed(line, smooth)
+    weights = np.full(len(counts), 1 << FRACTION, np.int32)
+    for v in range(len(counts)):
+        if smooth[v + MARGIN]:
+            prior = belief * min(smooth[v + MARGIN], AREA) // 8
+            weights[v] = min(((counts[v] * AREA + prior) << FRACTION) // (smooth[v + MARGIN] + prior), LIMIT)
+    return weights
+
+
+def value_weights(counts: Counts, belief: int) -> Weights:
+    """(V,) weights of single values after `counts` (V,), in units of 2**-FRACTION."""
+    return _value_weights(counts, belief)
 
 
 @dataclass(frozen=True)
-class Lattice:
-    """Weights of the pairs, for differences from `low` on; beyond the edges they are those of the edges, one.
+class PairWeights:
+    """Weights of pairs (x, y), for values from `low` on; beyond the ends of the arrays they are one.
 
     Args:
-        low: the smallest r and the smallest b of the weights' arrays.
-        pair: (R, B) float64 integers, W in units of 2**-FRACTION.
-        single: (BLURS, R, B) float64 integers, V for each location of b, in the same units.
+        low: the smallest x and the smallest y of the weights' arrays.
+        pair: (X, Y), W in units of 2**-FRACTION.
+        blurred: (BLURS, X, Y), V for each location of y, in the same units.
     """
 
     low: tuple[int, int]
-    pair: NDArray[np.float64]
-    single: NDArray[np.float64]
+    pair: Weights
+    blurred: Weights
 
     @staticmethod
-    def from_counts(counts: Counts, blurs: Sequence[NDArray[np.float64]]) -> Lattice:
-        """The weights after `counts`, (511, 511) pairs with both differences counted from -255.
+    def from_counts(counts: Counts, low: tuple[int, int], belief: int, kernels: Sequence[Rows]) -> PairWeights | None:
+        """The weights after `counts` (X, Y), of values from `low` on; None while there are no counts.
 
         Args:
             counts: how often each pair was seen.
-            blurs: the `blur_matrix` of each of the BLURS scales, of kernels of integers that sum to 2**24.
+            low: the values of `counts[0, 0]`.
+            belief: in the local average, in eighths of a pair.
+            kernels: the kernel of each of the BLURS scales: integers that sum to 2**24, odd in number.
         """
         rows, columns = np.flatnonzero(counts.any(1)), np.flatnonzero(counts.any(0))
         if not len(rows):
-            one = np.full((1, 1), 2.0**FRACTION)
-            return Lattice((0, 0), one, np.repeat(one[None], BLURS, 0))
-        box = np.pad(counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], MARGIN)
-        area = 625  # two passes of 25
-        smooth = _box(_box(box))
-        prior = PRIOR * np.minimum(smooth, area) // 8
-        weights = ((box * area + prior) << FRACTION) // np.maximum(smooth + prior, 1)
-        weights[smooth == 0] = 1 << FRACTION
-        pair = np.minimum(weights, LIMIT).astype(np.float64)
-        single = np.floor(np.stack([_blur(pair, matrix) for matrix in blurs]) * 2.0**-24)
-        return Lattice((int(rows[0]) - MARGIN - 255, int(columns[0]) - MARGIN - 255), pair, single)
+            return None
+        pair = _pair_weights(counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], belief)
+        blurred = np.stack([_blurred(pair, kernel) for kernel in kernels])
+        return PairWeights((low[0] + int(rows[0]) - MARGIN, low[1] + int(columns[0]) - MARGIN), pair, blurred)
 
-    def row_weights(self, r: NDArray[np.int32], first: NDArray[np.int32], width: int) -> NDArray[np.float64]:
-        """W[r, first + j] for j in [0, width): (N, width)."""
-        height, length = self.pair.shape
-        row = np.clip(r - self.low[0], 0, height - 1) * length
-        column: Any = (first - self.low[1])[:, None] + np.arange(width, dtype=np.int32)
-        np.clip(column, 0, length - 1, out=column)
-        column += row[:, None]
-        out: NDArray[np.float64] = np.take(self.pair.ravel(), column)
-        return out
+    def multiply_pair(self, out: Rows, x: Counts, first: Counts) -> None:
+        """Weight y, x being known: column j > 0 of row n of `out` by W[x[n], first[n] + j], rounded down."""
+        _multiply_pair(out, x, first, *self.low, self.pair)
 
-    def single_weights(
-        self,
-        blur: NDArray[np.int64],
-        first: NDArray[np.int32],
-        location: NDArray[np.int32],
-        slope: NDArray[np.int32],
-        width: int,
-    ) -> NDArray[np.float64]:
-        """V[first + j] for j in [0, width), each at its own location of b: (N, width).
+    def multiply_blurred(self, out: Rows, first: Counts, blur: Counts, at: Counts, slope: Counts) -> None:
+        """Weight x, y being unknown: column j > 0 of row n of `out` by V of x = first[n] + j, rounded down.
 
         Args:
-            blur: (N,) class of b's scale.
-            first: (N,) r of the first column.
-            location: (N,) where b is expected at r = first, in units of 2**-(LOCATION_BITS + 5).
-            slope: (N,) what one step of r adds to it, same units.
-            width: columns.
+            out: (N, n) integers.
+            first: (N,) x of column 0.
+            blur: (N,) class of y's scale.
+            at: (N,) where y is expected at x = first, in units of 2**-(LOCATION_BITS + 5).
+            slope: (N,) what one step of x adds to it, same units.
         """
-        _, height, length = self.single.shape
-        columns = np.arange(width, dtype=np.int32)
-        shift = LOCATION_BITS + 5
-        at = slope[:, None] * columns
-        at += (location + (1 << shift >> 1))[:, None]
-        at >>= shift
-        at -= self.low[1]
-        np.clip(at, 0, length - 1, out=at)
-        row = np.clip((first - self.low[0])[:, None] + columns, 0, height - 1)
-        row += (blur * height).astype(np.int32)[:, None]
-        row *= length
-        row += at
-        out: NDArray[np.float64] = np.take(self.single.ravel(), row)
-        return out
+        _multiply_blurred(out, first, blur, at, slope, *self.low, self.blurred)

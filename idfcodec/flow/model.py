@@ -35,14 +35,13 @@ def interpolation(known: Sequence[Tensor], group: int) -> Tensor:
 class TrainableFlow(nn.Module):
     """The flow as it is trained: all groups of all levels in one pass, since every phase is known.
 
-    The finest level has a network of its own, the others share one.
+    The finest levels have a network each, the others share one.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.fine = ContextNetwork(config)
-        self.coarse = ContextNetwork(config)
+        self.networks = nn.ModuleList(ContextNetwork(config) for _ in range(config.networks))
         # location, log2 of the scale and shape of each plane of the last latents
         self.last = nn.Parameter(torch.tensor([[128.0, 0, 0], [5.0, 3.0, 3.0], [0.5, 1.0, 1.0]]))
         self.quantised = False
@@ -81,7 +80,7 @@ class TrainableFlow(nn.Module):
         trunk = None
         for level in reversed(range(self.config.levels)):
             split = pyramid[level]
-            network = self.coarse if level else self.fine
+            network = self.networks[self.config.network_of(level)]
             inputs = [normalise(p).contiguous(memory_format=torch.channels_last) for p in split[:3]]
             heads, trunk = network(inputs, trunk)
             cost = pixels.new_zeros((), dtype=torch.float32)

@@ -40,7 +40,8 @@ __all__ = [
 
 ACTIVATION_BITS = 5  # activations are u / 2**5 with u an integer in [0, 255]
 ACTIVATION_LIMIT = 255 / 2**ACTIVATION_BITS
-WEIGHT_LIMIT = 127
+# Two products of an activation and a weight fit into 16 bits: what 8-bit kernels need where there is no VNNI.
+WEIGHT_LIMIT = 64
 ACCUMULATOR_LIMIT = 2**24
 MAX_EXPONENT = 14
 # Fractional bits that the head keeps of each of its outputs, in the order location, log-scale, shape, colour.
@@ -49,11 +50,23 @@ HEAD_BITS = (7, 3, 3, 5)
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the network: `channels` of the trunk, residual `blocks` per group and the number of `levels`."""
+    """Sizes of the networks.
+
+    Args:
+        channels: of the trunk.
+        blocks: residual blocks of each group.
+        levels: of the hierarchy.
+        networks: how many there are; the first ones serve a level each, finest first, the last one all coarser levels.
+    """
 
     channels: int = 64
     blocks: tuple[int, int, int] = (3, 2, 2)
     levels: int = 6
+    networks: int = 3
+
+    def network_of(self, level: int) -> int:
+        """Which of the networks serves a level, 0 the finest."""
+        return min(level, self.networks - 1)
 
 
 def exponents(weight: Tensor, bias: Tensor) -> Tensor:
@@ -64,7 +77,7 @@ def exponents(weight: Tensor, bias: Tensor) -> Tensor:
         bias: (O,) real biases.
 
     Returns:
-        (O,) exponents e: `round(weight * 2**e)` is in [-127, 127], and with activations up to 255, one residual of
+        (O,) exponents e: `round(weight * 2**e)` is in [-64, 64], and with activations up to 255, one residual of
         up to 255 and an input offset of 128 folded into the bias, the accumulator stays below 2**24 in magnitude.
     """
     weight = weight.detach().float()

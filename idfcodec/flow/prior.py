@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = [
+    "CELLS",
     "CLASSES",
     "EXCESS",
     "LOCATION_BITS",
@@ -33,6 +34,7 @@ __all__ = [
     "SCALE_STEPS",
     "SHAPES",
     "SHAPE_STEPS",
+    "STARTS",
     "TOTAL",
     "WidthClass",
     "bits",
@@ -97,6 +99,9 @@ CLASSES = (
     WidthClass(128, 22, 5, 1),
     WidthClass(512, 27, 10, 0),
 )
+# All tables of a plane lie in one array of CELLS, class after class, row after row.
+STARTS = tuple(sum(c.rows * c.width for c in CLASSES[:i]) for i in range(len(CLASSES)))
+CELLS = STARTS[-1] + CLASSES[-1].rows * CLASSES[-1].width
 TOTAL = 2**24
 # An escaped latent is a sign and its excess over the window, in [0, EXCESS), with the heavy tail's decay.
 EXCESS = 512

@@ -20,11 +20,11 @@ from idfcodec.errors import IDFError, ModelError
 from idfcodec.flow import coding, density
 from idfcodec.flow.exact import KERNELS, Convolution, ExactNetwork
 from idfcodec.flow.hierarchy import Values, Visitor, walk
-from idfcodec.flow.lattice import BLURS, blur_classes, blur_matrix
-from idfcodec.flow.network import NetworkConfig
-from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, TOTAL
+from idfcodec.flow.lattice import BLURS, blur_classes
+from idfcodec.flow.network import WEIGHT_LIMIT, NetworkConfig
+from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, STARTS, TOTAL
 
-__all__ = ["Flow", "content_hash", "known_answer", "load_flow"]
+__all__ = ["Flow", "content_hash", "known_answer", "load_flow", "part"]
 
 TENSORS = "weights.safetensors"
 
@@ -37,6 +37,11 @@ def content_hash(tensors: Mapping[str, Tensor], architecture: Mapping[str, Any])
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.digest()[:8]
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix` and a full stop, by the rest of their names."""
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
 
 
 def known_answer(network: ExactNetwork) -> bytes:
@@ -58,15 +63,15 @@ def known_answer(network: ExactNetwork) -> bytes:
 
 def _saturates(kernel: str, device: str) -> bool:
     """Whether a kernel's sums of products clip: 8-bit kernels do on processors without VNNI."""
-    weight = torch.full((16, 64, 3, 3), 127, dtype=torch.int8)
+    weight = torch.full((16, 64, 3, 3), WEIGHT_LIMIT, dtype=torch.int8)
     bias, exponent = torch.zeros(16, dtype=torch.int32), torch.zeros(16, dtype=torch.int8)
-    weight[:, 48:] = -127
+    weight[:, 48:] = -WEIGHT_LIMIT
     weight[:, :, 0] = 0
     weight[:, :, :, 0] = 0
     convolution = Convolution.build(weight, bias, exponent, padding=0, kernel=kernel, device=device)
     x = torch.full((1, 64, 3, 3), 255, dtype=torch.uint8 if kernel == "int8" else torch.float32, device=device)
     out = convolution.scaled(x.contiguous(memory_format=torch.channels_last))
-    return bool((out != 255 * 127 * 4 * 32).any())
+    return bool((out != 255 * WEIGHT_LIMIT * 4 * 32).any())
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,11 @@ class Flow:
         id: content hash, 8 bytes.
         name: of its folder.
         config: sizes.
-        fine, coarse: the networks of the finest level and of all others.
+        networks: as `NetworkConfig` counts them, finest first.
         last: (3, 3) location, scale and shape (as `StepPrior` has them) of each plane of the last latents.
-        tables: for each width, (rows, width) float64 integers.
+        tables: (CELLS,) int32, the rows of all width classes.
         escapes: (SCALES, EXCESS) float64 integers.
-        blurs: the matrix of each blur of the colour lattice, see `lattice.blur_matrix`.
+        blurs: the kernel of each blur of the weights of pairs, see `lattice.py`.
         blur_of: (SCALES,) the blur that stands for each scale.
         kernel: which of `exact.KERNELS` runs.
     """
@@ -89,10 +94,9 @@ class Flow:
     id: bytes
     name: str
     config: NetworkConfig
-    fine: ExactNetwork
-    coarse: ExactNetwork
+    networks: tuple[ExactNetwork, ...]
     last: Values
-    tables: Mapping[int, NDArray[np.float64]]
+    tables: Values
     escapes: NDArray[np.float64]
     blurs: tuple[NDArray[np.float64], ...]
     blur_of: NDArray[np.int64]
@@ -101,7 +105,7 @@ class Flow:
     def walk(self, shape: tuple[int, ...], visit: Visitor) -> Values:
         """Visit every coding step of planes of `shape` (C, H, W); see `hierarchy.walk`."""
         planes, height, width = shape
-        networks = [self.fine] + [self.coarse] * (self.config.levels - 1)
+        networks = [self.networks[self.config.network_of(level)] for level in range(self.config.levels)]
         with torch.inference_mode():
             return walk(networks, self.last, (planes, height, width), visit)
 
@@ -133,30 +137,39 @@ class Flow:
         return pictures
 
 
-def _blurs(tables: Mapping[int, NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...]:
-    """Each blur of the lattice: the table of one logistic around its centre, its escapes given to the middle."""
+def _blurs(tables: Values) -> tuple[NDArray[np.float64], ...]:
+    """Each blur of the weights: the table of one logistic around its centre, its escapes given to the middle."""
     out = []
     for blur in range(BLURS):
         scale = (blur + 1) * SCALE_STEPS
-        kind = next(c for c in CLASSES if c.first <= scale < c.first + c.scales)
+        index, kind = next((i, c) for i, c in enumerate(CLASSES) if c.first <= scale < c.first + c.scales)
         row = ((scale - kind.first) * SHAPES + SHAPE_STEPS << kind.location_bits) + ((1 << kind.location_bits) >> 1)
-        kernel = tables[kind.width][row, 1:].copy()
+        cell = STARTS[index] + row * kind.width
+        kernel = tables[cell + 1 : cell + kind.width].astype(np.float64)
         kernel[len(kernel) // 2] += TOTAL - kernel.sum()
-        out.append(blur_matrix(kernel))
+        out.append(kernel)
     return tuple(out)
 
 
-def _validated_tables(tensors: Mapping[str, Tensor]) -> tuple[dict[int, NDArray[np.float64]], NDArray[np.float64]]:
-    tables = {}
+def _validated_tables(tensors: Mapping[str, Tensor]) -> tuple[Values, NDArray[np.float64]]:
+    tables = []
     for name, rows, width in [(str(c.width), c.rows, c.width) for c in CLASSES] + [("escape", SCALES, EXCESS)]:
         table = tensors[f"prior.{name}"].numpy()
         if table.shape != (rows, width) or table.dtype != np.int32:
             raise ModelError(f"the model's table prior.{name} has the wrong shape or type")
         if table.min() < 0 or (table.sum(1, dtype=np.int64) != TOTAL - width).any():
             raise ModelError(f"the model's table prior.{name} does not sum to the coder's total")
-        tables[name] = table.astype(np.float64)
-    escapes = tables.pop("escape")
-    return {int(name): table for name, table in tables.items()}, escapes
+        tables.append(table)
+    escapes = tables.pop()
+    return np.concatenate([table.ravel() for table in tables]), escapes.astype(np.float64)
+
+
+def _validated_last(last: NDArray[np.int32]) -> Values:
+    if last.shape != (3, 3) or last.dtype != np.int32:
+        raise ModelError("the model's tensor last has the wrong shape or type")
+    if (last < [[-(2**20)], [0], [0]]).any() or (last >= [[2**20], [SCALES], [SHAPES]]).any():
+        raise ModelError("the model's tensor last is out of range")
+    return last
 
 
 def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -> Flow:
@@ -180,6 +193,7 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
             channels=int(architecture["channels"]),
             blocks=tuple(architecture["blocks"]),
             levels=int(architecture["levels"]),
+            networks=int(architecture["networks"]),
         )
         answers = config["known_answers"]
         identity = bytes.fromhex(config["id"])
@@ -189,31 +203,28 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
         raise ModelError(f"{folder}: the model is damaged ({ex})") from ex
     if content_hash(tensors, architecture) != identity:
         raise ModelError(f"{folder}: the model's content does not match its id {identity.hex()}")
-    if not 1 <= network.levels <= 12 or len(network.blocks) != 3:
+    if not 1 <= network.levels <= 12 or len(network.blocks) != 3 or not 1 <= network.networks <= network.levels:
         raise ModelError(f"{folder}: the model's architecture is not one that this release runs")
     try:
         tables, escapes = _validated_tables(tensors)
-        last = tensors["last"].numpy().astype(np.int32)
+        last = _validated_last(tensors["last"].numpy())
     except KeyError as ex:
         raise ModelError(f"{folder}: the model lacks the tensor {ex.args[0]}") from ex
     for candidate in [kernel] if kernel else KERNELS:
         if candidate == "int8" and device != "cpu":
             continue
         try:
-            networks = []
-            for part in ("fine", "coarse"):
-                own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
-                networks.append(ExactNetwork(own, network, kernel=candidate, device=device))
+            networks = tuple(
+                ExactNetwork(part(tensors, f"networks.{i}"), network, kernel=candidate, device=device)
+                for i in range(network.networks)
+            )
             with torch.inference_mode():
                 exact = not _saturates(candidate, device) and [known_answer(n).hex() for n in networks] == answers
         except (RuntimeError, AttributeError):  # this build of torch, or this processor, lacks the kernel
             exact = False
         if exact:
-            fine, coarse = networks
             blurs = _blurs(tables)
-            return Flow(
-                identity, folder.name, network, fine, coarse, last, tables, escapes, blurs, blur_classes(), candidate
-            )
+            return Flow(identity, folder.name, network, networks, last, tables, escapes, blurs, blur_classes(), candidate)
     raise ModelError(
         f"{folder}: {device} does not compute this model exactly (it fails the known-answer test), so it is refused"
     )

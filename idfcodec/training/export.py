@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from idfcodec.errors import ModelError
 from idfcodec.flow import prior
-from idfcodec.flow.exact import ExactNetwork, fold
+from idfcodec.flow.exact import ExactNetwork, fold, unfold
 from idfcodec.flow.model import TrainableFlow
-from idfcodec.flow.network import NetworkConfig, QuantConv, exponents
-from idfcodec.flow.runtime import TENSORS, content_hash, known_answer
+from idfcodec.flow.network import QuantConv, exponents
+from idfcodec.flow.runtime import TENSORS, content_hash, known_answer, part
 
-__all__ = ["export"]
+__all__ = ["export", "restore"]
 
 
 def _last(model: TrainableFlow) -> Tensor:
@@ -50,18 +53,55 @@ def export(model: TrainableFlow, folder: Path, *, levels: int = 6, note: dict[st
             weight, bias = module.weight.detach(), module.bias.detach()
             centred, head = name.endswith("first"), name.endswith("head")
             parts = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
-            for part, tensor in zip(("weight", "bias", "exponent"), parts, strict=True):
-                tensors[f"{name}.{part}"] = tensor.contiguous()
-    config = NetworkConfig(model.config.channels, model.config.blocks, levels)
-    architecture = {"channels": config.channels, "blocks": list(config.blocks), "levels": levels}
-    answers = []
+            for kind, tensor in zip(("weight", "bias", "exponent"), parts, strict=True):
+                tensors[f"{name}.{kind}"] = tensor.contiguous()
+    config = replace(model.config, levels=max(levels, model.config.networks))
+    architecture = asdict(config) | {"blocks": list(config.blocks)}
     with torch.inference_mode():
-        for part in ("fine", "coarse"):
-            own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
-            answers.append(known_answer(ExactNetwork(own, config, kernel="float32", device="cpu")).hex())
+        networks = [
+            ExactNetwork(part(tensors, f"networks.{i}"), config, kernel="float32", device="cpu")
+            for i in range(config.networks)
+        ]
+        answers = [known_answer(network).hex() for network in networks]
     identity = content_hash(tensors, architecture).hex()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TENSORS).write_bytes(save(tensors))
     description = {"id": identity, "architecture": architecture, "known_answers": answers, **(note or {})}
     (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
     return identity
+
+
+def restore(model: TrainableFlow, tensors: Mapping[str, Tensor]) -> None:
+    """Give `model` the weights of an exported model: what its integers mean.
+
+    Where the two differ in size, networks that the exported model lacks start as its coarsest one, blocks that it
+    lacks start without effect, and its surplus blocks are left out. The channels must be the same.
+
+    Args:
+        model: to be changed.
+        tensors: of the exported model's `weights.safetensors`.
+
+    Raises:
+        ModelError: the tensors are not those of a model with as many channels.
+    """
+    theirs = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("networks.")), default=-1)
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if not isinstance(module, QuantConv):
+                continue
+            first, index, *rest = name.split(".")
+            source = ".".join((first, str(min(int(index), theirs - 1)), *rest))
+            if f"{source}.weight" not in tensors:
+                if name.endswith("outer"):
+                    module.weight.zero_()
+                    module.bias.zero_()
+                continue
+            integers = (tensors[f"{source}.{kind}"] for kind in ("weight", "bias", "exponent"))
+            weight, bias = unfold(*integers, centred=name.endswith("first"), head=name.endswith("head"))
+            if weight.shape != module.weight.shape:
+                raise ModelError(f"the model to start from has other sizes than were asked for, in {name}")
+            module.weight.copy_(weight)
+            module.bias.copy_(bias)
+        location, scale, shape = tensors["last"].double()
+        location, scale = location / 2**prior.LOCATION_BITS, scale / prior.SCALE_STEPS + prior.SCALE_MIN
+        model.last.copy_(torch.stack((location, scale, shape / prior.SHAPE_STEPS)))

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from torch import Tensor
 from idfcodec.errors import IDFError
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig
+from idfcodec.flow.runtime import TENSORS, part
 from idfcodec.training.data import load_folder, random_batches, validation_crops
+from idfcodec.training.export import restore
 from idfcodec.training.muon import Muon
 
 __all__ = ["TrainConfig", "Trained", "build", "train", "validate"]
@@ -44,16 +47,23 @@ class TrainConfig:
     levels: int = 5
     channels: int = 64
     blocks: tuple[int, int, int] = (3, 2, 2)
+    networks: int = 3
     quantise_from: float = 0.67
     ema: float = 0.999
     seed: int = 0
     threads: int = 2
 
 
+def fast_arithmetic(device: str) -> AbstractContextManager[Any]:
+    """Autocasting to bfloat16 where the device has it; elsewhere it would be emulated, slowly."""
+    native = device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.autocast(device, torch.bfloat16, enabled=native)
+
+
 def build(config: TrainConfig) -> TrainableFlow:
     """A fresh model for `config`, its initial weights drawn from the seed."""
     torch.manual_seed(config.seed)
-    return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels))
+    return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels, config.networks))
 
 
 @torch.no_grad()
@@ -65,7 +75,7 @@ def validate(model: TrainableFlow, crops: list[NDArray[np.uint8]], device: str) 
     for crop in crops:
         height, width = (side // multiple * multiple for side in crop.shape[:2])
         x = torch.from_numpy(crop[:height, :width].copy()).permute(2, 0, 1)[None].to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with fast_arithmetic(device):
             total += model(x).cpu()
         subpixels += x.numel()
     return [value / subpixels for value in total.tolist()]
@@ -77,10 +87,6 @@ class Trained:
 
     model: TrainableFlow
     summary: dict[str, Any]
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
 
 
 class _Run:
@@ -127,11 +133,11 @@ class _Run:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata()
-        self.model.load_state_dict(_part(tensors, "model"))
-        self.average.load_state_dict(_part(tensors, "average"))
+        self.model.load_state_dict(part(tensors, "model"))
+        self.average.load_state_dict(part(tensors, "average"))
         for i, optimiser in enumerate(self.optimisers):
             state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in _part(tensors, f"optimiser.{i}").items():
+            for name, tensor in part(tensors, f"optimiser.{i}").items():
                 index, key = name.split(".")
                 state.setdefault(int(index), {})[key] = tensor
             optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
@@ -144,7 +150,7 @@ class _Run:
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * factor
             optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device, torch.bfloat16):
+        with fast_arithmetic(device):
             loss: Tensor = self.model(batch).sum() / batch.numel()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -176,7 +182,7 @@ def train(
         out: folder for `checkpoint.safetensors`, `train.json` and `log.jsonl`.
         config: what to do.
         resume: continue from `out/checkpoint.safetensors`.
-        start_from: a checkpoint whose averaged weights are the starting point (fine-tuning).
+        start_from: folder of an exported model whose weights are the starting point, see `export.restore`.
         device: "cpu" or "cuda".
         report: called with each log record.
         save_every: seconds between checkpoints.
@@ -197,9 +203,8 @@ def train(
             raise IDFError(f"{checkpoint}: nothing to resume from")
         run.load(checkpoint)
     elif start_from is not None:
-        weights = _part(load_file(start_from), "average")
-        run.model.load_state_dict(weights)
-        run.average.load_state_dict(weights)
+        restore(run.model, load_file(start_from / TENSORS))
+        run.average.load_state_dict(run.model.state_dict())
     (out / "train.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
     run.average.eval()
 

@@ -18,7 +18,7 @@ __all__ = ["Muon"]
 
 def _orthogonal(gradient: Tensor) -> Tensor:
     """The nearest semi-orthogonal matrix to (m, n) `gradient`, roughly, by five Newton-Schulz steps."""
-    x = gradient.bfloat16()
+    x = gradient.bfloat16() if gradient.is_cuda else gradient.float()
     x = x / (x.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x

@@ -1,0 +1,35 @@
+"""Compiled loops: what is too slow in Python and too irregular for whole-array operations.
+
+A compiled function runs without the interpreter's lock, so that tiles are coded side by side. Nothing may depend on
+how it is compiled: loops work on integers, or on binary64 one correctly rounded operation at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+__all__ = ["compiled", "compiled_sums"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _compiled(function: F, **options: Any) -> F:
+    options |= {"nogil": True, "error_model": "numpy"}
+    try:
+        out: F = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder to keep the machine code in: compile anew in every process
+        out = numba.njit(**options)(function)
+    return out
+
+
+def compiled(function: F) -> F:
+    """`function`, of arrays and numbers, as machine code; made at its first call and kept for later processes."""
+    return _compiled(function)
+
+
+def compiled_sums(function: F) -> F:
+    """The same for loops whose binary64 sums are of integers and stay below 2**53, so that their order is free."""
+    return _compiled(function, fastmath={"reassoc"})
