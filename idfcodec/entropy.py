@@ -20,14 +20,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
+from idfcodec.flow.compiled import compiled_sums
 
-__all__ = ["Decoder", "Encoder", "Rows", "Spans"]
+__all__ = ["Decoder", "Encoder", "Rows", "Spans", "spans"]
 
 Rows = NDArray[np.float64]
 Spans = tuple[NDArray[np.int32], NDArray[np.int32]]
 _TOTAL = 2**24
 _ROWS = constriction.stream.model.Categorical(perfect=False)
 _BAD = "the entropy-coded data is damaged"
+
+
+@compiled_sums
+def _spans(
+    rows: Rows, columns: NDArray[np.int32], start: NDArray[np.int32], size: NDArray[np.int32]
+) -> None:
+    """Quantiles of each row's column, as the coder has them: first one and how many."""
+    width = rows.shape[1]
+    for n in range(len(rows)):
+        total = 0.0
+        for j in range(width):
+            total += rows[n, j]
+        before = 0.0
+        for j in range(columns[n]):
+            before += rows[n, j]
+        scale = (_TOTAL - width) / total
+        end = _TOTAL
+        if columns[n] < width - 1:
+            end = int((before + rows[n, columns[n]]) * scale) + columns[n] + 1
+        start[n] = int(before * scale) + columns[n]
+        size[n] = end - start[n]
+
+
+def spans(rows: Rows, columns: NDArray[np.int32]) -> Spans:
+    """The slices of the quantiles that a `Decoder` takes for (N,) columns of (N, n) integer-valued weights."""
+    start, size = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
+    _spans(rows, columns, start, size)
+    return start, size
 
 
 class Encoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, Rows, Spans
+from idfcodec.entropy import Decoder, Encoder, Rows, Spans, spans
 from idfcodec.errors import CorruptFile
+from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
-from idfcodec.flow.compiled import compiled, compiled_sums
-from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, LOWEST, ONE, StepPrior, Values
-from idfcodec.flow.hierarchy import steps as values_by_step
+from idfcodec.flow.compiled import compiled
+from idfcodec.flow.correction import Corrections
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
 from idfcodec.flow.lattice import UNIT
+from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
 from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
 PIECE = 2**16  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
+CORRECTED = 8  # flag: the tile begins with corrections of what the network says
+PALETTE = 64  # the first byte of a tile of few colours
 SAMPLED = 8  # one latent in so many tells which weights pay
 
 
@@ -65,25 +70,6 @@ def _keep_bytes(out: Rows, first: Values, low: Values) -> None:
             out[n, j] = 0
         for j in range(max(1, HIGHEST + 1 - value), out.shape[1]):
             out[n, j] = 0
-
-
-@compiled_sums
-def _spans(rows: Rows, columns: Values, start: Values, size: Values) -> None:
-    """Quantiles of each row's column, as the coder has them: first one and how many."""
-    width = rows.shape[1]
-    for n in range(len(rows)):
-        total = 0.0
-        for j in range(width):
-            total += rows[n, j]
-        before = 0.0
-        for j in range(columns[n]):
-            before += rows[n, j]
-        scale = (TOTAL - width) / total
-        end = TOTAL
-        if columns[n] < width - 1:
-            end = int((before + rows[n, columns[n]]) * scale) + columns[n] + 1
-        start[n] = int(before * scale) + columns[n]
-        size[n] = end - start[n]
 
 
 @dataclass(frozen=True)
@@ -162,27 +148,13 @@ class _Plane:
         """Quantiles of each latent's column, or of one in `every`, in coding order."""
         starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
         for width, where in self.chunks(every):
-            start, size = np.empty(len(where), np.int32), np.empty(len(where), np.int32)
-            _spans(self.weights(width, where, switches), column[where], start, size)
+            start, size = spans(self.weights(width, where, switches), column[where])
             starts.append(start)
             sizes.append(size)
         return np.concatenate(starts), np.concatenate(sizes)
 
 
 _HALF = np.array([c.width // 2 for c in CLASSES], np.int32)
-
-
-class _Recorder:
-    """Visitor that answers with the picture's own values and keeps what was said of them."""
-
-    def __init__(self, flow: Flow, planes: Values) -> None:
-        self.steps: list[tuple[int, StepPrior, Values]] = []
-        self._values = values_by_step(planes, flow.config.levels)
-
-    def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
-        values = self._values[level, group]
-        self.steps.append((level, prior, values))
-        return values
 
 
 def _log2(sizes: Values) -> int:
@@ -192,11 +164,11 @@ def _log2(sizes: Values) -> int:
 
 
 def _steps(
-    flow: Flow, steps: Sequence[tuple[int, StepPrior, Values]], switches: Switches
+    flow: Flow, steps: Sequence[Step], switches: Switches
 ) -> Iterator[tuple[list[_Plane], Values]]:
     """Each coding step as the decoder meets it, with its values."""
-    adaptation = Adaptation(flow, len(steps[0][2]), switches)
-    for level, prior, values in steps:
+    adaptation = Adaptation(flow, len(steps[0][-1]), switches)
+    for level, _, prior, values in steps:
         learned = adaptation.learned(level)
         step = [_Plane.of(flow, prior, p, values, learned) for p in range(len(values))]
         yield step, values
@@ -205,7 +177,7 @@ def _steps(
         adaptation.add_values(values)
 
 
-def _choose(flow: Flow, steps: Sequence[tuple[int, StepPrior, Values]]) -> Switches:
+def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     """The weights that pay, one after the other: a sample of the first step of the finest level tells."""
     every = Switches.DIFFERENCES | Switches.GREEN | Switches.VALUES
     *_, (step, values) = _steps(flow, steps[:-2], every)
@@ -226,15 +198,37 @@ def _choose(flow: Flow, steps: Sequence[tuple[int, StepPrior, Values]]) -> Switc
     return chosen
 
 
-def _record(flow: Flow, planes: Values) -> list[tuple[int, StepPrior, Values]]:
-    recorder = _Recorder(flow, planes)
-    flow.walk(planes.shape, recorder)
-    return recorder.steps
+def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]]:
+    """The corrections that pay, and the steps with them made."""
+    planes = len(steps[0][-1])
+    learned = Learned([flow.tables] * planes, {}, None)
+    corrections: Corrections = {}
+    out = []
+    for level, group, prior, values in steps:
+        for p in range(planes if level < correction.LEVELS and values.size else 0):
+            found = {(level, group, p): correction.fit(prior, group, p, values)}
+            trial = correction.corrected(prior, level, group, found)
+            gains = []
+            for candidate in (trial, prior):
+                plane = _Plane.of(flow, candidate, p, values, learned)
+                column = plane.columns(values[p])[0]
+                gains.append(_log2(plane.spans(column, Switches(0), SAMPLED)[1]))
+            if (gains[0] - gains[1]) * SAMPLED > len(correction.serialise(found, planes)) << 23:
+                prior = trial
+                corrections |= found
+        out.append((level, group, prior, values))
+    return corrections, out
 
 
 def encode_tile(flow: Flow, planes: Values) -> bytes:
-    """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then the rANS words."""
-    steps = _record(flow, planes)
+    """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then what they say."""
+    colours = colours_of(planes)
+    few = [bytes([PALETTE]) + encode_palette(flow, planes, colours)] if colours is not None else []
+    return min([*few, _encode(flow, planes)], key=len)
+
+
+def _encode(flow: Flow, planes: Values) -> bytes:
+    corrections, steps = _correct(flow, record(flow, planes))
     switches = _choose(flow, steps)
     symbols = []
     for step, values in _steps(flow, steps, switches):
@@ -248,24 +242,27 @@ def encode_tile(flow: Flow, planes: Values) -> bytes:
         encoder.push_uniform((latent > 0).astype(np.int32), 2)
         encoder.push(excess, plane.escape_weights(escaped))
         encoder.push_spans(spans)
-    return bytes([switches]) + encoder.finish()
+    head = bytes([switches | CORRECTED]) + correction.serialise(corrections, len(planes)) if corrections else bytes([switches])
+    return head + encoder.finish()
 
 
 class _Reader:
     """Visitor that decodes."""
 
     def __init__(self, flow: Flow, data: bytes | memoryview, planes: int) -> None:
-        known = range(8) if planes == 3 else (0, Switches.VALUES)
-        if not len(data) or data[0] not in known:
+        allowed = CORRECTED | (7 if planes == 3 else Switches.VALUES)
+        if not len(data) or data[0] & ~allowed:
             raise CorruptFile("a tile has unknown flags")
         self._flow = flow
-        self._switches = Switches(data[0])
+        self._switches = Switches(data[0] & ~CORRECTED)
         self._adaptation = Adaptation(flow, planes, self._switches)
-        self.decoder = Decoder(data[1:])
+        self._corrections, start = correction.parse(data[1:], planes) if data[0] & CORRECTED else ({}, 0)
+        self.decoder = Decoder(data[1 + start :])
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values: Values = np.empty(prior.location.shape, np.int32)
         learned = self._adaptation.learned(level)
+        prior = correction.corrected(prior, level, group, self._corrections)
         for p in range(len(values)):
             plane = _Plane.of(self._flow, prior, p, values, learned)
             column = np.empty(values.shape[1], np.int32)
@@ -292,6 +289,8 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
     Raises:
         CorruptFile: the data is not a tile of that shape.
     """
+    if len(data) and data[0] == PALETTE:
+        return decode_palette(flow, data[1:], shape)
     reader = _Reader(flow, data, shape[0])
     planes = flow.walk(shape, reader)
     reader.decoder.finish()
@@ -300,9 +299,14 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
 
 def tile_bits(flow: Flow, planes: Values, *, weights: bool = True) -> float:
     """What the model says that (C, H, W) planes cost, in bits, the weights included that pay unless they are off."""
-    steps = _record(flow, planes)
-    switches = _choose(flow, steps) if weights else Switches(0)
-    bits = 0.0
+    colours = colours_of(planes) if weights else None
+    few = math.inf if colours is None else palette_bits(flow, planes, colours) + 8 * colours.size
+    steps = record(flow, planes)
+    bits, switches = 0.0, Switches(0)
+    if weights:
+        corrections, steps = _correct(flow, steps)
+        switches = _choose(flow, steps)
+        bits += 8 * len(correction.serialise(corrections, len(planes)))
     for step, values in _steps(flow, steps, switches):
         for plane in step:
             column, escaped, latent = plane.columns(values[plane.plane])
@@ -311,4 +315,4 @@ def tile_bits(flow: Flow, planes: Values, *, weights: bool = True) -> float:
             weight = plane.escape_weights(escaped)
             p = (weight[np.arange(len(escaped)), excess] + 1) / TOTAL
             bits += float(len(escaped) - np.log2(p).sum())
-    return bits
+    return min(bits, few)

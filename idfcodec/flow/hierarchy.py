@@ -7,8 +7,8 @@ answers with the values of that step: known ones when it encodes or measures, de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,25 @@ from idfcodec.flow.exact import ExactNetwork
 from idfcodec.flow.layers import Squeeze
 from idfcodec.flow.prior import CLASSES, LOCATION_BITS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, STARTS
 
-__all__ = ["COLOUR_BITS", "HIGHEST", "LOWEST", "ONE", "StepPrior", "Values", "Visitor", "squeezes", "steps", "walk"]
+if TYPE_CHECKING:
+    from idfcodec.flow.runtime import Flow
+
+__all__ = [
+    "COLOUR_BITS",
+    "HIGHEST",
+    "LOWEST",
+    "OF_SCALE",
+    "ONE",
+    "Step",
+    "StepPrior",
+    "Values",
+    "Visitor",
+    "record",
+    "squeezes",
+    "steps",
+    "table_of",
+    "walk",
+]
 
 COLOUR_BITS = 5
 ONE = 1 << LOCATION_BITS
@@ -29,7 +47,7 @@ LOWEST = (0, -255, -255)  # of G, R-G, B-G
 HIGHEST = 255
 
 # For each scale: its class, and the class's location bits, first scale, first cell and width.
-_OF_SCALE = np.array(
+OF_SCALE = np.array(
     [(i, c.location_bits, c.first, STARTS[i], c.width) for i, c in enumerate(CLASSES) for _ in range(c.scales)],
     np.int32,
 )
@@ -47,18 +65,23 @@ def _moved(location: Values, by: Values, residual: Values, by2: Values, residual
 
 
 @compiled
+def table_of(location: int, scale: int, shape: int, of_scale: Values) -> tuple[int, int, int, int]:
+    """Width class, first cell of the row, integer shift of the coupling and width; `of_scale` is OF_SCALE."""
+    kind, bits, first, start, width = of_scale[scale]
+    drop = LOCATION_BITS - bits
+    steps = (location + ((1 << drop) >> 1)) >> drop
+    half = (1 << bits) >> 1
+    shift = (steps + half) >> bits
+    row = (((scale - first) * SHAPES + shape) << bits) + steps - (shift << bits) + half
+    return kind, start + row * width, shift, width
+
+
+@compiled
 def _tables(
     location: Values, scales: Values, shapes: Values, of_scale: Values, classes: Values, cells: Values, shift: Values
 ) -> None:
     for n in range(len(location)):
-        scale = scales[n]
-        kind, bits, first, start, width = of_scale[scale]
-        drop = LOCATION_BITS - bits
-        steps = (location[n] + ((1 << drop) >> 1)) >> drop
-        half = (1 << bits) >> 1
-        moved = (steps + half) >> bits
-        row = (((scale - first) * SHAPES + shapes[n]) << bits) + steps - (moved << bits) + half
-        classes[n], cells[n], shift[n] = kind, start + row * width, moved
+        classes[n], cells[n], shift[n], _ = table_of(location[n], scales[n], shapes[n], of_scale)
 
 
 @dataclass(frozen=True)
@@ -71,12 +94,16 @@ class StepPrior:
         shape: (C, N) int32 in [0, SHAPES).
         colour: (3, N) int32 in [-64, 64], in units of 2**-COLOUR_BITS: how the residual of G moves R-G and B-G, and
             how that of R-G moves B-G. None where there is one plane.
+        phases: those that are known, each (C, h, w), of the last latents none.
+        width: columns of the step's pixels, which are N / width rows of the phases' cells.
     """
 
     location: Values
     scale: Values
     shape: Values
     colour: Values | None
+    phases: tuple[Values, ...] = ()
+    width: int = 0
 
     def located(self, plane: int, known: Sequence[Values]) -> Values:
         """(N,) location of `plane` once the planes before it have the values `known`, each (N,)."""
@@ -94,8 +121,11 @@ class StepPrior:
     def tables(self, plane: int, location: Values) -> tuple[Values, Values, Values]:
         """Width class, first cell of the table's row and integer shift of the coupling for each latent."""
         classes, cells, shift = np.empty_like(location), np.empty_like(location), np.empty_like(location)
-        _tables(location, self.scale[plane], self.shape[plane], _OF_SCALE, classes, cells, shift)
+        _tables(location, self.scale[plane], self.shape[plane], OF_SCALE, classes, cells, shift)
         return classes, cells, shift
+
+
+Step = tuple[int, int, StepPrior, Values]  # level, group, prior, values (C, N)
 
 
 class Visitor(Protocol):
@@ -193,8 +223,22 @@ def walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, int, 
             height, width = squeeze.extent(group + 1)
             crop = np.s_[:, :height, :width]
             prior = _prior(head[0].cpu().numpy()[crop], _interpolated(padded, group)[crop], planes)
+            prior = replace(prior, phases=tuple(phases), width=width)
             phase = phases[0].copy()  # where the picture ends before the grid, A's values stand in
             phase[crop] = visit(level, group, prior).reshape(planes, height, width)
             phases.append(phase)
         y = squeeze.inverse(torch.from_numpy(np.concatenate(phases))[None])[0].numpy()
     return y
+
+
+def record(flow: Flow, planes: Values) -> list[Step]:
+    """What the networks say of each coding step of known (C, H, W) planes, and the step's values."""
+    values = steps(planes, flow.config.levels)
+    out: list[Step] = []
+
+    def visit(level: int, group: int, prior: StepPrior) -> Values:
+        out.append((level, group, prior, values[level, group]))
+        return values[level, group]
+
+    flow.walk(planes.shape, visit)
+    return out

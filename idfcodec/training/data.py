@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import queue
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,23 @@ def validation_crops(pictures: list[NDArray[np.uint8]], *, size: int = 256) -> l
     return crops
 
 
+def _reprocessed(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Perhaps what becomes of pictures on their way: YCbCr, JPEG with or without subsampled colours, gray."""
+    kind = rng.random()
+    if kind > 0.45:
+        return crop
+    image = Image.fromarray(crop)
+    if kind < 0.2:
+        image = image.convert("YCbCr")
+    elif kind < 0.37:
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=int(rng.integers(85, 99)), subsampling=int(rng.choice([0, 2])))
+        image = Image.open(stream)
+    else:
+        image = image.convert("L")
+    return np.asarray(image.convert("RGB"))
+
+
 def _crop(
     pictures: list[NDArray[np.uint8]], areas: NDArray[np.float64], size: int, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
@@ -75,8 +93,7 @@ def _crop(
             gain = np.exp(rng.uniform(-0.7, 0.3))
             noise = rng.random(crop.shape, dtype=np.float32)
             crop = np.clip(np.floor(crop * np.float32(gain) + noise), 0, 255).astype(np.uint8)
-    if rng.random() < 0.25:  # many photographs were YCbCr once
-        crop = np.asarray(Image.fromarray(crop).convert("YCbCr").convert("RGB"))
+    crop = _reprocessed(crop, rng)
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     if rng.random() < 0.5:

@@ -1,0 +1,189 @@
+"""Tiles of few colours: every pixel coded at once, as one of the tile's own colours.
+
+The network's probability of each colour is the product of those of its planes, each given the ones before it; the
+colours that the tile does not have take no share. With H the times that a colour came and E the times that it was
+expected in the steps before, its probability is weighted by (H + BELIEF) / (E + BELIEF).
+
+Products and quotients are binary64, one correctly rounded operation at a time, hence the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.entropy import Decoder, Encoder, Rows, spans
+from idfcodec.errors import CorruptFile
+from idfcodec.flow.compiled import compiled
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, StepPrior, Values, record, table_of
+from idfcodec.flow.prior import TOTAL
+
+if TYPE_CHECKING:
+    from idfcodec.flow.runtime import Flow
+
+__all__ = ["MOST", "colours_of", "decode_palette", "encode_palette", "palette_bits"]
+
+MOST = 256  # colours of a tile that is coded this way
+BELIEF = 4.0  # pixels' worth of trust in the network
+PIECE = 1024  # pixels whose weights are made at a time
+SMALLEST = 2.0**-10  # share of an escape that each value beyond a table's window gets
+
+
+@compiled
+def _weigh(
+    location: Values, scale: Values, shape: Values, move: Values, colours: Values, tables: Values, factor: Rows, out: Rows
+) -> None:
+    """(N, K) weights of the colours (C, K), sorted by G; the largest of each row is 2**24."""
+    planes, count = colours.shape
+    at = np.zeros(3, np.int32)
+    for n in range(location.shape[1]):
+        top = 0.0
+        green = 0.0
+        for k in range(count):
+            p = green
+            for plane in range(planes):
+                if plane == 0 and k and colours[0, k] == colours[0, k - 1]:
+                    continue
+                moved = location[plane, n]
+                if plane == 1:
+                    moved += (move[0, n] * at[0] + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS
+                elif plane == 2:
+                    moved += (move[1, n] * at[0] + move[2, n] * at[1] + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS
+                low = 0 if plane == 0 else -HIGHEST * ONE
+                moved = min(max(moved, low), HIGHEST * ONE)
+                at[plane] = colours[plane, k] * ONE - moved
+                _, cell, shift, width = table_of(moved, scale[plane, n], shape[plane, n], OF_SCALE)
+                z = colours[plane, k] - shift + width // 2
+                share = np.float64(tables[cell + z]) if 0 < z < width else tables[cell] * SMALLEST
+                if plane == 0:
+                    green = share
+                    p = share
+                else:
+                    p = p * share
+            p = p * factor[k]
+            out[n, k] = p
+            top = max(top, p)
+        for k in range(count):
+            out[n, k] = np.floor(out[n, k] / top * TOTAL)
+
+
+@compiled
+def _expect(rows: Rows, expected: NDArray[np.int64]) -> None:
+    """Add each row's shares, in units of 2**-20."""
+    for n in range(len(rows)):
+        total = 0.0
+        for k in range(rows.shape[1]):
+            total += rows[n, k]
+        for k in range(rows.shape[1]):
+            expected[k] += np.int64(rows[n, k] / total * 2.0**20)
+
+
+class _Colours:
+    """The colours of a tile and what the steps so far have taught of them."""
+
+    def __init__(self, flow: Flow, colours: Values) -> None:
+        self._flow = flow
+        self.colours = colours
+        self._seen = np.zeros(colours.shape[1], np.int64)
+        self._expected = np.zeros(colours.shape[1], np.int64)
+
+    def rows(self, prior: StepPrior) -> Iterator[tuple[slice, Rows]]:
+        """The weights of a step's pixels, (N, K) at a time."""
+        planes, count = self.colours.shape
+        factor = (self._seen + BELIEF) / (self._expected * 2.0**-20 + BELIEF)
+        move = prior.colour if prior.colour is not None else np.zeros((3, prior.location.shape[1]), np.int32)
+        parts = [np.ascontiguousarray(a, np.int32) for a in (prior.location, prior.scale, prior.shape, move)]
+        expected = np.zeros_like(self._expected)
+        for start in range(0, prior.location.shape[1], PIECE):
+            piece = slice(start, start + PIECE)
+            location, scale, shape, colour = (np.ascontiguousarray(a[:, piece]) for a in parts)
+            out = np.empty((location.shape[1], count))
+            _weigh(location, scale, shape, colour, self.colours, self._flow.tables, factor, out)
+            _expect(out, expected)
+            yield piece, out
+        self._expected += expected
+
+    def learn(self, indices: Values) -> None:
+        """Add a step's pixels."""
+        self._seen += np.bincount(indices, minlength=len(self._seen))
+
+
+def colours_of(planes: Values) -> Values | None:
+    """(C, K) the different colours of (C, H, W) planes, sorted by G, R-G, B-G; None if there are more than MOST."""
+    keys = np.unique(_keys(planes.reshape(len(planes), -1)))
+    if len(keys) > MOST:
+        return None
+    if len(planes) == 1:
+        return keys[None].astype(np.int32)
+    return np.stack((keys >> 18, (keys >> 9 & 511) - 255, (keys & 511) - 255)).astype(np.int32)
+
+
+def _keys(values: Values) -> NDArray[np.int32]:
+    if len(values) == 1:
+        return values[0]
+    keys: NDArray[np.int32] = (values[0] << 18) + (values[1] + 255 << 9) + values[2] + 255
+    return keys
+
+
+def _coded(flow: Flow, planes: Values, colours: Values) -> Iterator[tuple[Values, Values]]:
+    """Start and size of every pixel's slice of the quantiles, piece by piece in coding order."""
+    state = _Colours(flow, colours)
+    keys = _keys(colours)
+    for _, _, prior, values in record(flow, planes):
+        indices = np.searchsorted(keys, _keys(values)).astype(np.int32)
+        for piece, rows in state.rows(prior):
+            yield spans(rows, indices[piece])
+        state.learn(indices)
+
+
+def encode_palette(flow: Flow, planes: Values, colours: Values) -> bytes:
+    """Code (C, H, W) planes that have only `colours` (C, K): a byte K - 1, the colours as pixels, the rANS words."""
+    encoder = Encoder()
+    if colours.shape[1] > 1:
+        for piece in reversed(list(_coded(flow, planes, colours))):
+            encoder.push_spans(piece)
+    stored = colours.copy()
+    stored[1:] += stored[0]
+    return bytes([colours.shape[1] - 1]) + stored.T.astype(np.uint8).tobytes() + encoder.finish()
+
+
+def palette_bits(flow: Flow, planes: Values, colours: Values) -> float:
+    """What the pixels cost, in bits, the list of the colours left out."""
+    if colours.shape[1] == 1:
+        return 0.0
+    return -sum(float(np.log2(size / TOTAL).sum()) for _, size in _coded(flow, planes, colours))
+
+
+def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
+    """The (C, H, W) planes of `shape` that `encode_palette` coded.
+
+    Raises:
+        CorruptFile: the data is not a tile of that shape.
+    """
+    if not len(data) or len(data) < 1 + (data[0] + 1) * shape[0]:
+        raise CorruptFile("a tile ends within its colours")
+    count = data[0] + 1
+    stored = np.frombuffer(data[1 : 1 + count * shape[0]], np.uint8).reshape(count, shape[0])
+    colours = np.ascontiguousarray(stored.T, np.int32)
+    colours[1:] -= colours[0]
+    if (np.diff(_keys(colours)) <= 0).any():
+        raise CorruptFile("a tile's colours are not in order")
+    decoder = Decoder(data[1 + count * shape[0] :])
+    if count == 1:
+        decoder.finish()
+        return np.broadcast_to(colours[:, :, None], shape).copy()
+    state = _Colours(flow, colours)
+
+    def visit(level: int, group: int, prior: StepPrior) -> Values:
+        indices = np.empty(prior.location.shape[1], np.int32)
+        for piece, rows in state.rows(prior):
+            indices[piece] = decoder.pop(rows)
+        state.learn(indices)
+        return colours[:, indices]
+
+    planes = flow.walk(shape, visit)
+    decoder.finish()
+    return planes
