@@ -177,10 +177,22 @@ def _steps(
         adaptation.add_values(values)
 
 
+def _unlearned(flow: Flow, values: Values) -> Learned:
+    return Learned([flow.tables] * len(values), {}, None)
+
+
 def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     """The weights that pay, one after the other: a sample of the first step of the finest level tells."""
     every = Switches.DIFFERENCES | Switches.GREEN | Switches.VALUES
-    *_, (step, values) = _steps(flow, steps[:-2], every)
+    adaptation = Adaptation(flow, len(steps[0][-1]), every)
+    for _, _, prior, values in steps[:-3]:
+        for p in range(len(values)):
+            plane = _Plane.of(flow, prior, p, values, _unlearned(flow, values))
+            adaptation.add_columns(p, plane.cells, plane.columns(values[p])[0])
+        adaptation.add_values(values)
+    level, _, prior, values = steps[-3]
+    learned = adaptation.learned(level)
+    step = [_Plane.of(flow, prior, p, values, learned) for p in range(len(values))]
     columns = [plane.columns(values[plane.plane])[0] for plane in step]
 
     def gain(switches: Switches) -> int:
@@ -198,24 +210,28 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     return chosen
 
 
+def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values) -> int:
+    """Log-likelihood of a sample of a plane's latents, see `_log2`."""
+    latents = _Plane.of(flow, prior, plane, values, _unlearned(flow, values))
+    return _log2(latents.spans(latents.columns(values[plane])[0], Switches(0), SAMPLED)[1])
+
+
 def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]]:
     """The corrections that pay, and the steps with them made."""
     planes = len(steps[0][-1])
-    learned = Learned([flow.tables] * planes, {}, None)
     corrections: Corrections = {}
     out = []
     for level, group, prior, values in steps:
         for p in range(planes if level < correction.LEVELS and values.size else 0):
-            found = {(level, group, p): correction.fit(prior, group, p, values)}
-            trial = correction.corrected(prior, level, group, found)
-            gains = []
-            for candidate in (trial, prior):
-                plane = _Plane.of(flow, candidate, p, values, learned)
-                column = plane.columns(values[p])[0]
-                gains.append(_log2(plane.spans(column, Switches(0), SAMPLED)[1]))
-            if (gains[0] - gains[1]) * SAMPLED > len(correction.serialise(found, planes)) << 23:
-                prior = trial
-                corrections |= found
+            plain = _likely(flow, prior, p, values)
+            for classes in (2, 1):
+                found = {(level, group, p): correction.fit(prior, group, p, values, classes)}
+                trial = correction.corrected(prior, group, p, found[level, group, p])
+                gain = _likely(flow, trial, p, values) - plain
+                if gain * SAMPLED > len(correction.serialise(found, planes)) << 23:
+                    prior = trial
+                    corrections |= found
+                    break
         out.append((level, group, prior, values))
     return corrections, out
 
@@ -262,7 +278,9 @@ class _Reader:
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values: Values = np.empty(prior.location.shape, np.int32)
         learned = self._adaptation.learned(level)
-        prior = correction.corrected(prior, level, group, self._corrections)
+        for p in range(len(values)):
+            if (level, group, p) in self._corrections:
+                prior = correction.corrected(prior, group, p, self._corrections[level, group, p])
         for p in range(len(values)):
             plane = _Plane.of(self._flow, prior, p, values, learned)
             column = np.empty(values.shape[1], np.int32)

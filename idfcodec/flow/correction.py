@@ -3,8 +3,9 @@
 What the network says of a plane of a coding step is moved by a linear combination of the differences d of the plane's
 known neighbours from their mean, and by more or less of the residuals of the planes before it; its scale is moved, too:
 
-    location += (sum_i k_i d_i + k_0) / 2**COEFFICIENT_BITS,   colour += k',   scale = (a S + b) / 2**SLOPE_BITS
+    location += sum_i k_i d_i + k_0,   colour += k',   scale = a S + b,
 
+for each class of latents, told apart by S.
 Subsampled colours that were interpolated, sharpening, noise with a pattern: a network cannot know them all beforehand.
 The fit is least squares, reweighted to care for absolute errors, in sums of integers and one sequence of binary64
 operations: the same corrections on every machine.
@@ -21,13 +22,13 @@ from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.compiled import compiled, compiled_sums
-from idfcodec.flow.hierarchy import ONE, StepPrior, Values
+from idfcodec.flow.hierarchy import COLOUR_BITS, ONE, StepPrior, Values
 from idfcodec.flow.prior import SCALE_MIN, SCALE_STEPS, SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LEVELS", "Correction", "Corrections", "corrected", "fit", "parse", "serialise"]
+__all__ = ["LEVELS", "Correction", "Corrections", "Part", "corrected", "fit", "parse", "serialise"]
 
 LEVELS = 2  # the finest levels, whose steps may be corrected
 COEFFICIENT_BITS = 6
@@ -36,7 +37,8 @@ SAMPLES = 2**13  # of a step that a fit looks at
 ROUNDS = 3
 CLIP = 2**11 - 1  # sixteenths; larger differences count as this
 ROUNDING, SHARPEST = 2.0**-4, 2.0**-6  # squares of values
-NONE = 0  # slope of the scale of a plane that is not corrected
+MOST_CLASSES = 4
+SOLUTION_BITS = 12  # of a fit, before it is rounded
 
 # Neighbours of D, B and C: phase, row and column of the cell from that of the pixel. The first four are the nearest.
 _A, _D, _B = 0, 1, 2
@@ -55,19 +57,35 @@ REACH = 2  # cells by which the known phases are extended, edges repeated
 
 
 @dataclass(frozen=True)
-class Correction:
-    """Of one plane of a coding step.
+class Part:
+    """Of the latents of one class.
 
     Args:
-        coefficients: one for each neighbour and one for 1/4, int32 in [-128, 127], units of 2**-COEFFICIENT_BITS.
-        colour: (2,) int32 in [-128, 127], added to the weights of the residuals of G and R-G.
-        slope, offset: of the scale; slope in [1, 255].
+        coefficients: of each neighbour, of 1/4, and of the residual of each plane before: int32 in [-128, 127], in units
+            of 2**-COEFFICIENT_BITS, the residuals' of 2**-COLOUR_BITS.
+        slope, offset: of the scale, in units of 2**-SLOPE_BITS and of 1 / SCALE_STEPS; slope in [0, 255].
     """
 
     coefficients: Values
-    colour: Values
     slope: int
     offset: int
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Of one plane of a coding step: a part for each class of latents, told apart by their scales.
+
+    Args:
+        thresholds: the least scale of each class but the first, ascending.
+        parts: of the classes.
+    """
+
+    thresholds: tuple[int, ...]
+    parts: tuple[Part, ...]
+
+    def classes(self, scale: Values) -> Values:
+        """(N,) class of each latent, from its scale before it is corrected."""
+        return np.searchsorted(np.array(self.thresholds, np.int32), scale, side="right").astype(np.int32)
 
 
 Corrections = dict[tuple[int, int, int], Correction]  # by level, group and plane
@@ -85,49 +103,59 @@ def _differences(phases: Values, table: Values, row: int, column: int, out: Valu
 
 
 @compiled
-def _move(location: Values, phases: Values, table: Values, width: int, coefficients: Values) -> Values:
-    out = np.empty_like(location)
+def _move(
+    location: Values, phases: Values, table: Values, width: int, classes: Values, coefficients: Values, out: Values
+) -> None:
     differences = np.empty(len(table) + 1, np.int32)
     for n in range(len(location)):
         _differences(phases, table, n // width, n % width, differences)
         moved = 0
         for i in range(len(differences)):
-            moved += coefficients[i] * differences[i]
+            moved += coefficients[classes[n], i] * differences[i]
         # differences are quarters of a value, locations sixteenths
         out[n] = location[n] + ((moved * (ONE // 4) + (1 << COEFFICIENT_BITS >> 1)) >> COEFFICIENT_BITS)
-    return out
+
+
+@compiled
+def _features(
+    where: Values, phases: Values, table: Values, width: int, errors: Values, residuals: Values, out: NDArray[np.float64]
+) -> None:
+    """(N, features + 1) of the latents at `where`: differences, 1, residuals and errors, in sixteenths."""
+    differences = np.empty(len(table) + 1, np.int32)
+    count = len(table) + 1
+    for i in range(len(where)):
+        n = where[i]
+        _differences(phases, table, n // width, n % width, differences)
+        for j in range(count):
+            out[i, j] = min(max(differences[j] * (ONE // 4), -CLIP), CLIP)
+        for j in range(len(residuals)):
+            out[i, count + j] = min(max(residuals[j, n], -CLIP), CLIP)
+        out[i, count + len(residuals)] = errors[n]
 
 
 @compiled_sums
-def _normal_equations(
-    errors: Values,
-    fitted: Values,
-    scales: Values,
-    sizes: Values,
-    phases: Values,
-    table: Values,
-    width: int,
-    residuals: Values,
-    every: int,
-    matrix: NDArray[np.float64],
-) -> None:
-    """Sums of products of the features, the error last, weighted; exact, since they are integers below 2**53."""
-    count = len(table) + 1 + len(residuals)
-    features = np.zeros(count + 1, np.int32)
-    for n in range(0, len(errors), every):
-        _differences(phases, table, n // width, n % width, features)
-        for i in range(len(table) + 1):  # in sixteenths, as locations are
-            features[i] = min(max(features[i] * (ONE // 4), -CLIP), CLIP)
-        for i in range(len(residuals)):
-            features[len(table) + 1 + i] = min(max(residuals[i, n], -CLIP), CLIP)
-        size = sizes[scales[n]]
-        reach = min(4 * size, CLIP)
-        features[count] = min(max(errors[n], -reach), reach)
-        weight = np.float64((1 << 16) // ((size + 2) * (min(abs(fitted[n]), reach) + size + 2)) + 1)
-        for i in range(count + 1):
-            product = weight * features[i]
+def _normal_equations(features: NDArray[np.float64], sizes: Values, solution: Values, matrix: NDArray[np.float64]) -> None:
+    """Sums of products of the features, the error last, weighted by what the solution leaves of the error.
+
+    Exact, since they are of integers and below 2**53: the weights are below 2**13, features below 2**11.
+    """
+    count = features.shape[1] - 1
+    for n in range(len(features)):
+        left = features[n, count]
+        moved = np.int64(0)
+        for i in range(count):
+            moved += solution[i] * np.int64(features[n, i])
+        reach = min(4 * sizes[n], CLIP)
+        rest = min(abs(np.int64(left) - (moved >> SOLUTION_BITS)), reach)
+        weight = np.float64((1 << 16) // ((sizes[n] + 2) * (rest + sizes[n] + 2)) + 1)
+        left = min(max(left, -reach), reach)
+        for i in range(count):
+            product = weight * features[n, i]
             for j in range(i + 1):
-                matrix[i, j] += product * features[j]
+                matrix[i, j] += product * features[n, j]
+        product = weight * left
+        for j in range(count):
+            matrix[count, j] += product * features[n, j]
 
 
 @compiled
@@ -199,57 +227,52 @@ def _phases(prior: StepPrior, plane: int) -> Values:
     return np.pad(known, ((0, 0), (REACH, REACH), (REACH, REACH)), mode="edge")
 
 
-def _scaled(scale: Values, slope: int, offset: int) -> Values:
-    moved = (scale * slope + (offset << SLOPE_BITS) // SCALE_STEPS + (1 << SLOPE_BITS >> 1)) >> SLOPE_BITS
-    return np.clip(moved, 0, SCALES - 1).astype(np.int32)
-
-
-def fit(prior: StepPrior, group: int, plane: int, values: Values) -> Correction:
+def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int) -> Correction:
     """The correction of a plane that suits its `values` (C, N); the planes before it are corrected in `prior`."""
     table = NEIGHBOURS[group]
     phases = _phases(prior, plane)
     known = [values[p] for p in range(plane)]
     errors = values[plane] * ONE - prior.located(plane, known)
     residuals = np.stack([prior.residual(p, known) for p in range(plane)] or [np.zeros_like(errors)])[:plane]
-    fitted = errors
-    every = max(1, len(errors) // SAMPLES)
-    features = len(table) + 1
-    for _ in range(ROUNDS):
-        matrix = np.zeros((features + plane + 1,) * 2)
-        _normal_equations(
-            errors, fitted, prior.scale[plane], _SIZES, phases, table, prior.width, residuals, every, matrix
-        )
-        solution = _solve(matrix, 2.0**-10)
-        coefficients = np.clip(np.floor(solution[:features] * 2**COEFFICIENT_BITS + 0.5), -128, 127).astype(np.int32)
-        colour = np.zeros(2, np.int32)
-        colour[:plane] = np.clip(np.floor(solution[features:] * 32 + 0.5), -128, 127)
-        trial = replace(prior, **_moved(prior, group, plane, Correction(coefficients, colour, 1 << SLOPE_BITS, 0)))
-        fitted = values[plane] * ONE - trial.located(plane, known)
-    return Correction(coefficients, colour, *_fit_scale(fitted[::every], prior.scale[plane][::every]))
+    scale = prior.scale[plane]
+    ordered = np.sort(scale)
+    thresholds = tuple(sorted({int(ordered[len(scale) * i // classes]) for i in range(1, classes)} - {int(ordered[0])}))
+    of_class = Correction(thresholds, ()).classes(scale)
+    parts = []
+    for index in range(len(thresholds) + 1):
+        where = np.flatnonzero(of_class == index).astype(np.int32)
+        where = where[:: max(1, len(where) * classes // SAMPLES)]
+        count = len(table) + 1 + plane
+        features = np.empty((len(where), count + 1))
+        _features(where, phases, table, prior.width, errors, residuals, features)
+        solution = np.zeros(count, np.int32)
+        for _ in range(ROUNDS):
+            matrix = np.zeros((count + 1, count + 1))
+            _normal_equations(features, _SIZES[scale[where]], solution, matrix)
+            solution = np.floor(_solve(matrix, 2.0**-10) * 2**SOLUTION_BITS + 0.5).clip(-(2**15), 2**15).astype(np.int32)
+        bits = np.full(count, COEFFICIENT_BITS)
+        bits[len(table) + 1 :] = COLOUR_BITS
+        coefficients = np.clip((solution + (1 << SOLUTION_BITS - bits >> 1)) >> SOLUTION_BITS - bits, -128, 127)
+        moved = (features[:, :-1].astype(np.int64) @ (coefficients << SOLUTION_BITS - bits)) >> SOLUTION_BITS
+        parts.append(Part(coefficients.astype(np.int32), *_fit_scale(errors[where] - moved, scale[where])))
+    return Correction(thresholds, tuple(parts))
 
 
-def _moved(prior: StepPrior, group: int, plane: int, correction: Correction) -> dict[str, Values]:
-    location = prior.location.copy()
-    phases = _phases(prior, plane)
-    location[plane] = _move(location[plane], phases, NEIGHBOURS[group], prior.width, correction.coefficients)
-    scale = prior.scale.copy()
-    scale[plane] = _scaled(scale[plane], correction.slope, correction.offset)
-    parts = {"location": location, "scale": scale}
-    if plane and prior.colour is not None:
-        colour = prior.colour.copy()
-        for i in range(plane):
-            colour[plane - 1 + i] += correction.colour[i]
-        parts["colour"] = colour
-    return parts
-
-
-def corrected(prior: StepPrior, level: int, group: int, corrections: Corrections) -> StepPrior:
-    """What is said of a step once its planes' corrections are made."""
-    for plane in range(len(prior.location)):
-        correction = corrections.get((level, group, plane))
-        if correction is not None:
-            prior = replace(prior, **_moved(prior, group, plane, correction))
-    return prior
+def corrected(prior: StepPrior, group: int, plane: int, correction: Correction) -> StepPrior:
+    """What is said of a step once a plane of it is corrected."""
+    table = NEIGHBOURS[group]
+    classes = correction.classes(prior.scale[plane])
+    coefficients = np.stack([part.coefficients for part in correction.parts])
+    location, scale = prior.location.copy(), prior.scale.copy()
+    _move(prior.location[plane], _phases(prior, plane), table, prior.width, classes, coefficients, location[plane])
+    slopes, offsets = (np.array([getattr(p, name) for p in correction.parts]) for name in ("slope", "offset"))
+    scales = np.arange(SCALES)[:, None] * slopes + (offsets << SLOPE_BITS) // SCALE_STEPS + (1 << SLOPE_BITS >> 1)
+    scale[plane] = np.clip(scales >> SLOPE_BITS, 0, SCALES - 1).astype(np.int32)[scale[plane], classes]
+    if not plane or prior.colour is None:
+        return replace(prior, location=location, scale=scale)
+    colour = prior.colour.copy()
+    colour[plane - 1 : 2 * plane - 1] += coefficients[:, len(table) + 1 :].T[:, classes]
+    return replace(prior, location=location, scale=scale, colour=colour)
 
 
 def _keys(planes: int) -> Iterator[tuple[int, int, int]]:
@@ -260,16 +283,16 @@ def _keys(planes: int) -> Iterator[tuple[int, int, int]]:
 
 
 def serialise(corrections: Corrections, planes: int) -> bytes:
-    """The bytes of a tile's corrections: of each plane of each step the slope, then the rest if it is not 0."""
+    """The bytes of a tile's corrections: of each plane of each step the number of classes, thresholds, and the parts."""
     out = bytearray()
     for key in _keys(planes):
         correction = corrections.get(key)
-        if correction is None:
-            out.append(NONE)
-            continue
-        out.append(correction.slope)
-        parts = [[correction.offset], correction.coefficients, correction.colour[: key[2]]]
-        out += np.concatenate(parts).astype(np.int8).tobytes()
+        out.append(len(correction.parts) if correction else 0)
+        if correction:
+            out += bytes(correction.thresholds)
+            for part in correction.parts:
+                out.append(part.slope)
+                out += np.array([part.offset, *part.coefficients], np.int8).tobytes()
     return bytes(out)
 
 
@@ -277,22 +300,32 @@ def parse(data: bytes | memoryview, planes: int) -> tuple[Corrections, int]:
     """The corrections at the start of `data`, and how many bytes they take.
 
     Raises:
-        CorruptFile: the data ends within them.
+        CorruptFile: the data ends within them, or they break a rule of the format.
     """
     corrections: Corrections = {}
     position = 0
+
+    def take(count: int) -> bytes:
+        nonlocal position
+        if position + count > len(data):
+            raise CorruptFile("a tile ends within its corrections")
+        position += count
+        return bytes(data[position - count : position])
+
     for key in _keys(planes):
         _, group, plane = key
-        features = len(NEIGHBOURS[group]) + 1
-        slope = data[position] if position < len(data) else NONE
-        position += 1
-        if slope != NONE:
-            numbers = np.frombuffer(data[position : position + 1 + features + plane], np.int8).astype(np.int32)
-            position += 1 + features + plane
-            if position <= len(data):
-                colour = np.zeros(2, np.int32)
-                colour[:plane] = numbers[1 + features :]
-                corrections[key] = Correction(numbers[1 : 1 + features], colour, slope, int(numbers[0]))
-        if position > len(data):
-            raise CorruptFile("a tile ends within its corrections")
+        classes = take(1)[0]
+        if classes > MOST_CLASSES:
+            raise CorruptFile("a tile has too many classes of corrections")
+        if not classes:
+            continue
+        thresholds = tuple(take(classes - 1))
+        if list(thresholds) != sorted(set(thresholds)):
+            raise CorruptFile("a tile's classes of corrections are not in order")
+        parts = []
+        for _ in range(classes):
+            slope = take(1)[0]
+            offset, *coefficients = np.frombuffer(take(2 + len(NEIGHBOURS[group]) + plane), np.int8).astype(np.int32)
+            parts.append(Part(np.array(coefficients, np.int32), slope, int(offset)))
+        corrections[key] = Correction(thresholds, tuple(parts))
     return corrections, position
