@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.compiled import compiled_sums
+from idfcodec.flow.compiled import compiled, compiled_sums
 
-__all__ = ["Decoder", "Encoder", "Rows", "Spans", "spans"]
+__all__ = ["Decoder", "Encoder", "Rows", "Spans", "span_of", "spans"]
 
 Rows = NDArray[np.float64]
 Spans = tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -32,30 +32,27 @@ _BAD = "the entropy-coded data is damaged"
 
 
 @compiled_sums
-def _spans(
-    rows: Rows, columns: NDArray[np.int32], start: NDArray[np.int32], size: NDArray[np.int32]
-) -> None:
-    """Quantiles of each row's column, as the coder has them: first one and how many."""
-    width = rows.shape[1]
-    for n in range(len(rows)):
-        total = 0.0
-        for j in range(width):
-            total += rows[n, j]
-        before = 0.0
-        for j in range(columns[n]):
-            before += rows[n, j]
-        scale = (_TOTAL - width) / total
-        end = _TOTAL
-        if columns[n] < width - 1:
-            end = int((before + rows[n, columns[n]]) * scale) + columns[n] + 1
-        start[n] = int(before * scale) + columns[n]
-        size[n] = end - start[n]
+def span_of(row: NDArray[np.float64], column: int) -> tuple[int, int]:
+    """The slice of the quantiles, first one and size, that a `Decoder` takes for a column of (n,) integer weights."""
+    width = len(row)
+    total = 0.0
+    for j in range(width):
+        total += row[j]
+    before = 0.0
+    for j in range(column):
+        before += row[j]
+    scale = (_TOTAL - width) / total
+    start = int(before * scale) + column
+    end = int((before + row[column]) * scale) + column + 1 if column < width - 1 else _TOTAL
+    return start, end - start
 
 
-def spans(rows: Rows, columns: NDArray[np.int32]) -> Spans:
-    """The slices of the quantiles that a `Decoder` takes for (N,) columns of (N, n) integer-valued weights."""
+@compiled
+def spans(rows: NDArray[np.float64], columns: NDArray[np.int32]) -> Spans:
+    """`span_of` each of (N, n) rows: (N,) starts and (N,) sizes."""
     start, size = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
-    _spans(rows, columns, start, size)
+    for n in range(len(rows)):
+        start[n], size[n] = span_of(rows[n], columns[n])
     return start, size
 
 

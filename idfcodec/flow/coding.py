@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, Rows, Spans, spans
+from idfcodec.entropy import Decoder, Encoder, Rows, Spans
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
-from idfcodec.flow.compiled import compiled
 from idfcodec.flow.correction import Corrections
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
-from idfcodec.flow.lattice import UNIT
 from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
 from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
+from idfcodec.flow.rows import RowMaker
 
 if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
 
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
-PIECE = 2**16  # weights made at a time: few enough for the cache
+PIECE = 2**15  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
@@ -37,39 +36,6 @@ def _pieces(where: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
     """Positions, some PIECE weights of `width` columns at a time."""
     count = PIECE // width
     return [where[start : start + count] for start in range(0, len(where), count)]
-
-
-@compiled
-def _rows(tables: Values, cells: Values, width: int) -> Rows:
-    """(N, width) weights of the rows that begin at `cells`; the escape, column 0, keeps at least one."""
-    out = np.empty((len(cells), width))
-    for n in range(len(cells)):
-        for j in range(width):
-            out[n, j] = tables[cells[n] + j]
-        out[n, 0] += 1
-    return out
-
-
-@compiled
-def _multiply_values(out: Rows, first: Values, low: Values, weights: Values) -> None:
-    """Weight column j > 0 by that of the byte first + j + low, by 0 where that is no byte."""
-    for n in range(len(out)):
-        value = first[n] + low[n]
-        for j in range(1, out.shape[1]):
-            if 0 <= value + j <= HIGHEST:
-                out[n, j] = np.floor(out[n, j] * weights[value + j] * UNIT)
-            else:
-                out[n, j] = 0
-
-
-@compiled
-def _keep_bytes(out: Rows, first: Values, low: Values) -> None:
-    for n in range(len(out)):
-        value = first[n] + low[n]
-        for j in range(1, min(out.shape[1], -value)):
-            out[n, j] = 0
-        for j in range(max(1, HIGHEST + 1 - value), out.shape[1]):
-            out[n, j] = 0
 
 
 @dataclass(frozen=True)
@@ -97,38 +63,38 @@ class _Plane:
         """(width, positions) in coding order: by width class, then position."""
         for index, kind in enumerate(CLASSES):
             where = np.flatnonzero(self.classes == index)[::every]
-            for piece in _pieces(where, kind.width):
-                yield kind.width, piece
+            if len(where):
+                yield kind.width, where
 
-    def weights(self, width: int, where: NDArray[np.int64], switches: Switches) -> Rows:
-        """(N, width) weights of the latents at `where`, column 0 the escape."""
-        out = _rows(self.learned.tables[self.plane], self.cells[where], width)
-        first = self.shift[where] - width // 2
-        low = self.known[0][where] if self.plane else np.zeros_like(first)
-        if Switches.VALUES in switches and self.learned.values is not None:
-            _multiply_values(out, first, low, self.learned.values[self.plane])
-        else:
-            _keep_bytes(out, first, low)
-        if width > PAIR_WIDTH or self.prior.colour is None:
-            return out
+    def maker(self, switches: Switches) -> tuple[RowMaker, RowMaker]:
+        """What makes the rows of narrow tables, and of those too wide to gain from pairs."""
+        zeros = np.zeros_like(self.shift)
+        low = self.known[0] if self.plane else zeros
+        learned = self.learned
+        values = learned.values[self.plane] if Switches.VALUES in switches and learned.values is not None else None
+        wide = RowMaker(learned.tables[self.plane], self.cells, self.shift, low)
+        if values is not None:
+            wide = replace(wide, values=values)
+        narrow = wide
         for kind, plane in ((Switches.GREEN, 0), (Switches.DIFFERENCES, 1)):
-            pairs = self.learned.pairs.get(kind) if kind in switches else None
+            pairs = learned.pairs.get(kind) if kind in switches else None
             if pairs is not None and plane == self.plane:
-                pairs.multiply_blurred(out, first, *self._expected(where, first))
+                blur, at, slope = self._expected()
+                narrow = replace(narrow, blurred=pairs.blurred, blurred_low=pairs.low, blur=blur, at=at, slope=slope)
             elif pairs is not None and plane + 1 == self.plane:
-                pairs.multiply_pair(out, self.known[plane][where], first)
-        return out
+                narrow = replace(narrow, known=self.known[plane], pair=pairs.pair, pair_low=pairs.low)
+        return narrow, wide
 
-    def _expected(self, where: NDArray[np.int64], first: Values) -> tuple[Values, Values, Values]:
-        """Of the next plane: the class of its scale, its location if this one has the value `first`, and how it moves."""
+    def _expected(self) -> tuple[Values, Values, Values]:
+        """Of the next plane: the class of its scale, its location if this one is 0, and how it moves with this one."""
         prior, colour = self.prior, self.prior.colour
-        assert colour is not None
-        slope = colour[2 if self.plane else 0][where]
-        location = (prior.location[self.plane + 1][where] << COLOUR_BITS) + slope * (first * ONE - self.location[where])
+        if colour is None:
+            raise ValueError("one plane has no pairs")
+        slope = colour[2 if self.plane else 0]
+        location = (prior.location[self.plane + 1] << COLOUR_BITS) - slope * self.location
         if self.plane:
-            location += colour[1][where] * prior.residual(0, self.known)[where]
-        blur = self.flow.blur_of[prior.scale[self.plane + 1][where]]
-        return blur, location, slope * ONE
+            location += colour[1] * prior.residual(0, self.known)
+        return self.flow.blur_of[prior.scale[self.plane + 1]], location, slope * ONE
 
     def escape_weights(self, where: NDArray[np.int64]) -> Rows:
         weights: Rows = self.flow.escapes.take(self.prior.scale[self.plane][where], 0)
@@ -146,9 +112,10 @@ class _Plane:
 
     def spans(self, column: Values, switches: Switches, every: int = 1) -> Spans:
         """Quantiles of each latent's column, or of one in `every`, in coding order."""
+        narrow, wide = self.maker(switches)
         starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
         for width, where in self.chunks(every):
-            start, size = spans(self.weights(width, where, switches), column[where])
+            start, size = (narrow if width <= PAIR_WIDTH else wide).spans(where, width, column)
             starts.append(start)
             sizes.append(size)
         return np.concatenate(starts), np.concatenate(sizes)
@@ -284,8 +251,11 @@ class _Reader:
         for p in range(len(values)):
             plane = _Plane.of(self._flow, prior, p, values, learned)
             column = np.empty(values.shape[1], np.int32)
+            narrow, wide = plane.maker(self._switches)
             for width, where in plane.chunks():
-                column[where] = self.decoder.pop(plane.weights(width, where, self._switches))
+                for piece in _pieces(where, width):
+                    rows = (narrow if width <= PAIR_WIDTH else wide).rows(piece, width)
+                    column[piece] = self.decoder.pop(rows)
             self._adaptation.add_columns(p, plane.cells, column)
             latent = column - _HALF[plane.classes]
             escaped = np.flatnonzero(column == 0)

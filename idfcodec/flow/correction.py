@@ -106,14 +106,24 @@ def _differences(phases: Values, table: Values, row: int, column: int, out: Valu
 def _move(
     location: Values, phases: Values, table: Values, width: int, classes: Values, coefficients: Values, out: Values
 ) -> None:
-    differences = np.empty(len(table) + 1, np.int32)
-    for n in range(len(location)):
-        _differences(phases, table, n // width, n % width, differences)
-        moved = 0
-        for i in range(len(differences)):
-            moved += coefficients[classes[n], i] * differences[i]
-        # differences are quarters of a value, locations sixteenths
-        out[n] = location[n] + ((moved * (ONE // 4) + (1 << COEFFICIENT_BITS >> 1)) >> COEFFICIENT_BITS)
+    moved = np.zeros((len(coefficients), width), np.int32)
+    for row in range(len(location) // width):
+        moved[:] = 0
+        for c in range(len(coefficients)):
+            total = np.int32(0)
+            for i in range(len(table)):
+                total += coefficients[c, i]
+            for i in range(len(table)):
+                weight = np.int32(4 * coefficients[c, i] - (total if i < 4 else 0))
+                line = phases[table[i, 0], row + table[i, 1] + REACH]
+                start = table[i, 2] + REACH
+                for j in range(width):
+                    moved[c, j] += weight * line[start + j]
+        for j in range(width):
+            n = row * width + j
+            # differences are quarters of a value, locations sixteenths
+            by = (moved[classes[n], j] + 4 * coefficients[classes[n], len(table)]) * (ONE // 4)
+            out[n] = location[n] + ((by + (1 << COEFFICIENT_BITS >> 1)) >> COEFFICIENT_BITS)
 
 
 @compiled

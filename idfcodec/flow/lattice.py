@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from idfcodec.flow.compiled import compiled
 from idfcodec.flow.prior import LOCATION_BITS, SCALE_STEPS, SCALES
 
-__all__ = ["BLURS", "FRACTION", "PairWeights", "blur_classes", "value_weights"]
+__all__ = ["BLURS", "EXPECTED_BITS", "FRACTION", "UNIT", "PairWeights", "blur_classes", "value_weights"]
 
 FRACTION = 12  # fractional bits of the weights
 LIMIT = 2**18  # largest weight
@@ -32,6 +32,7 @@ REACH = 4
 MARGIN = REACH + 1
 BLURS = 6  # scales at which V is made, an octave apart, from 2**-2 up
 UNIT = 2.0**-FRACTION
+EXPECTED_BITS = LOCATION_BITS + 5  # fractional bits of the location of y that V is looked up for
 Counts = NDArray[np.int32]
 Weights = NDArray[np.int32]
 Rows = NDArray[np.float64]
@@ -79,10 +80,10 @@ def _pair_weights(counts: NDArray[np.int32], belief: int) -> NDArray[np.int32]:
 
 @compiled
 def _blurred(pair: Weights, kernel: Rows) -> Weights:
-    """Correlation of each row with (K,) integers that sum to 2**24, edges repeated; V in the units of W."""
+    """Correlation of each row with (K,) integers that sum to 2**24, edges repeated: V in the units of W, transposed."""
     height, width = pair.shape
     reach = len(kernel) // 2
-    out = np.empty_like(pair)
+    out = np.empty((width, height), np.int32)
     padded = np.empty(width + 2 * reach)
     sums = np.empty(width)
     for x in range(height):
@@ -90,7 +91,7 @@ def _blurred(pair: Weights, kernel: Rows) -> Weights:
         for y in range(width):
             flat &= pair[x, y] == 1 << FRACTION
         if flat:
-            out[x] = 1 << FRACTION
+            out[:, x] = 1 << FRACTION
             continue
         padded[:reach] = pair[x, 0]
         padded[reach : reach + width] = pair[x]
@@ -100,33 +101,8 @@ def _blurred(pair: Weights, kernel: Rows) -> Weights:
             for y in range(width):  # integers below 2**53
                 sums[y] += kernel[t] * padded[y + t]
         for y in range(width):
-            out[x, y] = np.int32(sums[y] * 2.0**-24)
+            out[y, x] = np.int32(sums[y] * 2.0**-24)
     return out
-
-
-@compiled
-def _multiply_pair(out: Rows, x: Counts, first: Counts, low_x: int, low_y: int, pair: Weights) -> None:
-    height, width = pair.shape
-    for n in range(len(out)):
-        row = x[n] - low_x
-        if 0 <= row < height:
-            start = first[n] - low_y
-            for j in range(max(1, -start), min(out.shape[1], width - start)):
-                out[n, j] = np.floor(out[n, j] * pair[row, start + j] * UNIT)
-
-
-@compiled
-def _multiply_blurred(
-    out: Rows, first: Counts, blur: Counts, at: Counts, slope: Counts, low_x: int, low_y: int, blurred: Weights
-) -> None:
-    _, height, width = blurred.shape
-    half = 1 << (LOCATION_BITS + 4)
-    for n in range(len(out)):
-        start = first[n] - low_x
-        for j in range(max(1, -start), min(out.shape[1], height - start)):
-            column = ((at[n] + slope[n] * j + half) >> (LOCATION_BITS + 5)) - low_y
-            if 0 <= column < width:
-                out[n, j] = np.floor(out[n, j] * blurred[blur[n], start + j, column] * UNIT)
 
 
 @compiled
@@ -155,7 +131,7 @@ class PairWeights:
     Args:
         low: the smallest x and the smallest y of the weights' arrays.
         pair: (X, Y), W in units of 2**-FRACTION.
-        blurred: (BLURS, X, Y), V for each location of y, in the same units.
+        blurred: (BLURS, Y, X), V for each location of y, in the same units.
     """
 
     low: tuple[int, int]
@@ -178,19 +154,3 @@ class PairWeights:
         pair = _pair_weights(counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], belief)
         blurred = np.stack([_blurred(pair, kernel) for kernel in kernels])
         return PairWeights((low[0] + int(rows[0]) - MARGIN, low[1] + int(columns[0]) - MARGIN), pair, blurred)
-
-    def multiply_pair(self, out: Rows, x: Counts, first: Counts) -> None:
-        """Weight y, x being known: column j > 0 of row n of `out` by W[x[n], first[n] + j], rounded down."""
-        _multiply_pair(out, x, first, *self.low, self.pair)
-
-    def multiply_blurred(self, out: Rows, first: Counts, blur: Counts, at: Counts, slope: Counts) -> None:
-        """Weight x, y being unknown: column j > 0 of row n of `out` by V of x = first[n] + j, rounded down.
-
-        Args:
-            out: (N, n) integers.
-            first: (N,) x of column 0.
-            blur: (N,) class of y's scale.
-            at: (N,) where y is expected at x = first, in units of 2**-(LOCATION_BITS + 5).
-            slope: (N,) what one step of x adds to it, same units.
-        """
-        _multiply_blurred(out, first, blur, at, slope, *self.low, self.blurred)
