@@ -1,6 +1,7 @@
 """Size and speed of idfcodec beside other lossless codecs, over every picture of a folder, as a Markdown table.
 
-    python benchmarks/kodak.py FOLDER [--peers jxl-e7,jxl-e9,webp-m4,webp-m6,png] [--threads 2] [--json OUT]
+    python benchmarks/kodak.py FOLDER [--models photo-fast,photo,photo-max] [--peers jxl-e7,jxl-e9,webp-m4,webp-m6,png]
+                               [--held-back] [--threads 2] [--json OUT]
 
 Everything runs in one process that goes round the codecs picture by picture, after a warm-up on the first picture.
 Encoding is from the picture's file to the bytes of the compressed file, decoding from those bytes to pixels; reading
@@ -28,12 +29,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from idfcodec import codec
+from idfcodec.errors import ModelError
+from idfcodec.models import EFFORTS, find_model, list_models
 from idfcodec.planes import read_picture
+from idfcodec.training.data import held_back
 
 Pixels = NDArray[np.uint8]
 SUFFIXES = {".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp"}
-OURS = "idfcodec"
-REFERENCE = "jxl-e9"  # its encoding speed is the unit of the last line
+LOADED = 4  # models that the codec keeps in memory; more would be loaded while the clock runs
+SPEED_REFERENCES = ("jxl-e7", "jxl-e10")  # their encoding speeds are the units of the last lines
+SIZE_REFERENCE = "jxl-e10"
 
 
 @dataclass
@@ -45,17 +50,23 @@ class Contender:
         encode: pixels to bytes.
         decode: bytes to pixels.
         gray: whether gray comes back as gray; else as RGB with equal channels.
+        model: the folder of one of our models, None for a peer.
         sizes: bytes of each file.
         encode_seconds, decode_seconds: for each picture.
+        likelihoods, without_weights: bits of each picture by the model, with and without what a tile teaches and what
+            the encoder fits (see `codec.likelihood`); empty for a peer.
     """
 
     label: str
     encode: Callable[[Pixels], bytes]
     decode: Callable[[bytes], Pixels]
     gray: bool = True
+    model: Path | None = None
     sizes: list[int] = field(default_factory=list)
     encode_seconds: list[float] = field(default_factory=list)
     decode_seconds: list[float] = field(default_factory=list)
+    likelihoods: list[float] = field(default_factory=list)
+    without_weights: list[float] = field(default_factory=list)
 
 
 def png_encode(pixels: Pixels) -> bytes:
@@ -95,27 +106,50 @@ def jxl(effort: int, threads: int) -> tuple[Callable[[Pixels], bytes], Callable[
     return encode, decode
 
 
-def contenders(peers: list[str], *, threads: int, model: str | None, device: str) -> dict[str, Contender]:
-    """idfcodec and the peers that were asked for."""
-    options: dict[str, Any] = {"threads": threads, "device": device}
+def our_label(folder: Path) -> str:
+    """What a model is called in the tables: "idfcodec EFFORT" if an effort stands for it, else "idfcodec NAME"."""
+    installed = {entry.path: entry.name for entry in list_models()}
+    efforts = {name: effort for effort, name in EFFORTS.items()}
+    return f"idfcodec {efforts.get(installed.get(folder, ''), folder.resolve().name)}"
+
+
+def our_contenders(models: list[str], options: dict[str, Any]) -> dict[str, Contender]:
+    """One for each model, by label; the default model if none is named."""
+    out: dict[str, Contender] = {}
+    for name in models or [None]:
+        try:
+            folder = find_model(name)
+        except ModelError as ex:
+            sys.exit(str(ex))
+        label = our_label(folder)
+        if label in out:
+            sys.exit(f"two models would be called {label!r}")
+        out[label] = Contender(
+            label,
+            lambda pixels, folder=folder: codec.encode(pixels, model=folder, verify=False, **options),
+            lambda data, folder=folder: codec.decode(data, model=folder, **options),
+            model=folder,
+        )
+    if len(out) > LOADED:
+        sys.exit(f"at most {LOADED} models at a time")
+    return out
+
+
+def peer_contenders(names: list[str], threads: int) -> dict[str, Contender]:
+    """The peers that were asked for."""
     known = {
         "jxl-e7": ("JPEG XL effort 7", *jxl(7, threads)),
         "jxl-e9": ("JPEG XL effort 9", *jxl(9, threads)),
         "jxl-e10": ("JPEG XL effort 10", *jxl(10, threads)),
-        "webp-m4": ("WebP lossless method 4", *webp(4, 75)),
-        "webp-m6": ("WebP lossless method 6, quality 100", *webp(6, 100)),
+        "webp-m4": ("WebP lossless, method 4", *webp(4, 75)),
+        "webp-m6": ("WebP lossless, method 6, quality 100", *webp(6, 100)),
         "png": ("PNG (Pillow, optimize)", png_encode, png_decode),
         "oxipng": ("PNG (oxipng, level 4)", oxipng_encode, png_decode),
     }
-    unknown = set(peers) - set(known)
+    unknown = set(names) - set(known)
     if unknown:
         sys.exit(f"unknown peers {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    ours = Contender(
-        OURS,
-        lambda pixels: codec.encode(pixels, model=model, verify=False, **options),
-        lambda data: codec.decode(data, model=model, **options),
-    )
-    return {OURS: ours} | {name: Contender(*known[name], gray=not name.startswith("webp")) for name in peers}
+    return {name: Contender(*known[name], gray=not name.startswith("webp")) for name in names}
 
 
 def measure(contender: Contender, pixels: Pixels, reading: float, name: str) -> tuple[int, float, float]:
@@ -147,12 +181,79 @@ def table(entries: list[Contender], raw: list[int]) -> str:
 
 def summary(entry: Contender, raw: list[int]) -> dict[str, float]:
     """Totals of a codec; `raw` is each picture's number of subpixels."""
-    return {
+    out = {
         "bits_per_subpixel": 8 * sum(entry.sizes) / sum(raw),
         "mean_bits_per_subpixel": float(np.mean([8 * size / n for size, n in zip(entry.sizes, raw, strict=True)])),
         "bytes": sum(entry.sizes),
         "encode_mb_s": sum(raw) / sum(entry.encode_seconds) / 1e6,
         "decode_mb_s": sum(raw) / sum(entry.decode_seconds) / 1e6,
+    }
+    if entry.likelihoods:
+        out["likelihood"] = sum(entry.likelihoods) / sum(raw)
+        out["likelihood_without_weights"] = sum(entry.without_weights) / sum(raw)
+    return out
+
+
+def comparison(entries: dict[str, Contender], raw: list[int]) -> list[str]:
+    """The last lines: likelihood, speed and size of each of our models against the references that took part."""
+    totals = {key: summary(entry, raw) for key, entry in entries.items()}
+    lines = []
+    for key, entry in entries.items():
+        if entry.model is None:
+            continue
+        ours = totals[key]
+        if "likelihood" in ours:
+            excess = 8 * sum(entry.sizes) - sum(entry.likelihoods)
+            lines.append(
+                f"{entry.label}: likelihood {ours['likelihood']:.4f} bits per subpixel "
+                f"({ours['likelihood_without_weights']:.4f} without the weights); "
+                f"the files take {excess / sum(entry.likelihoods):+.3%} ({excess / 8 / len(raw):+.0f} bytes a picture)."
+            )
+        for reference in SPEED_REFERENCES:
+            if reference in totals:
+                unit = totals[reference]["encode_mb_s"]
+                lines.append(
+                    f"{entry.label}: encodes {ours['encode_mb_s'] / unit:.2f} and decodes "
+                    f"{ours['decode_mb_s'] / unit:.2f} times as fast as {entries[reference].label} encodes "
+                    f"({unit:.2f} MB/s)."
+                )
+        if SIZE_REFERENCE in totals:
+            lines.append(
+                f"{entry.label}: {ours['bytes'] / totals[SIZE_REFERENCE]['bytes']:.4f} times the bytes of "
+                f"{entries[SIZE_REFERENCE].label}."
+            )
+    return lines
+
+
+def result(entries: dict[str, Contender], names: list[str], raw: list[int], facts: dict[str, str]) -> dict[str, Any]:
+    """Everything that was measured, as `--json` writes it: the machine, each codec's totals, each picture's figures."""
+
+    def codec_facts(entry: Contender) -> dict[str, Any]:
+        if entry.model is None:
+            return {"label": entry.label}
+        return {"label": entry.label, "model": codec.load_model(entry.model).id.hex()}
+
+    def figures(entry: Contender, index: int) -> dict[str, float]:
+        out: dict[str, float] = {
+            "bytes": entry.sizes[index],
+            "encode_seconds": entry.encode_seconds[index],
+            "decode_seconds": entry.decode_seconds[index],
+        }
+        if entry.likelihoods:
+            out["likelihood_bits"] = entry.likelihoods[index]
+            out["likelihood_bits_without_weights"] = entry.without_weights[index]
+        return out
+
+    return {
+        "environment": facts,
+        "codecs": {key: codec_facts(entry) | {"totals": summary(entry, raw)} for key, entry in entries.items()},
+        "pictures": {
+            name: {
+                "subpixels": raw[index],
+                "codecs": {key: figures(entry, index) for key, entry in entries.items()},
+            }
+            for index, name in enumerate(names)
+        },
     }
 
 
@@ -187,87 +288,60 @@ def _rgb(pixels: Pixels) -> Pixels:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of pictures, searched recursively")
+    parser.add_argument(
+        "--models", default="", help="comma-separated names, ids or folders; the default one if left out"
+    )
     parser.add_argument("--peers", default="jxl-e7,jxl-e9,webp-m4,webp-m6,png", help="comma-separated, may be empty")
+    parser.add_argument("--held-back", action="store_true", help="only pictures that `idfcodec train` holds back")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--model", help="name, id or folder of idfcodec's model; the default one if left out")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--limit", type=int, help="only the first so many pictures")
-    parser.add_argument("--no-likelihood", action="store_true", help="leave out the model's own figure")
+    parser.add_argument("--no-likelihood", action="store_true", help="leave out the models' own figures")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure there")
     arguments = parser.parse_args()
 
-    paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)[: arguments.limit]
+    paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = [path for path in paths if not arguments.held_back or held_back(path)][: arguments.limit]
     if not paths:
-        sys.exit(f"{arguments.folder} holds no pictures")
-    peers = [peer for peer in arguments.peers.split(",") if peer]
+        sys.exit(f"{arguments.folder} holds no such pictures")
     options: dict[str, Any] = {"threads": arguments.threads, "device": arguments.device}
-    entries = contenders(peers, model=arguments.model, **options)
+    models, peers = ([name for name in text.split(",") if name] for text in (arguments.models, arguments.peers))
+    entries = our_contenders(models, options) | peer_contenders(peers, arguments.threads)
 
     warm = read_picture(paths[0]).pixels
     for entry in entries.values():
         measure(entry, warm, 0.0, paths[0].name)
 
     raw: list[int] = []
-    likelihoods: list[float] = []
-    plain: list[float] = []
+    order = list(entries.values())
     for index, path in enumerate(paths):
         start = time.perf_counter()
         pixels = read_picture(path).pixels
         reading = time.perf_counter() - start
         raw.append(pixels.size)
-        order = list(entries.values())
-        for entry in order[index % len(order) :] + order[: index % len(order)]:  # nobody always comes first
+        first = index % len(order)
+        for entry in order[first:] + order[:first]:  # nobody always comes first
             size, encoding, decoding = measure(entry, pixels, reading, path.name)
             entry.sizes.append(size)
             entry.encode_seconds.append(encoding)
             entry.decode_seconds.append(decoding)
-        if not arguments.no_likelihood:
-            likelihoods.append(codec.likelihood(pixels, model=arguments.model, **options))
-            plain.append(codec.likelihood(pixels, model=arguments.model, lattice=False, **options))
+        for entry in order:
+            if entry.model is not None and not arguments.no_likelihood:
+                entry.likelihoods.append(codec.likelihood(pixels, model=entry.model, **options))
+                entry.without_weights.append(codec.likelihood(pixels, model=entry.model, weights=False, **options))
         if sys.stderr.isatty():
             print(f"\r{index + 1} of {len(paths)}", end="\r", file=sys.stderr)
 
     print(f"{len(paths)} pictures, {sum(raw):,} subpixels, every one decoded to the same pixels.\n")
-    print(table(list(entries.values()), raw))
-    print()
-    ours = summary(entries[OURS], raw)
-    if likelihoods:
-        excess = 8 * sum(entries[OURS].sizes) - sum(likelihoods)
-        print(
-            f"Likelihood by the exported model: {sum(likelihoods) / sum(raw):.4f} bits per subpixel "
-            f"({sum(plain) / sum(raw):.4f} without the colour lattice); "
-            f"the files take {excess / sum(likelihoods):+.3%} ({excess / 8 / len(paths):+.0f} bytes a picture)."
-        )
-    if REFERENCE in entries:
-        unit = summary(entries[REFERENCE], raw)["encode_mb_s"]
-        print(
-            f"Against {entries[REFERENCE].label}'s encoding ({unit:.2f} MB/s): "
-            f"encode {ours['encode_mb_s'] / unit:.2f}x, decode {ours['decode_mb_s'] / unit:.2f}x."
-        )
+    print(table(order, raw) + "\n")
+    for line in comparison(entries, raw):
+        print(line)
     facts = environment(**options)
     print("\n" + ", ".join(f"{key} {value}" for key, value in facts.items()))
-
     if arguments.json:
-        pictures = {
-            path.name: {
-                "subpixels": raw[index],
-                "likelihood_bits": likelihoods[index] if likelihoods else None,
-                "plain_bits": plain[index] if plain else None,
-                **{
-                    name: {
-                        "bytes": entry.sizes[index],
-                        "encode_seconds": entry.encode_seconds[index],
-                        "decode_seconds": entry.decode_seconds[index],
-                    }
-                    for name, entry in entries.items()
-                },
-            }
-            for index, path in enumerate(paths)
-        }
-        totals = {name: summary(entry, raw) for name, entry in entries.items()}
-        result = {"environment": facts, "totals": totals, "pictures": pictures}
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        names = [path.relative_to(arguments.folder).as_posix() for path in paths]
+        arguments.json.write_text(json.dumps(result(entries, names, raw, facts), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from idfcodec.report import Outcome, Progress, Report, common, describe, finish,
 from idfcodec.tools import bpd, demo, train
 from idfcodec.usage import (
     check_usage,
+    choose_model,
     compute_options,
+    effort_option,
     inputs_argument,
     json_option,
     model_option,
@@ -54,6 +56,7 @@ def cli() -> None:
 @cli.command()
 @inputs_argument
 @output_options
+@effort_option
 @model_option
 @compute_options
 @click.option("--no-verify", is_flag=True, help="Do not decode the result to check it (about twice as fast).")
@@ -64,6 +67,7 @@ def compress(
     output: str | None,
     stdout: bool,
     force: bool,
+    effort: str | None,
     model: str | None,
     threads: int | None,
     device: str,
@@ -80,11 +84,13 @@ def compress(
     \b
     Examples:
       idfcodec compress photo.png                  writes photo.idfc
+      idfcodec compress -e max photo.png           the smallest file, in more time
       idfcodec compress *.png -o small/            writes into a folder that exists
       idfcodec compress - <photo.png >photo.idfc   from and to a pipe
       idfcodec compress --json photo.png           sizes and speed for a script
     """
     output = check_usage(inputs, output, stdout, as_json)
+    model = choose_model(model, effort)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     targets = plan(inputs, output, SUFFIX)
 

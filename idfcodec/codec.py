@@ -22,7 +22,7 @@ from idfcodec.errors import CorruptFile, IDFError, ModelError
 from idfcodec.flow.coding import decode_tile, encode_tile, tile_bits
 from idfcodec.flow.hierarchy import Values
 from idfcodec.flow.runtime import Flow, load_flow
-from idfcodec.models import find_model
+from idfcodec.models import EFFORTS, find_model
 from idfcodec.planes import Picture, from_image
 from idfcodec.tiles import Tile, tile_grid
 
@@ -53,6 +53,16 @@ def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu
         ModelError: there is no such model, it is damaged, or the device does not compute it exactly.
     """
     return _flow(str(find_model(None if name is None else os.fspath(name)).resolve()), device)
+
+
+def _choose_model(model: str | os.PathLike[str] | None, effort: str | None) -> str | os.PathLike[str] | None:
+    if effort is None:
+        return model
+    if model is not None:
+        raise IDFError("effort and model exclude each other: an effort is a choice of model")
+    if effort not in EFFORTS:
+        raise IDFError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
+    return EFFORTS[effort]
 
 
 _lock = threading.Lock()
@@ -143,6 +153,7 @@ def encode(
     image: Picture | NDArray[np.uint8] | Image.Image,
     *,
     model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
     verify: bool = False,
     threads: int | None = None,
     device: str = "cpu",
@@ -153,6 +164,8 @@ def encode(
     Args:
         image: (H, W) or (H, W, 3) uint8, a PIL image of mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
         model: name, id or folder; None is the default.
+        effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
+            takes as long as encoding, and need not be told.
         verify: decode the result and compare before returning it.
         threads: tiles coded at a time; None is one for each core. The bytes do not depend on it.
         device: "cpu" or "cuda". The bytes do not depend on it.
@@ -164,8 +177,9 @@ def encode(
     Raises:
         UnsupportedImage: another kind of picture.
         ModelError: see `load_model`.
-        IDFError: verification failed.
+        IDFError: there is no such effort, it came together with a model, or verification failed.
     """
+    model = _choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     pixels = picture.pixels
     flow = load_model(model, device=device)
@@ -275,6 +289,7 @@ def likelihood(
     image: Picture | NDArray[np.uint8] | Image.Image,
     *,
     model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
     threads: int | None = None,
     device: str = "cpu",
     weights: bool = True,
@@ -283,6 +298,7 @@ def likelihood(
 
     Without `weights`, what they would cost if no tile weighted its values and pairs of values (see FORMAT.md, 4.7).
     """
+    model = _choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     flow = load_model(model, device=device)
     mode = _mode(picture.pixels)

@@ -12,10 +12,14 @@ from pathlib import Path
 
 from idfcodec.errors import ModelError
 
-__all__ = ["ModelEntry", "find_model", "list_models", "model_folders"]
+__all__ = ["EFFORTS", "ModelEntry", "find_model", "list_models", "model_folders"]
 
 VARIABLE = "IDFCODEC_MODELS"
 ID = re.compile(r"[0-9a-f]{16}")
+
+EFFORTS = {"fast": "photo-fast", "default": "photo", "max": "photo-max"}
+"""The shipped models by effort, fastest first: the larger the model, the smaller the files and the longer it takes, to
+decode as to encode. Only an encoder chooses; a file names its model by id."""
 
 
 @dataclass(frozen=True)

@@ -7,30 +7,50 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from idfcodec.files import STREAM, load_picture, plan
+from idfcodec.models import EFFORTS, find_model
 from idfcodec.report import Outcome, Progress, Report, common, finish, label
-from idfcodec.usage import compute_options, inputs_argument, json_option, model_option, parse_size, picture_format
+from idfcodec.usage import (
+    choose_model,
+    compute_options,
+    effort_option,
+    inputs_argument,
+    json_option,
+    model_option,
+    parse_size,
+    picture_format,
+)
 
 __all__ = ["bpd", "demo", "train"]
 
 
 @click.command()
 @inputs_argument
+@effort_option
 @model_option
 @compute_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 @json_option
 def bpd(
-    inputs: tuple[str, ...], model: str | None, threads: int | None, device: str, quiet: bool, as_json: bool
+    inputs: tuple[str, ...],
+    effort: str | None,
+    model: str | None,
+    threads: int | None,
+    device: str,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Measure pictures in bits per subpixel: what the model says, the coded tiles, the whole file. Writes nothing.
 
     \b
     Examples:
       idfcodec bpd photo.png
+      idfcodec bpd --effort max photo.png
       idfcodec bpd --json --model models/mine *.png
     """
+    model = choose_model(model, effort)
     report = Report(as_json=as_json, to_stdout=True)
 
     def work(name: str) -> Outcome:
@@ -66,41 +86,112 @@ def bpd(
 @click.command()
 @click.argument("folder", type=click.Path())
 @click.option("--out", required=True, metavar="FOLDER", help="The new model's folder, such as models/mine.")
+@click.option(
+    "--from", "start", metavar="MODEL", help="Fine-tune a model: its name, id or folder, or fast, default or max."
+)
 @click.option("--steps", type=click.IntRange(min=1), default=100_000, show_default=True, help="Steps of the optimizer.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop by the clock, the schedule with it.")
-@click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Crops in a step.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Crops in a step, of all processes."
+)
 @click.option("--size", type=click.IntRange(min=16), default=96, show_default=True, help="Side of a crop in pixels.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=0.004, show_default=True)
-@click.option("--channels", type=click.IntRange(min=1), default=64, show_default=True, help="Width of the networks.")
-@click.option("--blocks", type=click.IntRange(min=1), nargs=3, default=(3, 2, 2), show_default=True, metavar="A B C")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.004,
+    help="Of the first steps.  [default: 0.004; with --from 0.0012]",
+)
+@click.option(
+    "--channels",
+    type=click.IntRange(min=1),
+    default=64,
+    help="Width of the networks.  [default: 64; with --from the model's]",
+)
+@click.option(
+    "--blocks",
+    type=click.IntRange(min=1),
+    nargs=3,
+    default=(3, 2, 2),
+    metavar="A B C",
+    help="Residual blocks of the three coding steps.  [default: 3 2 2; with --from the model's]",
+)
+@click.option(
+    "--networks",
+    type=click.IntRange(min=1),
+    default=3,
+    help="The finest levels have one each, the others share the last.  [default: 3; with --from the model's]",
+)
 @click.option("--levels", type=click.IntRange(min=1), default=5, show_default=True, help="Levels of the flow.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--log-every",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Log the mean loss of each N steps.",
+)
+@click.option(
+    "-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of a process.  [default: all cores]"
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the folder of --out.")
+@click.option(
+    "--resume", is_flag=True, help="Go on from the last checkpoint in the folder of --out, with the same settings."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def train(folder: str, out: str, threads: int | None, device: str, resume: bool, quiet: bool, **settings: Any) -> None:
+def train(
+    folder: str,
+    out: str,
+    start: str | None,
+    threads: int | None,
+    device: str,
+    resume: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
     """Train a model on the pictures in FOLDER and export it, ready for --model.
 
     Checkpoints, a log (one JSON object a line) and the exported model go to the folder of --out. A run that was
-    stopped goes on with --resume.
+    stopped goes on with --resume, its settings unchanged but for those that are given again. Several processes that
+    torchrun starts train one model together; each takes its share of the batch.
 
     \b
     Examples:
       idfcodec train photos/ --out models/mine --minutes 60
       idfcodec train photos/ --out models/mine --resume
+      idfcodec train slides/ --out models/slides --from default --minutes 10
+      torchrun --nproc-per-node 2 -m idfcodec train photos/ --out models/mine --device cuda
       idfcodec compress --model models/mine photo.png
     """
+    if start is not None and resume:
+        raise click.UsageError("--from and --resume exclude each other: what is resumed has its start behind it.")
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in settings.items() if source(name) is not ParameterSource.DEFAULT}
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of the processes of torchrun, the first one speaks
     report = Report(quiet=quiet)
 
     def work(name: str) -> Outcome:
         from idfcodec.training import loop
+        from idfcodec.training.config import TrainConfig, fine_tuning, resumed
+        from idfcodec.training.distributed import default_threads, joined
         from idfcodec.training.export import export
 
-        config = loop.TrainConfig(threads=threads or os.cpu_count() or 1, **settings)
+        target = Path(out)
+        given["threads"] = threads or default_threads()
+        model = None
+        if start is not None:
+            model = find_model(None if start == "default" else EFFORTS.get(start, start))
+            config = fine_tuning(model, **given)
+        elif resume:
+            config = resumed(target, **given)
+        else:
+            config = TrainConfig(**given)
         say = None if quiet else log_line
-        trained = loop.train(Path(name), Path(out), config, resume=resume, device=device, report=say)
-        identity = export(trained.model, Path(out), note={"training": trained.summary})
+        with joined(device) as processes:
+            options: dict[str, Any] = {"device": device, "processes": processes, "report": say}
+            trained = loop.train(Path(name), target, config, resume=resume, start_from=model, **options)
+            note = {"training": trained.summary}
+            identity = export(trained.model, target, search=trained.search, note=note) if processes.leads else ""
         return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
 
     finish([folder], work, report)

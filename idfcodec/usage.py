@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from idfcodec.files import STREAM, is_folder
+from idfcodec.models import EFFORTS
 
 __all__ = [
     "check_usage",
+    "choose_model",
     "compute_options",
+    "effort_option",
     "inputs_argument",
     "json_option",
     "model_option",
@@ -46,6 +49,13 @@ output_options = shared(
 model_option = click.option(
     "--model", metavar="ID", help="A model's name, id or folder.  [default: the shipped one; for a file, its own]"
 )
+effort_option = click.option(
+    "-e",
+    "--effort",
+    type=click.Choice(list(EFFORTS)),
+    help="Which shipped model to code with: fast saves time, max makes the smallest files. Decoding takes as long as "
+    "encoding, and needs no option.  [default: default]",
+)
 compute_options = shared(
     click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
@@ -78,6 +88,15 @@ def check_usage(inputs: Sequence[str], output: str | None, stdout: bool, as_json
         if sys.stdout.isatty():
             raise click.UsageError("binary data is not written to a terminal; use -o FILE or a pipe.")
     return output
+
+
+def choose_model(model: str | None, effort: str | None) -> str | None:
+    """The model that `--model` or `--effort` names, None where neither does; refuses both together."""
+    if effort is None:
+        return model
+    if model is not None:
+        raise click.UsageError("--model and --effort exclude each other.")
+    return EFFORTS[effort]
 
 
 def picture_format(output: str | None) -> str:

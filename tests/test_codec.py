@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from idfcodec.container import Mode, pack, unpack
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig
+from idfcodec.models import EFFORTS, VARIABLE, find_model
 from idfcodec.planes import Picture
 from idfcodec.training.export import export
 from tests.pictures import GENERATORS, Pixels, generate
@@ -291,6 +293,40 @@ def test_a_model_that_there_is_not(gray_photo: Pixels) -> None:
     unknown = pack(dataclasses.replace(unpack(data), model=b"\1\2\3\4\5\6\7\x08"))
     with pytest.raises(ModelError, match="there is no model '0102030405060708'"):
         decode(unknown)
+
+
+@pytest.fixture
+def efforts(tmp_path: Path, other_model: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """A model for every effort, that of max unlike the others: their ids."""
+    folders = {"fast": find_model("photo"), "default": find_model("photo"), "max": other_model}
+    for effort, folder in folders.items():
+        shutil.copytree(folder, tmp_path / EFFORTS[effort])
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    return {effort: load_model(folder).id for effort, folder in folders.items()}
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_efforts_choose_models(effort: str, efforts: dict[str, bytes], photo: Pixels) -> None:
+    data = encode(photo, effort=effort, verify=True)
+    assert unpack(data).model == efforts[effort]
+    assert data == encode(photo, model=EFFORTS[effort])
+    assert likelihood(photo, effort=effort) == likelihood(photo, model=EFFORTS[effort])
+    assert np.array_equal(decode(data), photo)
+
+
+def test_no_effort_is_the_default_model(efforts: dict[str, bytes], gray_photo: Pixels) -> None:
+    assert encode(gray_photo, effort=None) == encode(gray_photo) == encode(gray_photo, effort="default")
+    assert unpack(encode(gray_photo, model=EFFORTS["max"], effort=None)).model == efforts["max"]
+
+
+@pytest.mark.parametrize("function", [encode, likelihood])
+def test_wrong_efforts_are_refused(function: Callable[..., object], gray_photo: Pixels) -> None:
+    for effort in ("best", "", "MAX", "photo-max"):
+        with pytest.raises(IDFError, match=f"there is no effort '{effort}'; choose one of fast, default, max$"):
+            function(gray_photo, effort=effort)
+    for model in ("photo", "", Path("nowhere")):
+        with pytest.raises(IDFError, match="effort and model exclude each other"):
+            function(gray_photo, model=model, effort="default")
 
 
 def test_models_are_loaded_once() -> None:

@@ -8,6 +8,8 @@ import pytest
 from idfcodec import models
 from idfcodec.errors import ModelError
 
+from .conftest import REPOSITORY
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -29,6 +31,11 @@ def test_by_name_id_path_and_default(folder: Path) -> None:
     assert models.find_model(str(folder / "small")) == folder / "small"
     assert models.find_model() == folder / "large"
     assert [entry.name for entry in models.list_models()[:2]] == ["large", "small"]
+
+
+def test_the_default_effort_is_the_default_model() -> None:
+    assert list(models.EFFORTS) == ["fast", "default", "max"]
+    assert models.EFFORTS["default"] == (REPOSITORY / "models" / "DEFAULT").read_text().strip()
 
 
 def test_a_missing_model_lists_those_there_are(folder: Path) -> None:

@@ -123,7 +123,7 @@ class Adaptation:
         return Learned(self._tables, pairs, values)
 
     def _learned_tables(self, counts: Tables) -> Tables:
-        out = self._flow.tables.copy()
+        out: Tables = self._flow.tables.copy()
         for kind, start in zip(CLASSES, STARTS, strict=True):
             _learn_tables(self._flow.tables, counts, start, kind.rows, kind.width, out)
         return out

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, Rows, Spans
+from idfcodec.entropy import Decoder, Encoder, Rows, Spans, likelihood
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
@@ -18,7 +18,7 @@ from idfcodec.flow.correction import Corrections
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
 from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
 from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
-from idfcodec.flow.rows import RowMaker
+from idfcodec.flow.rows import Ingredients, rows, spans
 
 if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
@@ -29,7 +29,7 @@ PIECE = 2**15  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
-SAMPLED = 8  # one latent in so many tells which weights pay
+SAMPLED = 7  # one latent in so many tells what pays; odd, so that all columns of a picture are seen
 
 
 def _pieces(where: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
@@ -62,27 +62,27 @@ class _Plane:
     def chunks(self, every: int = 1) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """(width, positions) in coding order: by width class, then position."""
         for index, kind in enumerate(CLASSES):
-            where = np.flatnonzero(self.classes == index)[::every]
+            where = np.flatnonzero(self.classes[::every] == index) * every
             if len(where):
                 yield kind.width, where
 
-    def maker(self, switches: Switches) -> tuple[RowMaker, RowMaker]:
-        """What makes the rows of narrow tables, and of those too wide to gain from pairs."""
-        zeros = np.zeros_like(self.shift)
-        low = self.known[0] if self.plane else zeros
+    def ingredients(self, switches: Switches) -> tuple[Ingredients, Ingredients]:
+        """Of the rows of narrow tables, and of those too wide to gain from pairs."""
+        low = self.known[0] if self.plane else np.zeros_like(self.shift)
         learned = self.learned
-        values = learned.values[self.plane] if Switches.VALUES in switches and learned.values is not None else None
-        wide = RowMaker(learned.tables[self.plane], self.cells, self.shift, low)
-        if values is not None:
-            wide = replace(wide, values=values)
+        wide = Ingredients(learned.tables[self.plane], self.cells, self.shift, low)
+        if Switches.VALUES in switches and learned.values is not None:
+            wide = wide._replace(values=learned.values[self.plane])
         narrow = wide
         for kind, plane in ((Switches.GREEN, 0), (Switches.DIFFERENCES, 1)):
             pairs = learned.pairs.get(kind) if kind in switches else None
             if pairs is not None and plane == self.plane:
+                x, y = pairs.low
                 blur, at, slope = self._expected()
-                narrow = replace(narrow, blurred=pairs.blurred, blurred_low=pairs.low, blur=blur, at=at, slope=slope)
+                narrow = narrow._replace(blurred=pairs.blurred, blurred_x=x, blurred_y=y, blur=blur, at=at, slope=slope)
             elif pairs is not None and plane + 1 == self.plane:
-                narrow = replace(narrow, known=self.known[plane], pair=pairs.pair, pair_low=pairs.low)
+                x, y = pairs.low
+                narrow = narrow._replace(known=self.known[plane], pair=pairs.pair, pair_x=x, pair_y=y)
         return narrow, wide
 
     def _expected(self) -> tuple[Values, Values, Values]:
@@ -112,10 +112,10 @@ class _Plane:
 
     def spans(self, column: Values, switches: Switches, every: int = 1) -> Spans:
         """Quantiles of each latent's column, or of one in `every`, in coding order."""
-        narrow, wide = self.maker(switches)
+        narrow, wide = self.ingredients(switches)
         starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
         for width, where in self.chunks(every):
-            start, size = (narrow if width <= PAIR_WIDTH else wide).spans(where, width, column)
+            start, size = spans(narrow if width <= PAIR_WIDTH else wide, where, width, column)
             starts.append(start)
             sizes.append(size)
         return np.concatenate(starts), np.concatenate(sizes)
@@ -124,15 +124,7 @@ class _Plane:
 _HALF = np.array([c.width // 2 for c in CLASSES], np.int32)
 
 
-def _log2(sizes: Values) -> int:
-    """Sum of log2 of integers, piecewise linear and in units of 2**-20: the same integer on every machine."""
-    mantissa, exponent = np.frexp(sizes.astype(np.float64))
-    return int(((exponent.astype(np.int64) - 2) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
-
-
-def _steps(
-    flow: Flow, steps: Sequence[Step], switches: Switches
-) -> Iterator[tuple[list[_Plane], Values]]:
+def _steps(flow: Flow, steps: Sequence[Step], switches: Switches) -> Iterator[tuple[list[_Plane], Values]]:
     """Each coding step as the decoder meets it, with its values."""
     adaptation = Adaptation(flow, len(steps[0][-1]), switches)
     for level, _, prior, values in steps:
@@ -150,7 +142,7 @@ def _unlearned(flow: Flow, values: Values) -> Learned:
 
 def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     """The weights that pay, one after the other: a sample of the first step of the finest level tells."""
-    every = Switches.DIFFERENCES | Switches.GREEN | Switches.VALUES
+    every = Switches(flow.search.weights) & (Switches(7) if len(steps[0][-1]) == 3 else Switches.VALUES)
     adaptation = Adaptation(flow, len(steps[0][-1]), every)
     for _, _, prior, values in steps[:-3]:
         for p in range(len(values)):
@@ -163,10 +155,10 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     columns = [plane.columns(values[plane.plane])[0] for plane in step]
 
     def gain(switches: Switches) -> int:
-        return sum(_log2(p.spans(c, switches, SAMPLED)[1]) for p, c in zip(step, columns, strict=True))
+        return sum(likelihood(p.spans(c, switches, SAMPLED)[1]) for p, c in zip(step, columns, strict=True))
 
     chosen, best = Switches(0), gain(Switches(0))
-    left = [Switches.DIFFERENCES, Switches.GREEN, Switches.VALUES] if len(step) == 3 else [Switches.VALUES]
+    left = [kind for kind in Switches if kind in every]
     while left:
         gains = [gain(chosen | kind) for kind in left]
         index = int(np.argmax(gains))
@@ -178,9 +170,9 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
 
 
 def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values) -> int:
-    """Log-likelihood of a sample of a plane's latents, see `_log2`."""
+    """Log-likelihood of a sample of a plane's latents, see `entropy.likelihood`."""
     latents = _Plane.of(flow, prior, plane, values, _unlearned(flow, values))
-    return _log2(latents.spans(latents.columns(values[plane])[0], Switches(0), SAMPLED)[1])
+    return likelihood(latents.spans(latents.columns(values[plane])[0], Switches(0), SAMPLED)[1])
 
 
 def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]]:
@@ -191,11 +183,11 @@ def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]
     for level, group, prior, values in steps:
         for p in range(planes if level < correction.LEVELS and values.size else 0):
             plain = _likely(flow, prior, p, values)
-            for classes in (2, 1):
-                found = {(level, group, p): correction.fit(prior, group, p, values, classes)}
+            for classes in flow.search.classes:
+                found = {(level, group, p): correction.fit(prior, group, p, values, classes, flow.search)}
                 trial = correction.corrected(prior, group, p, found[level, group, p])
                 gain = _likely(flow, trial, p, values) - plain
-                if gain * SAMPLED > len(correction.serialise(found, planes)) << 23:
+                if gain * SAMPLED > int(correction.bits(found, planes) * 2**20):
                     prior = trial
                     corrections |= found
                     break
@@ -220,13 +212,14 @@ def _encode(flow: Flow, planes: Values) -> bytes:
             symbols.append((plane, escaped, latent, plane.spans(column, switches)))
     encoder = Encoder()
     # rANS is a stack: what is to be decoded first goes on it last.
-    for plane, escaped, latent, spans in reversed(symbols):
+    for plane, escaped, latent, slices in reversed(symbols):
         excess = np.abs(latent) - _HALF[plane.classes[escaped]]
         encoder.push_uniform((latent > 0).astype(np.int32), 2)
         encoder.push(excess, plane.escape_weights(escaped))
-        encoder.push_spans(spans)
-    head = bytes([switches | CORRECTED]) + correction.serialise(corrections, len(planes)) if corrections else bytes([switches])
-    return head + encoder.finish()
+        encoder.push_spans(slices)
+    if corrections:
+        correction.push(encoder, corrections, len(planes))
+    return bytes([switches | CORRECTED if corrections else switches]) + encoder.finish()
 
 
 class _Reader:
@@ -239,8 +232,8 @@ class _Reader:
         self._flow = flow
         self._switches = Switches(data[0] & ~CORRECTED)
         self._adaptation = Adaptation(flow, planes, self._switches)
-        self._corrections, start = correction.parse(data[1:], planes) if data[0] & CORRECTED else ({}, 0)
-        self.decoder = Decoder(data[1 + start :])
+        self.decoder = Decoder(data[1:])
+        self._corrections = correction.pop(self.decoder, planes) if data[0] & CORRECTED else {}
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values: Values = np.empty(prior.location.shape, np.int32)
@@ -251,11 +244,11 @@ class _Reader:
         for p in range(len(values)):
             plane = _Plane.of(self._flow, prior, p, values, learned)
             column = np.empty(values.shape[1], np.int32)
-            narrow, wide = plane.maker(self._switches)
+            narrow, wide = plane.ingredients(self._switches)
             for width, where in plane.chunks():
                 for piece in _pieces(where, width):
-                    rows = (narrow if width <= PAIR_WIDTH else wide).rows(piece, width)
-                    column[piece] = self.decoder.pop(rows)
+                    made = rows(narrow if width <= PAIR_WIDTH else wide, piece, width)
+                    column[piece] = self.decoder.pop(made)
             self._adaptation.add_columns(p, plane.cells, column)
             latent = column - _HALF[plane.classes]
             escaped = np.flatnonzero(column == 0)
@@ -294,7 +287,7 @@ def tile_bits(flow: Flow, planes: Values, *, weights: bool = True) -> float:
     if weights:
         corrections, steps = _correct(flow, steps)
         switches = _choose(flow, steps)
-        bits += 8 * len(correction.serialise(corrections, len(planes)))
+        bits += correction.bits(corrections, len(planes)) if corrections else 0
     for step, values in _steps(flow, steps, switches):
         for plane in step:
             column, escaped, latent = plane.columns(values[plane.plane])

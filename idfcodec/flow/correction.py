@@ -20,38 +20,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.compiled import compiled, compiled_sums
 from idfcodec.flow.hierarchy import COLOUR_BITS, ONE, StepPrior, Values
-from idfcodec.flow.prior import SCALE_MIN, SCALE_STEPS, SCALES
+from idfcodec.flow.prior import SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LEVELS", "Correction", "Corrections", "Part", "corrected", "fit", "parse", "serialise"]
+__all__ = [
+    "LEVELS",
+    "MOST_CLASSES",
+    "Correction",
+    "Corrections",
+    "Part",
+    "Search",
+    "bits",
+    "corrected",
+    "fit",
+    "pop",
+    "push",
+]
 
 LEVELS = 2  # the finest levels, whose steps may be corrected
 COEFFICIENT_BITS = 6
 SLOPE_BITS = 5
-SAMPLES = 2**13  # of a step that a fit looks at
-ROUNDS = 3
 CLIP = 2**11 - 1  # sixteenths; larger differences count as this
 ROUNDING, SHARPEST = 2.0**-4, 2.0**-6  # squares of values
 MOST_CLASSES = 4
 SOLUTION_BITS = 12  # of a fit, before it is rounded
 
 # Neighbours of D, B and C: phase, row and column of the cell from that of the pixel. The first four are the nearest.
-_A, _D, _B = 0, 1, 2
+_OF_D = "A0+0 A0+1 A1+0 A1+1  A-1+0 A-1+1 A2+0 A2+1  A0-1 A1-1 A0+2 A1+2"
+_OF_B = "A0+0 A0+1 D-1+0 D0+0  A-1+0 A-1+1 A1+0 A1+1  D-1-1 D0-1 D-1+1 D0+1"
+_OF_C = "A0+0 A1+0 D0-1 D0+0  D-1-1 D-1+0 D1-1 D1+0  A0-1 A0+1 A1-1 A1+1  B0-1 B0+0 B1-1 B1+0"
 NEIGHBOURS: tuple[NDArray[np.int32], ...] = tuple(
-    np.array(table, np.int32)
-    for table in (
-        [(_A, 0, 0), (_A, 0, 1), (_A, 1, 0), (_A, 1, 1), (_A, -1, 0), (_A, -1, 1), (_A, 2, 0), (_A, 2, 1)]
-        + [(_A, 0, -1), (_A, 1, -1), (_A, 0, 2), (_A, 1, 2)],
-        [(_A, 0, 0), (_A, 0, 1), (_D, -1, 0), (_D, 0, 0), (_A, -1, 0), (_A, -1, 1), (_A, 1, 0), (_A, 1, 1)]
-        + [(_D, -1, -1), (_D, 0, -1), (_D, -1, 1), (_D, 0, 1)],
-        [(_A, 0, 0), (_A, 1, 0), (_D, 0, -1), (_D, 0, 0), (_D, -1, -1), (_D, -1, 0), (_D, 1, -1), (_D, 1, 0)]
-        + [(_A, 0, -1), (_A, 0, 1), (_A, 1, -1), (_A, 1, 1), (_B, 0, -1), (_B, 0, 0), (_B, 1, -1), (_B, 1, 0)],
-    )
+    np.array([("ADB".index(name[0]), int(name[1:-2]), int(name[-2:])) for name in names.split()], np.int32)
+    for names in (_OF_D, _OF_B, _OF_C)
 )
 REACH = 2  # cells by which the known phases are extended, edges repeated
 
@@ -61,9 +67,9 @@ class Part:
     """Of the latents of one class.
 
     Args:
-        coefficients: of each neighbour, of 1/4, and of the residual of each plane before: int32 in [-128, 127], in units
-            of 2**-COEFFICIENT_BITS, the residuals' of 2**-COLOUR_BITS.
-        slope, offset: of the scale, in units of 2**-SLOPE_BITS and of 1 / SCALE_STEPS; slope in [0, 255].
+        coefficients: of each neighbour, of 1/4, and of the residual of each plane before: int32 in [-128, 127], in
+            units of 2**-COEFFICIENT_BITS, the residuals' of 2**-COLOUR_BITS.
+        slope, offset: of the scale, in units of 2**-SLOPE_BITS and of 1 / SCALE_STEPS; slope in [-96, 159].
     """
 
     coefficients: Values
@@ -128,7 +134,13 @@ def _move(
 
 @compiled
 def _features(
-    where: Values, phases: Values, table: Values, width: int, errors: Values, residuals: Values, out: NDArray[np.float64]
+    where: Values,
+    phases: Values,
+    table: Values,
+    width: int,
+    errors: Values,
+    residuals: Values,
+    out: NDArray[np.float64],
 ) -> None:
     """(N, features + 1) of the latents at `where`: differences, 1, residuals and errors, in sixteenths."""
     differences = np.empty(len(table) + 1, np.int32)
@@ -144,7 +156,9 @@ def _features(
 
 
 @compiled_sums
-def _normal_equations(features: NDArray[np.float64], sizes: Values, solution: Values, matrix: NDArray[np.float64]) -> None:
+def _normal_equations(
+    features: NDArray[np.float64], sizes: Values, solution: Values, matrix: NDArray[np.float64]
+) -> None:
     """Sums of products of the features, the error last, weighted by what the solution leaves of the error.
 
     Exact, since they are of integers and below 2**53: the weights are below 2**13, features below 2**11.
@@ -211,15 +225,24 @@ def _log2(x: float) -> float:
     return exponent - 2 + 2 * mantissa
 
 
-def _fit_scale(errors: Values, scales: Values) -> tuple[int, int]:
+# Weights of the numbers -128 to 127 of which corrections consist: most are small.
+_NUMBERS = (2**20 // (4 + np.arange(-128, 128) ** 2)).astype(np.float64)
+_BITS = np.array([_log2(_NUMBERS.sum() / weight) for weight in _NUMBERS])
+
+
+def _fit_scale(errors: Values, scales: Values, shapes: Values) -> tuple[int, int]:
     """Slope and offset of the line through the scales that the errors of each scale ask for."""
     total = np.bincount(scales, np.minimum(np.abs(errors), 2**15), SCALES)
     count = np.bincount(scales, minlength=SCALES)
+    # A heavy tail makes the mean absolute value larger than the scale says: up to 1/2 + 4/2 times.
+    tails = np.bincount(scales, 2 * SHAPE_STEPS + 3 * np.maximum(shapes - SHAPE_STEPS, 0), SCALES)
     sums = [0.0] * 5
     for s in np.flatnonzero(count):
         # Rounding alone makes a mean absolute error of a quarter; that of a logistic is 2 ln 2 times its scale.
         mean = float(total[s]) / float(count[s]) / ONE
-        wanted = (_log2(max(mean * mean - ROUNDING, SHARPEST)) / 2 - 0.4712 - SCALE_MIN) * SCALE_STEPS
+        tail = float(tails[s]) / float(count[s]) / (2 * SHAPE_STEPS)
+        wanted = _log2(max(mean * mean - ROUNDING, SHARPEST)) / 2 - _log2(tail) - 0.4712 - SCALE_MIN
+        wanted = wanted * SCALE_STEPS
         n = float(count[s])
         for i, term in enumerate((n, n * s, n * s * s, n * wanted, n * s * wanted)):
             sums[i] += term
@@ -227,7 +250,7 @@ def _fit_scale(errors: Values, scales: Values) -> tuple[int, int]:
     spread = xx * n - x * x
     prior = 16.0 * n * n  # a sixteenth of an octave's variance of belief in a slope of 1
     slope = (xy * n - x * y + prior) / (spread + prior)
-    fixed = min(max(int(slope * 2**SLOPE_BITS + 0.5), 1), 255)
+    fixed = min(max(int(slope * 2**SLOPE_BITS + 0.5), 1), 127)
     offset = (y - x * fixed / 2**SLOPE_BITS) / n if n else 0.0
     return fixed, min(max(int(np.floor(offset * SCALE_STEPS + 0.5)), -128), 127)
 
@@ -237,7 +260,24 @@ def _phases(prior: StepPrior, plane: int) -> Values:
     return np.pad(known, ((0, 0), (REACH, REACH), (REACH, REACH)), mode="edge")
 
 
-def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int) -> Correction:
+@dataclass(frozen=True)
+class Search:
+    """How hard the encoder looks; part of a model, so that a picture has one file.
+
+    Args:
+        classes: numbers of classes of corrections to try for each plane of a step, in this order, until one pays.
+        samples: latents of a step that a fit looks at.
+        rounds: of reweighting.
+        weights: the weights to try, see `adaptive.Switches`.
+    """
+
+    classes: tuple[int, ...] = (2, 1)
+    samples: int = 2**12
+    rounds: int = 2
+    weights: int = 7
+
+
+def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int, search: Search) -> Correction:
     """The correction of a plane that suits its `values` (C, N); the planes before it are corrected in `prior`."""
     table = NEIGHBOURS[group]
     phases = _phases(prior, plane)
@@ -251,20 +291,27 @@ def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int) 
     parts = []
     for index in range(len(thresholds) + 1):
         where = np.flatnonzero(of_class == index).astype(np.int32)
-        where = where[:: max(1, len(where) * classes // SAMPLES)]
+        where = where[:: max(1, len(where) * classes // search.samples)]
         count = len(table) + 1 + plane
         features = np.empty((len(where), count + 1))
         _features(where, phases, table, prior.width, errors, residuals, features)
         solution = np.zeros(count, np.int32)
-        for _ in range(ROUNDS):
+        for _ in range(search.rounds):
             matrix = np.zeros((count + 1, count + 1))
             _normal_equations(features, _SIZES[scale[where]], solution, matrix)
-            solution = np.floor(_solve(matrix, 2.0**-10) * 2**SOLUTION_BITS + 0.5).clip(-(2**15), 2**15).astype(np.int32)
+            solution = (
+                np.floor(_solve(matrix, 2.0**-10) * 2**SOLUTION_BITS + 0.5).clip(-(2**15), 2**15).astype(np.int32)
+            )
         bits = np.full(count, COEFFICIENT_BITS)
         bits[len(table) + 1 :] = COLOUR_BITS
         coefficients = np.clip((solution + (1 << SOLUTION_BITS - bits >> 1)) >> SOLUTION_BITS - bits, -128, 127)
         moved = (features[:, :-1].astype(np.int64) @ (coefficients << SOLUTION_BITS - bits)) >> SOLUTION_BITS
-        parts.append(Part(coefficients.astype(np.int32), *_fit_scale(errors[where] - moved, scale[where])))
+        parts.append(
+            Part(
+                coefficients.astype(np.int32),
+                *_fit_scale(errors[where] - moved, scale[where], prior.shape[plane][where]),
+            )
+        )
     return Correction(thresholds, tuple(parts))
 
 
@@ -292,50 +339,59 @@ def _keys(planes: int) -> Iterator[tuple[int, int, int]]:
                 yield level, group, plane
 
 
-def serialise(corrections: Corrections, planes: int) -> bytes:
-    """The bytes of a tile's corrections: of each plane of each step the number of classes, thresholds, and the parts."""
-    out = bytearray()
+def numbers(corrections: Corrections, planes: int) -> list[int]:
+    """A tile's corrections as integers in [-128, 127].
+
+    Of each plane of each step the number of classes, the thresholds, and of each part slope - 2**SLOPE_BITS, offset and
+    coefficients.
+    """
+    out: list[int] = []
     for key in _keys(planes):
         correction = corrections.get(key)
         out.append(len(correction.parts) if correction else 0)
         if correction:
-            out += bytes(correction.thresholds)
+            out += correction.thresholds
             for part in correction.parts:
-                out.append(part.slope)
-                out += np.array([part.offset, *part.coefficients], np.int8).tobytes()
-    return bytes(out)
+                out += [part.slope - (1 << SLOPE_BITS), part.offset, *part.coefficients.tolist()]
+    return out
 
 
-def parse(data: bytes | memoryview, planes: int) -> tuple[Corrections, int]:
-    """The corrections at the start of `data`, and how many bytes they take.
+def push(encoder: Encoder, corrections: Corrections, planes: int) -> None:
+    """Code corrections, to be popped first."""
+    symbols = np.array(numbers(corrections, planes), np.int32) + 128
+    encoder.push(symbols, np.broadcast_to(_NUMBERS, (len(symbols), 256)).copy())
+
+
+def bits(corrections: Corrections, planes: int) -> float:
+    """What `push` takes, in bits."""
+    return float(_BITS[np.array(numbers(corrections, planes)) + 128].sum())
+
+
+def pop(decoder: Decoder, planes: int) -> Corrections:
+    """The corrections that were pushed last.
 
     Raises:
-        CorruptFile: the data ends within them, or they break a rule of the format.
+        CorruptFile: there are none such.
     """
+
+    def take(count: int) -> list[int]:
+        out: list[int] = (decoder.pop(np.broadcast_to(_NUMBERS, (count, 256)).copy()) - 128).tolist()
+        return out
+
     corrections: Corrections = {}
-    position = 0
-
-    def take(count: int) -> bytes:
-        nonlocal position
-        if position + count > len(data):
-            raise CorruptFile("a tile ends within its corrections")
-        position += count
-        return bytes(data[position - count : position])
-
     for key in _keys(planes):
         _, group, plane = key
-        classes = take(1)[0]
-        if classes > MOST_CLASSES:
-            raise CorruptFile("a tile has too many classes of corrections")
+        (classes,) = take(1)
+        if not 0 <= classes <= MOST_CLASSES:
+            raise CorruptFile("a tile has a wrong number of classes of corrections")
         if not classes:
             continue
-        thresholds = tuple(take(classes - 1))
+        thresholds = tuple(take(classes - 1)) if classes > 1 else ()
         if list(thresholds) != sorted(set(thresholds)):
             raise CorruptFile("a tile's classes of corrections are not in order")
         parts = []
         for _ in range(classes):
-            slope = take(1)[0]
-            offset, *coefficients = np.frombuffer(take(2 + len(NEIGHBOURS[group]) + plane), np.int8).astype(np.int32)
-            parts.append(Part(np.array(coefficients, np.int32), slope, int(offset)))
+            slope, offset, *coefficients = take(3 + len(NEIGHBOURS[group]) + plane)
+            parts.append(Part(np.array(coefficients, np.int32), slope + (1 << SLOPE_BITS), offset))
         corrections[key] = Correction(thresholds, tuple(parts))
-    return corrections, position
+    return corrections

@@ -108,7 +108,8 @@ class StepPrior:
     def located(self, plane: int, known: Sequence[Values]) -> Values:
         """(N,) location of `plane` once the planes before it have the values `known`, each (N,)."""
         if not plane or self.colour is None:
-            return np.clip(self.location[plane], LOWEST[plane] * ONE, HIGHEST * ONE)
+            located: Values = np.clip(self.location[plane], LOWEST[plane] * ONE, HIGHEST * ONE)
+            return located
         first = self.residual(0, known)
         if plane == 1:
             return _moved(self.location[1], self.colour[0], first, self.colour[0], np.zeros_like(first))

@@ -38,9 +38,9 @@ Weights = NDArray[np.int32]
 Rows = NDArray[np.float64]
 
 
-def blur_classes() -> NDArray[np.int64]:
+def blur_classes() -> NDArray[np.int32]:
     """(SCALES,) the blur that stands for each scale of the prior."""
-    return np.clip((np.arange(SCALES) - SCALE_STEPS // 2) // SCALE_STEPS, 0, BLURS - 1)
+    return np.clip((np.arange(SCALES) - SCALE_STEPS // 2) // SCALE_STEPS, 0, BLURS - 1).astype(np.int32)
 
 
 @compiled

@@ -1,40 +1,52 @@
 """Tiles of few colours: every pixel coded at once, as one of the tile's own colours.
 
-The network's probability of each colour is the product of those of its planes, each given the ones before it; the
-colours that the tile does not have take no share. With H the times that a colour came and E the times that it was
-expected in the steps before, its probability is weighted by (H + BELIEF) / (E + BELIEF).
+The network's probability of each colour is the product of those of its planes, each given the ones before it, with
+scales wider or narrower than the network's by numbers that the tile begins with: reducing a picture to few colours
+makes noise. The colours that the tile does not have take no share. With H the times that a colour came and E the times
+that it was expected in the steps before, its probability is weighted by (H + BELIEF) / (E + BELIEF).
 
 Products and quotients are binary64, one correctly rounded operation at a time, hence the same on every machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, Rows, spans
+from idfcodec.entropy import Decoder, Encoder, Rows, Spans, likelihood, spans
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.compiled import compiled
-from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, StepPrior, Values, record, table_of
-from idfcodec.flow.prior import TOTAL
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, Step, StepPrior, Values, record, table_of
+from idfcodec.flow.prior import SCALES, TOTAL
 
 if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
+
+Widths = tuple[int, int]  # of G and of the differences
 
 __all__ = ["MOST", "colours_of", "decode_palette", "encode_palette", "palette_bits"]
 
 MOST = 256  # colours of a tile that is coded this way
 BELIEF = 4.0  # pixels' worth of trust in the network
+WIDTHS = range(-4, 13, 2)  # by how many scales wider the encoder tries
+SAMPLED = 15  # one pixel in so many of a step tells which is best
 PIECE = 1024  # pixels whose weights are made at a time
 SMALLEST = 2.0**-10  # share of an escape that each value beyond a table's window gets
 
 
 @compiled
 def _weigh(
-    location: Values, scale: Values, shape: Values, move: Values, colours: Values, tables: Values, factor: Rows, out: Rows
+    location: Values,
+    scale: Values,
+    shape: Values,
+    move: Values,
+    colours: Values,
+    tables: Values,
+    factor: Rows,
+    out: Rows,
 ) -> None:
     """(N, K) weights of the colours (C, K), sorted by G; the largest of each row is 2**24."""
     planes, count = colours.shape
@@ -84,18 +96,20 @@ def _expect(rows: Rows, expected: NDArray[np.int64]) -> None:
 class _Colours:
     """The colours of a tile and what the steps so far have taught of them."""
 
-    def __init__(self, flow: Flow, colours: Values) -> None:
+    def __init__(self, flow: Flow, colours: Values, widths: Widths) -> None:
         self._flow = flow
+        self._wider = np.array([widths[0], widths[1], widths[1]], np.int32)[: len(colours), None]
         self.colours = colours
         self._seen = np.zeros(colours.shape[1], np.int64)
         self._expected = np.zeros(colours.shape[1], np.int64)
 
     def rows(self, prior: StepPrior) -> Iterator[tuple[slice, Rows]]:
         """The weights of a step's pixels, (N, K) at a time."""
-        planes, count = self.colours.shape
+        count = self.colours.shape[1]
         factor = (self._seen + BELIEF) / (self._expected * 2.0**-20 + BELIEF)
         move = prior.colour if prior.colour is not None else np.zeros((3, prior.location.shape[1]), np.int32)
-        parts = [np.ascontiguousarray(a, np.int32) for a in (prior.location, prior.scale, prior.shape, move)]
+        scale = np.clip(prior.scale + self._wider, 0, SCALES - 1)
+        parts = [np.ascontiguousarray(a, np.int32) for a in (prior.location, scale, prior.shape, move)]
         expected = np.zeros_like(self._expected)
         for start in range(0, prior.location.shape[1], PIECE):
             piece = slice(start, start + PIECE)
@@ -121,18 +135,33 @@ def colours_of(planes: Values) -> Values | None:
     return np.stack((keys >> 18, (keys >> 9 & 511) - 255, (keys & 511) - 255)).astype(np.int32)
 
 
-def _keys(values: Values) -> NDArray[np.int32]:
-    if len(values) == 1:
-        return values[0]
-    keys: NDArray[np.int32] = (values[0] << 18) + (values[1] + 255 << 9) + values[2] + 255
+def _keys(values: Values) -> Values:
+    keys: Values = values[0]
+    if len(values) > 1:
+        keys = (keys << 18) + (values[1] + 255 << 9) + values[2] + 255
     return keys
 
 
-def _coded(flow: Flow, planes: Values, colours: Values) -> Iterator[tuple[Values, Values]]:
+def _widths(flow: Flow, step: Step, colours: Values) -> Widths:
+    """The widths that suit a step: first one of all planes, then one of the differences."""
+    _, _, prior, values = step
+    colour = None if prior.colour is None else prior.colour[:, ::SAMPLED]
+    some = StepPrior(prior.location[:, ::SAMPLED], prior.scale[:, ::SAMPLED], prior.shape[:, ::SAMPLED], colour)
+    indices = np.searchsorted(_keys(colours), _keys(values[:, ::SAMPLED])).astype(np.int32)
+
+    def gain(widths: Widths) -> int:
+        pieces = _Colours(flow, colours, widths).rows(some)
+        return sum(likelihood(spans(rows, indices[piece])[1]) for piece, rows in pieces)
+
+    common = max(WIDTHS, key=lambda width: gain((width, width)))
+    return (common, max(WIDTHS, key=lambda width: gain((common, width)))) if len(values) > 1 else (common, 0)
+
+
+def _coded(flow: Flow, steps: Sequence[Step], colours: Values, widths: Widths) -> Iterator[Spans]:
     """Start and size of every pixel's slice of the quantiles, piece by piece in coding order."""
-    state = _Colours(flow, colours)
+    state = _Colours(flow, colours, widths)
     keys = _keys(colours)
-    for _, _, prior, values in record(flow, planes):
+    for _, _, prior, values in steps:
         indices = np.searchsorted(keys, _keys(values)).astype(np.int32)
         for piece, rows in state.rows(prior):
             yield spans(rows, indices[piece])
@@ -140,21 +169,30 @@ def _coded(flow: Flow, planes: Values, colours: Values) -> Iterator[tuple[Values
 
 
 def encode_palette(flow: Flow, planes: Values, colours: Values) -> bytes:
-    """Code (C, H, W) planes that have only `colours` (C, K): a byte K - 1, the colours as pixels, the rANS words."""
-    encoder = Encoder()
+    """Code (C, H, W) planes that have only `colours` (C, K).
+
+    Returns:
+        A byte K - 1, the colours as pixels and, unless K is 1, two bytes of widths and the rANS words.
+    """
+    encoder, widths = Encoder(), b""
     if colours.shape[1] > 1:
-        for piece in reversed(list(_coded(flow, planes, colours))):
+        steps = record(flow, planes)
+        chosen = _widths(flow, steps[-3], colours)
+        widths = np.array(chosen, np.int8).tobytes()
+        for piece in reversed(list(_coded(flow, steps, colours, chosen))):
             encoder.push_spans(piece)
     stored = colours.copy()
     stored[1:] += stored[0]
-    return bytes([colours.shape[1] - 1]) + stored.T.astype(np.uint8).tobytes() + encoder.finish()
+    return b"".join((bytes([colours.shape[1] - 1]), stored.T.astype(np.uint8).tobytes(), widths, encoder.finish()))
 
 
 def palette_bits(flow: Flow, planes: Values, colours: Values) -> float:
     """What the pixels cost, in bits, the list of the colours left out."""
     if colours.shape[1] == 1:
         return 0.0
-    return -sum(float(np.log2(size / TOTAL).sum()) for _, size in _coded(flow, planes, colours))
+    steps = record(flow, planes)
+    widths = _widths(flow, steps[-3], colours)
+    return -sum(float(np.log2(size / TOTAL).sum()) for _, size in _coded(flow, steps, colours, widths))
 
 
 def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
@@ -171,11 +209,15 @@ def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, 
     colours[1:] -= colours[0]
     if (np.diff(_keys(colours)) <= 0).any():
         raise CorruptFile("a tile's colours are not in order")
-    decoder = Decoder(data[1 + count * shape[0] :])
+    rest = data[1 + count * shape[0] :]
     if count == 1:
-        decoder.finish()
-        return np.broadcast_to(colours[:, :, None], shape).copy()
-    state = _Colours(flow, colours)
+        Decoder(rest).finish()
+        flat: Values = np.broadcast_to(colours[:, :, None], shape).copy()
+        return flat
+    if len(rest) < 2:
+        raise CorruptFile("a tile ends within its colours")
+    first, second = (int(width) for width in np.frombuffer(rest[:2], np.int8))
+    state, decoder = _Colours(flow, colours, (first, second)), Decoder(rest[2:])
 
     def visit(level: int, group: int, prior: StepPrior) -> Values:
         indices = np.empty(prior.location.shape[1], np.int32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from idfcodec.errors import IDFError, ModelError
 from idfcodec.flow import coding, density
+from idfcodec.flow.correction import MOST_CLASSES, Search
 from idfcodec.flow.exact import KERNELS, Convolution, ExactNetwork
 from idfcodec.flow.hierarchy import Values, Visitor, walk
 from idfcodec.flow.lattice import BLURS, blur_classes
@@ -88,6 +89,7 @@ class Flow:
         escapes: (SCALES, EXCESS) float64 integers.
         blurs: the kernel of each blur of the weights of pairs, see `lattice.py`.
         blur_of: (SCALES,) the blur that stands for each scale.
+        search: how hard the encoder looks.
         kernel: which of `exact.KERNELS` runs.
     """
 
@@ -99,7 +101,8 @@ class Flow:
     tables: Values
     escapes: NDArray[np.float64]
     blurs: tuple[NDArray[np.float64], ...]
-    blur_of: NDArray[np.int64]
+    blur_of: Values
+    search: Search
     kernel: str
 
     def walk(self, shape: tuple[int, ...], visit: Visitor) -> Values:
@@ -195,6 +198,8 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
             levels=int(architecture["levels"]),
             networks=int(architecture["networks"]),
         )
+        search = Search(**architecture["search"])
+        search = replace(search, classes=tuple(search.classes))
         answers = config["known_answers"]
         identity = bytes.fromhex(config["id"])
     except FileNotFoundError as ex:
@@ -205,6 +210,8 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
         raise ModelError(f"{folder}: the model's content does not match its id {identity.hex()}")
     if not 1 <= network.levels <= 12 or len(network.blocks) != 3 or not 1 <= network.networks <= network.levels:
         raise ModelError(f"{folder}: the model's architecture is not one that this release runs")
+    if not all(1 <= n <= MOST_CLASSES for n in search.classes) or min(search.samples, search.rounds) < 1:
+        raise ModelError(f"{folder}: the model's search is not one that this release makes")
     try:
         tables, escapes = _validated_tables(tensors)
         last = _validated_last(tensors["last"].numpy())
@@ -224,7 +231,19 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
             exact = False
         if exact:
             blurs = _blurs(tables)
-            return Flow(identity, folder.name, network, networks, last, tables, escapes, blurs, blur_classes(), candidate)
+            return Flow(
+                identity,
+                folder.name,
+                network,
+                networks,
+                last,
+                tables,
+                escapes,
+                blurs,
+                blur_classes(),
+                search,
+                candidate,
+            )
     raise ModelError(
         f"{folder}: {device} does not compute this model exactly (it fails the known-answer test), so it is refused"
     )

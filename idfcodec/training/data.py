@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -104,24 +105,45 @@ def _crop(
 
 
 def random_batches(
-    pictures: list[NDArray[np.uint8]], *, batch: int, size: int, seed: int
-) -> Iterator[NDArray[np.uint8]]:
-    """Endless (batch, size, size, 3) uint8 batches, prepared a few ahead in a thread."""
+    pictures: list[NDArray[np.uint8]],
+    *,
+    batch: int,
+    size: int,
+    seed: int,
+    first: int = 0,
+    rank: int = 0,
+    count: int = 1,
+) -> Generator[NDArray[np.uint8], None, None]:
+    """Endless (batch / count, size, size, 3) uint8 batches, prepared a few ahead in a thread.
+
+    The seed makes one sequence of crops, each with random numbers of its own, so that any part of it can be had.
+
+    Args:
+        pictures: (H, W, 3) uint8, at least `size` on each side.
+        batch: crops in a whole batch.
+        size: of the crops, in pixels.
+        seed: of the sequence, at least 0.
+        first: number of the batch to begin with.
+        rank: which share of each batch is wanted: crops `rank`, `rank + count` and so on.
+        count: into how many shares each batch is dealt.
+    """
     areas = np.array([p.shape[0] * p.shape[1] for p in pictures], np.float64)
     areas /= areas.sum()
-    rng = np.random.default_rng(seed)
     ready: queue.Queue[NDArray[np.uint8]] = queue.Queue(maxsize=8)
     stop = threading.Event()
 
     def produce() -> None:
-        while not stop.is_set():
-            made = np.stack([_crop(pictures, areas, size, rng) for _ in range(batch)])
+        for start in itertools.count(first * batch, batch):
+            crops = range(start + rank, start + batch, count)
+            made = np.stack([_crop(pictures, areas, size, np.random.default_rng((seed, n))) for n in crops])
             while not stop.is_set():
                 try:
                     ready.put(made, timeout=0.5)
                     break
                 except queue.Full:
                     continue
+            if stop.is_set():
+                return
 
     thread = threading.Thread(target=produce, daemon=True)
     thread.start()

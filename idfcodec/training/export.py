@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from idfcodec.errors import ModelError
 from idfcodec.flow import prior
+from idfcodec.flow.correction import Search
 from idfcodec.flow.exact import ExactNetwork, fold, unfold
 from idfcodec.flow.model import TrainableFlow
-from idfcodec.flow.network import QuantConv, exponents
+from idfcodec.flow.network import NetworkConfig, QuantConv, exponents
 from idfcodec.flow.runtime import TENSORS, content_hash, known_answer, part
 
-__all__ = ["export", "restore"]
+__all__ = ["Exported", "export", "make_search", "read_exported", "restore"]
 
 
 def _last(model: TrainableFlow) -> Tensor:
@@ -33,13 +35,21 @@ def _last(model: TrainableFlow) -> Tensor:
     ).to(torch.int32)
 
 
-def export(model: TrainableFlow, folder: Path, *, levels: int = 6, note: dict[str, Any] | None = None) -> str:
+def export(
+    model: TrainableFlow,
+    folder: Path,
+    *,
+    levels: int = 6,
+    search: Search | None = None,
+    note: dict[str, Any] | None = None,
+) -> str:
     """Write `model` to `folder` as integers and return its id, 16 hexadecimal digits.
 
     Args:
         model: trained; its own rounding need not be on.
         folder: made if need be.
         levels: of the hierarchy; the coarser ones share weights, so there may be more than in training.
+        search: how hard the encoder is to look; None is its default.
         note: kept in `config.json` for the reader (how it was trained); not part of the id.
 
     Raises:
@@ -56,7 +66,7 @@ def export(model: TrainableFlow, folder: Path, *, levels: int = 6, note: dict[st
             for kind, tensor in zip(("weight", "bias", "exponent"), parts, strict=True):
                 tensors[f"{name}.{kind}"] = tensor.contiguous()
     config = replace(model.config, levels=max(levels, model.config.networks))
-    architecture = asdict(config) | {"blocks": list(config.blocks)}
+    architecture = json.loads(json.dumps(asdict(config) | {"search": asdict(search or Search())}))
     with torch.inference_mode():
         networks = [
             ExactNetwork(part(tensors, f"networks.{i}"), config, kernel="float32", device="cpu")
@@ -69,6 +79,44 @@ def export(model: TrainableFlow, folder: Path, *, levels: int = 6, note: dict[st
     description = {"id": identity, "architecture": architecture, "known_answers": answers, **(note or {})}
     (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
     return identity
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export` wrote: the model's id, its architecture (`NetworkConfig` and `search`) and its integers."""
+
+    id: str
+    architecture: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def make_search(values: Mapping[str, Any]) -> Search:
+    """The `Search` that `values` say, as they stand in an architecture."""
+    return Search(**{**values, "classes": tuple(values["classes"])})
+
+
+def read_exported(folder: Path) -> Exported:
+    """Read an exported model for training, without preparing it for coding.
+
+    Raises:
+        ModelError: it is missing or damaged, or its architecture is not of this release.
+    """
+    for name in ("config.json", TENSORS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: not a model ({name} is missing)")
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        architecture, identity = config["architecture"], config["id"]
+        needed = [field.name for field in fields(NetworkConfig)] + ["search"]
+        missing = [name for name in needed if name not in architecture]
+        tensors = load_file(folder / TENSORS)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as ex:
+        raise ModelError(f"{folder}: the model is damaged ({ex})") from ex
+    if missing:
+        raise ModelError(f"{folder}: the model's architecture does not say {', '.join(missing)}")
+    if content_hash(tensors, architecture).hex() != identity:
+        raise ModelError(f"{folder}: the model's content does not match its id {identity}")
+    return Exported(identity, architecture, tensors)
 
 
 def restore(model: TrainableFlow, tensors: Mapping[str, Tensor]) -> None:

@@ -17,41 +17,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from idfcodec.errors import IDFError
+from idfcodec.flow.correction import Search
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig
-from idfcodec.flow.runtime import TENSORS, part
+from idfcodec.flow.runtime import part
+from idfcodec.training.config import TrainConfig
 from idfcodec.training.data import load_folder, random_batches, validation_crops
-from idfcodec.training.export import restore
+from idfcodec.training.distributed import ALONE, Processes
+from idfcodec.training.export import make_search, read_exported, restore
 from idfcodec.training.muon import Muon
 
-__all__ = ["TrainConfig", "Trained", "build", "train", "validate"]
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """What a run does.
-
-    `minutes` bounds the run by the clock, the schedule follows whichever of `steps` and `minutes` runs out first.
-    `quantise_from` is the share of the run after which weights and activations are rounded as they will be exported.
-    """
-
-    steps: int = 100_000
-    minutes: float | None = None
-    batch: int = 8
-    size: int = 96
-    learning_rate: float = 0.004
-    levels: int = 5
-    channels: int = 64
-    blocks: tuple[int, int, int] = (3, 2, 2)
-    networks: int = 3
-    quantise_from: float = 0.67
-    ema: float = 0.999
-    seed: int = 0
-    threads: int = 2
+__all__ = ["Trained", "build", "train", "validate"]
 
 
 def fast_arithmetic(device: str) -> AbstractContextManager[Any]:
@@ -83,10 +63,17 @@ def validate(model: TrainableFlow, crops: list[NDArray[np.uint8]], device: str) 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run: the averaged weights, and what was done, for the model's `config.json`."""
+    """A finished run.
+
+    Args:
+        model: the averaged weights.
+        summary: what was done, for the model's `config.json`.
+        search: that of the model it started from, for `export`; None if it started from nothing.
+    """
 
     model: TrainableFlow
     summary: dict[str, Any]
+    search: Search | None
 
 
 class _Run:
@@ -108,6 +95,8 @@ class _Run:
         self.rates = [o.param_groups[0]["lr"] for o in self.optimisers]
         self.step = 0
         self.seconds = 0.0
+        self.started_from: str | None = None  # id of the model whose weights were the first ones
+        self.search: Search | None = None  # that model's, for the one that comes of it
 
     @property
     def progress(self) -> float:
@@ -126,7 +115,9 @@ class _Run:
     def save(self, path: Path) -> None:
         temporary = path.with_suffix(".tmp")
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
-        save_file(tensors, temporary, {"step": str(self.step), "seconds": str(self.seconds)})
+        start = {"id": self.started_from, "search": self.search and asdict(self.search)}
+        metadata = {"step": self.step, "seconds": self.seconds, "start": start}
+        save_file(tensors, temporary, {name: json.dumps(value) for name, value in metadata.items()})
         os.replace(temporary, path)
 
     def load(self, path: Path) -> None:
@@ -142,8 +133,19 @@ class _Run:
                 state.setdefault(int(index), {})[key] = tensor
             optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
+        start = json.loads(metadata.get("start", "{}"))
+        self.started_from = start.get("id")
+        self.search = make_search(start["search"]) if start.get("search") else None
 
-    def advance(self, batch: Tensor, device: str) -> float:
+    def start(self, folder: Path) -> None:
+        """Take the weights of an exported model."""
+        exported = read_exported(folder)
+        restore(self.model, exported.tensors)
+        self.average.load_state_dict(self.model.state_dict())
+        self.started_from, self.search = exported.id, make_search(exported.architecture["search"])
+
+    def advance(self, batch: Tensor, device: str, processes: Processes) -> float:
+        """One step on this process's share of the batch; the loss of the whole batch."""
         progress = self.progress
         self.model.quantise(progress >= self.config.quantise_from)
         factor = min(1.0, (self.step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-3
@@ -153,6 +155,8 @@ class _Run:
         with fast_arithmetic(device):
             loss: Tensor = self.model(batch).sum() / batch.numel()
         loss.backward()  # type: ignore[no-untyped-call]
+        loss = loss.detach()
+        processes.average([loss, *(p.grad for p in self.model.parameters() if p.grad is not None)])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if torch.isfinite(norm):  # one bad batch must not end a run of hours
             for optimiser in self.optimisers:
@@ -161,7 +165,7 @@ class _Run:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
         self.step += 1
-        return float(loss.detach())
+        return float(loss)
 
 
 def train(
@@ -172,6 +176,7 @@ def train(
     resume: bool = False,
     start_from: Path | None = None,
     device: str = "cpu",
+    processes: Processes = ALONE,
     report: Callable[[dict[str, Any]], None] | None = None,
     save_every: float = 240.0,
 ) -> Trained:
@@ -182,33 +187,40 @@ def train(
         out: folder for `checkpoint.safetensors`, `train.json` and `log.jsonl`.
         config: what to do.
         resume: continue from `out/checkpoint.safetensors`.
-        start_from: folder of an exported model whose weights are the starting point, see `export.restore`.
+        start_from: folder of an exported model whose weights are the starting point, see `export.restore`; not
+            looked at when resuming.
         device: "cpu" or "cuda".
+        processes: those that train together, see `distributed.joined`; all call this function with equal arguments.
         report: called with each log record.
         save_every: seconds between checkpoints.
 
     Raises:
-        IDFError: nothing to train on, nothing to resume, or a size that the levels do not divide.
+        IDFError: nothing to train on, nothing to resume, no such model to start from, a size that the levels do not
+            divide, or a batch that the processes do not.
     """
     if config.size % 2**config.levels:
         raise IDFError(f"crops of {config.size} pixels do not halve {config.levels} times")
+    if config.batch % processes.count:
+        raise IDFError(f"a batch of {config.batch} crops cannot be dealt evenly to {processes.count} processes")
     torch.set_num_threads(config.threads)
     training, held = load_folder(folder, smallest=config.size)
     crops = validation_crops(held)
     run = _Run(config, device)
-    out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.safetensors"
     if resume:
         if not checkpoint.exists():
             raise IDFError(f"{checkpoint}: nothing to resume from")
         run.load(checkpoint)
     elif start_from is not None:
-        restore(run.model, load_file(start_from / TENSORS))
-        run.average.load_state_dict(run.model.state_dict())
-    (out / "train.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+        run.start(start_from)
+    if processes.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "train.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
     run.average.eval()
 
     def log(**record: Any) -> None:
+        if not processes.leads:
+            return
         record = {"step": run.step, "seconds": round(run.seconds, 1), **record}
         with (out / "log.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
@@ -221,31 +233,42 @@ def train(
         log(validation=round(sum(levels), 5), levels=[round(v, 5) for v in levels])
         return sum(levels)
 
-    batches = random_batches(training, batch=config.batch, size=config.size, seed=config.seed + run.step)
+    batches = random_batches(
+        training,
+        batch=config.batch,
+        size=config.size,
+        seed=config.seed,
+        first=run.step,
+        rank=processes.rank,
+        count=processes.count,
+    )
     losses: list[float] = []
     clock = saved = time.monotonic()
     while run.progress < 1:
         batch = torch.from_numpy(next(batches)).permute(0, 3, 1, 2).to(device)
-        losses.append(run.advance(batch, device))
+        losses.append(run.advance(batch, device, processes))
         now = time.monotonic()
-        run.seconds += now - clock
+        run.seconds = processes.agree(run.seconds + now - clock)
         clock = now
-        if len(losses) == 200:
+        if len(losses) == config.log_every:
             log(loss=round(float(np.mean(losses)), 5), progress=round(run.progress, 4))
             losses.clear()
-        if now - saved > save_every:
+        if processes.leads and now - saved > save_every:
             run.save(checkpoint)
             check()
             clock = saved = time.monotonic()
-    batches.close()  # type: ignore[attr-defined]
-    run.save(checkpoint)
-    validation = check()
+    batches.close()
+    if processes.leads:
+        run.save(checkpoint)
+    validation = processes.agree(check() if processes.leads else 0.0)
+    hardware = torch.cuda.get_device_name() if device == "cuda" else f"{config.threads} CPU cores"
     summary = asdict(config) | {
         "steps_done": run.step,
         "minutes_done": run.seconds / 60,
         "validation": validation,
-        "hardware": torch.cuda.get_device_name() if device == "cuda" else f"{config.threads} CPU cores",
+        "started_from": run.started_from,
+        "hardware": hardware if processes.count == 1 else f"{processes.count} x {hardware}",
         "pictures": len(training),
         "megapixels": sum(p.shape[0] * p.shape[1] for p in training) / 1e6,
     }
-    return Trained(run.average, summary)
+    return Trained(run.average, summary, run.search)

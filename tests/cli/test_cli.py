@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from idfcodec import planes
+from idfcodec.models import EFFORTS
 
 from .conftest import MODEL, Run
 
@@ -52,6 +53,16 @@ def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) 
         {"model": "mine", "verify": False, "threads": 3, "device": "cuda"},
         {"model": None, "threads": 1, "device": "cpu"},
     ]
+
+
+@pytest.mark.parametrize("command", ["compress", "bpd"])
+def test_efforts_choose_models(run: Run, picture_file: Path, fake_codec: Any, command: str) -> None:
+    force = ["-f"] if command == "compress" else []
+    for option in ("-e", "--effort"):
+        for effort, model in EFFORTS.items():
+            fake_codec.calls.clear()
+            assert run(command, option, effort, *force, "photo.png").code == 0
+            assert {call["model"] for call in fake_codec.calls} == {model}
 
 
 @pytest.mark.parametrize("extension", sorted(planes.FORMATS))
@@ -178,6 +189,11 @@ def test_the_input_is_never_the_output(run: Run, tmp_path: Path, picture_file: P
         (["compress", "-", "-o", "."], "no name to give"),
         (["compress", "a.png", "-T", "0"], "Invalid value"),
         (["compress", "a.png", "--device", "abacus"], "Invalid value"),
+        (["compress", "a.png", "-e", "best"], "'best' is not one of 'fast', 'default', 'max'"),
+        (["compress", "a.png", "-e", "default", "--model", "mine"], "--model and --effort exclude each other"),
+        (["bpd", "a.png", "-e", "best"], "'best' is not one of 'fast', 'default', 'max'"),
+        (["bpd", "a.png", "-e", "max", "--model", "mine"], "--model and --effort exclude each other"),
+        (["decompress", "a.idfc", "--effort", "max"], "No such option"),
         (["decompress", "a.idfc", "-o", "a.jpg"], ".jpg would lose something"),
         (["decompress", "a.idfc", "-o", "a.xyz"], ".xyz is not a format this writes; use one of .png, "),
         (["decompress", "a.idfc", "-o", "plain"], "'plain' is not a format this writes"),

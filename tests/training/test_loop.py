@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from PIL import Image
 from idfcodec import codec
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError
+from idfcodec.training.config import TrainConfig, resumed
+from idfcodec.training.data import random_batches
 from idfcodec.training.export import export
-from idfcodec.training.loop import TrainConfig, build, train
+from idfcodec.training.loop import build, train
 
 SMALL = TrainConfig(steps=6, batch=2, size=32, levels=2, channels=16, blocks=(1, 1, 1), threads=1, quantise_from=0.5)
 
@@ -46,27 +49,46 @@ def test_the_exported_model_costs_no_more_than_the_trained_one(folder: Path, tmp
     pixels = draw(64, 64)
     with torch.inference_mode():
         trained = float(model(torch.from_numpy(pixels).permute(2, 0, 1)[None]).sum())
-    assert 0.95 < codec.likelihood(pixels, model=tmp_path / "model", lattice=False) / trained < 1.004
+    assert 0.95 < codec.likelihood(pixels, model=tmp_path / "model", weights=False) / trained < 1.004
 
 
 def test_resume_continues_where_the_run_stopped(folder: Path, tmp_path: Path) -> None:
     train(folder, tmp_path, SMALL)
-    longer = TrainConfig(**{**SMALL.__dict__, "steps": 8})
+    longer = replace(SMALL, steps=8)
     trained = train(folder, tmp_path, longer, resume=True)
     assert trained.summary["steps_done"] == 8
     steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert steps == [6, 8]
 
 
-def test_a_run_starts_from_the_average_of_another(folder: Path, tmp_path: Path) -> None:
-    first = train(folder, tmp_path / "first", SMALL)
-    still = TrainConfig(**{**SMALL.__dict__, "steps": 1, "learning_rate": 0.0})
-    second = train(folder, tmp_path / "second", still, start_from=tmp_path / "first" / "checkpoint.safetensors")
-    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
+def test_a_resumed_run_keeps_its_settings(folder: Path, tmp_path: Path) -> None:
+    train(folder, tmp_path, SMALL)
+    assert resumed(tmp_path) == SMALL
+    assert resumed(tmp_path, steps=8) == replace(SMALL, steps=8)
+    (tmp_path / "train.json").write_text("[]")
+    with pytest.raises(IDFError, match=r"train\.json: not the settings of a run"):
+        resumed(tmp_path)
+
+
+def test_the_loss_is_logged_as_often_as_asked(folder: Path, tmp_path: Path) -> None:
+    train(folder, tmp_path, replace(SMALL, log_every=2))
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records if "loss" in record] == [2, 4, 6]
+
+
+def test_batches_begin_anywhere_and_are_dealt_out() -> None:
+    pictures = [draw(96, 80)]
+    whole = random_batches(pictures, batch=4, size=32, seed=3)
+    second = [next(whole), next(whole)][1]
+    whole.close()
+    for rank in range(2):
+        share = random_batches(pictures, batch=4, size=32, seed=3, first=1, rank=rank, count=2)
+        assert np.array_equal(next(share), second[rank::2])
+        share.close()
 
 
 def test_training_lowers_the_cost(folder: Path, tmp_path: Path) -> None:
-    config = TrainConfig(**{**SMALL.__dict__, "steps": 60, "quantise_from": 0.7})
+    config = replace(SMALL, steps=60, quantise_from=0.7)
     picture = torch.from_numpy(draw(64, 64)).permute(2, 0, 1)[None]
     with torch.inference_mode():
         before = float(build(config)(picture).sum())
