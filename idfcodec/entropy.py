@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.compiled import compiled, compiled_sums
+from idfcodec.flow.compiled import compiled_sums, inlined
 
 __all__ = ["Decoder", "Encoder", "Rows", "Spans", "likelihood", "span_of", "spans"]
 
@@ -31,28 +31,28 @@ _ROWS = constriction.stream.model.Categorical(perfect=False)
 _BAD = "the entropy-coded data is damaged"
 
 
-@compiled_sums
-def span_of(row: NDArray[np.float64], column: int) -> tuple[int, int]:
-    """The slice of the quantiles, first one and size, that a `Decoder` takes for a column of (n,) integer weights."""
-    width = len(row)
+@inlined
+def span_of(rows: NDArray[np.float64], n: int, column: int) -> tuple[int, int]:
+    """First quantile and size of the slice that a `Decoder` takes for a column of row n of integer weights."""
+    width = rows.shape[1]
     total = 0.0
     for j in range(width):
-        total += row[j]
+        total += rows[n, j]
     before = 0.0
     for j in range(column):
-        before += row[j]
+        before += rows[n, j]
     scale = (_TOTAL - width) / total
     start = int(before * scale) + column
-    end = int((before + row[column]) * scale) + column + 1 if column < width - 1 else _TOTAL
+    end = int((before + rows[n, column]) * scale) + column + 1 if column < width - 1 else _TOTAL
     return start, end - start
 
 
-@compiled
+@compiled_sums
 def spans(rows: NDArray[np.float64], columns: NDArray[np.int32]) -> Spans:
     """`span_of` each of (N, n) rows: (N,) starts and (N,) sizes."""
     start, size = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
     for n in range(len(rows)):
-        start[n], size[n] = span_of(rows[n], columns[n])
+        start[n], size[n] = span_of(rows, n, columns[n])
     return start, size
 
 
@@ -79,7 +79,8 @@ class Encoder:
         if not len(start):
             return
         # Three symbols, those before, this one and those after; the weights are one less than their shares.
-        left, right = start == 0, start + size == _TOTAL
+        # All but one quantile leaves one of them a weight of -1, which does no harm behind the symbol, but before it.
+        left, right = start == 0, (start + size == _TOTAL) & (start > 1)
         weights = np.stack((start, size, _TOTAL - start - size), 1).astype(np.float64) - 1
         weights[left] = weights[left][:, [1, 2, 0]] + (0, -1, 1)
         weights[right] = weights[right][:, [2, 0, 1]] + (1, -1, 0)

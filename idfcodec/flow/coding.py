@@ -14,6 +14,7 @@ from idfcodec.entropy import Decoder, Encoder, Rows, Spans, likelihood
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
+from idfcodec.flow.compiled import compiled
 from idfcodec.flow.correction import Corrections
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
 from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
-PIECE = 2**15  # weights made at a time: few enough for the cache
+PIECE = 2**17  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
 SAMPLED = 7  # one latent in so many tells what pays; odd, so that all columns of a picture are seen
+
+
+# Column of each value (0 where it escapes), positions of the escapes, and their latents.
+_Columns = tuple[Values, NDArray[np.int64], Values]
 
 
 def _pieces(where: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
@@ -45,7 +50,7 @@ class _Plane:
     flow: Flow
     prior: StepPrior
     plane: int
-    known: Sequence[Values]
+    known: Values
     learned: Learned
     location: Values
     classes: Values
@@ -55,16 +60,15 @@ class _Plane:
     @staticmethod
     def of(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned) -> _Plane:
         """A plane of the step whose `values` (C, N) are known for the planes before it."""
-        known = [values[p] for p in range(plane)]
-        location = prior.located(plane, known)
-        return _Plane(flow, prior, plane, known, learned, location, *prior.tables(plane, location))
+        location = prior.located(plane, values)
+        return _Plane(flow, prior, plane, values, learned, location, *prior.tables(plane, location))
 
     def chunks(self, every: int = 1) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """(width, positions) in coding order: by width class, then position."""
-        for index, kind in enumerate(CLASSES):
-            where = np.flatnonzero(self.classes[::every] == index) * every
-            if len(where):
-                yield kind.width, where
+        order, ends = _sorted(self.classes, every, len(CLASSES))
+        for kind, start, end in zip(CLASSES, ends, ends[1:], strict=False):
+            if start < end:
+                yield kind.width, order[start:end]
 
     def ingredients(self, switches: Switches) -> tuple[Ingredients, Ingredients]:
         """Of the rows of narrow tables, and of those too wide to gain from pairs."""
@@ -87,28 +91,35 @@ class _Plane:
 
     def _expected(self) -> tuple[Values, Values, Values]:
         """Of the next plane: the class of its scale, its location if this one is 0, and how it moves with this one."""
-        prior, colour = self.prior, self.prior.colour
-        if colour is None:
+        prior, shape = self.prior, self.location.shape
+        blur, at, slope = np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.int32)
+        if prior.colour is None:
             raise ValueError("one plane has no pairs")
-        slope = colour[2 if self.plane else 0]
-        location = (prior.location[self.plane + 1] << COLOUR_BITS) - slope * self.location
-        if self.plane:
-            location += colour[1] * prior.residual(0, self.known)
-        return self.flow.blur_of[prior.scale[self.plane + 1]], location, slope * ONE
+        _expect(
+            self.plane,
+            prior.location,
+            prior.colour,
+            prior.scale,
+            self.known,
+            self.location,
+            self.flow.blur_of,
+            blur,
+            at,
+            slope,
+        )
+        return blur, at, slope
 
     def escape_weights(self, where: NDArray[np.int64]) -> Rows:
         weights: Rows = self.flow.escapes.take(self.prior.scale[self.plane][where], 0)
         return weights
 
-    def columns(self, values: Values) -> tuple[Values, NDArray[np.int64], Values]:
-        """Column of each value (0 where it escapes), positions of the escapes, and their latents."""
-        latent = values - self.shift
-        half = _HALF[self.classes]
-        column = latent + half
-        escaped = np.abs(latent) >= half
-        column[escaped] = 0
-        where = np.flatnonzero(escaped)
-        return column, where, latent[where]
+    def columns(self, values: Values) -> _Columns:
+        """Of the values (N,) of this plane."""
+        column = np.empty_like(values)
+        if not _columns(values, self.shift, self.classes, _HALF, column):
+            return column, _NONE, _NONE_VALUES
+        where = np.flatnonzero(column == 0)
+        return column, where, values[where] - self.shift[where]
 
     def spans(self, column: Values, switches: Switches, every: int = 1) -> Spans:
         """Quantiles of each latent's column, or of one in `every`, in coding order."""
@@ -122,17 +133,79 @@ class _Plane:
 
 
 _HALF = np.array([c.width // 2 for c in CLASSES], np.int32)
+_NONE, _NONE_VALUES = np.zeros(0, np.int64), np.zeros(0, np.int32)
 
 
-def _steps(flow: Flow, steps: Sequence[Step], switches: Switches) -> Iterator[tuple[list[_Plane], Values]]:
-    """Each coding step as the decoder meets it, with its values."""
+@compiled
+def _sorted(classes: Values, every: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every so many-th position, sorted by class, and where each class begins and the last one ends."""
+    ends = np.zeros(count + 2, np.int64)
+    for n in range(0, len(classes), every):
+        ends[classes[n] + 2] += 1
+    for i in range(count):
+        ends[i + 2] += ends[i + 1]
+    order = np.empty(ends[count + 1], np.int64)
+    for n in range(0, len(classes), every):
+        order[ends[classes[n] + 1]] = n
+        ends[classes[n] + 1] += 1
+    return order, ends[: count + 1]
+
+
+@compiled
+def _columns(values: Values, shift: Values, classes: Values, half: Values, columns: Values) -> int:
+    """Column of each value, 0 where it escapes; returns how many do."""
+    escapes = 0
+    for n in range(len(values)):
+        middle = half[classes[n]]
+        latent = values[n] - shift[n]
+        columns[n] = latent + middle if abs(latent) < middle else 0
+        escapes += columns[n] == 0
+    return escapes
+
+
+@compiled
+def _expect(
+    plane: int,
+    location: Values,
+    colour: Values,
+    scale: Values,
+    known: Values,
+    own: Values,
+    blur_of: Values,
+    blur: Values,
+    at: Values,
+    slope: Values,
+) -> None:
+    for n in range(len(own)):
+        by = colour[2 if plane else 0, n]
+        at[n] = (location[plane + 1, n] << COLOUR_BITS) - by * own[n]
+        if plane:
+            green = known[0, n] * ONE - min(max(location[0, n], 0), HIGHEST * ONE)
+            at[n] += colour[1, n] * green
+        blur[n] = blur_of[scale[plane + 1, n]]
+        slope[n] = by * ONE
+
+
+@compiled
+def _values(columns: Values, shift: Values, classes: Values, half: Values, low: Values, out: Values) -> bool:
+    """Value of each column; whether all are bytes."""
+    good = True
+    for n in range(len(columns)):
+        out[n] = columns[n] - half[classes[n]] + shift[n]
+        good &= 0 <= out[n] + low[n] <= HIGHEST or columns[n] == 0
+    return good
+
+
+def _steps(flow: Flow, steps: Sequence[Step], switches: Switches) -> Iterator[tuple[_Plane, _Columns]]:
+    """Each plane of each coding step as the decoder meets it, with what its values are there."""
     adaptation = Adaptation(flow, len(steps[0][-1]), switches)
     for level, _, prior, values in steps:
         learned = adaptation.learned(level)
-        step = [_Plane.of(flow, prior, p, values, learned) for p in range(len(values))]
-        yield step, values
-        for plane in step:
-            adaptation.add_columns(plane.plane, plane.cells, plane.columns(values[plane.plane])[0])
+        for p in range(len(values)):
+            plane = _Plane.of(flow, prior, p, values, learned)
+            columns = plane.columns(values[p])
+            yield plane, columns
+            adaptation.add_columns(p, plane.cells, columns[0])
         adaptation.add_values(values)
 
 
@@ -206,10 +279,8 @@ def _encode(flow: Flow, planes: Values) -> bytes:
     corrections, steps = _correct(flow, record(flow, planes))
     switches = _choose(flow, steps)
     symbols = []
-    for step, values in _steps(flow, steps, switches):
-        for plane in step:
-            column, escaped, latent = plane.columns(values[plane.plane])
-            symbols.append((plane, escaped, latent, plane.spans(column, switches)))
+    for plane, (column, escaped, latent) in _steps(flow, steps, switches):
+        symbols.append((plane, escaped, latent, plane.spans(column, switches)))
     encoder = Encoder()
     # rANS is a stack: what is to be decoded first goes on it last.
     for plane, escaped, latent, slices in reversed(symbols):
@@ -250,15 +321,17 @@ class _Reader:
                     made = rows(narrow if width <= PAIR_WIDTH else wide, piece, width)
                     column[piece] = self.decoder.pop(made)
             self._adaptation.add_columns(p, plane.cells, column)
-            latent = column - _HALF[plane.classes]
+            low = narrow.low
+            good = _values(column, plane.shift, plane.classes, _HALF, low, values[p])
             escaped = np.flatnonzero(column == 0)
             if len(escaped):
                 pieces = [self.decoder.pop(plane.escape_weights(piece)) for piece in _pieces(escaped, EXCESS)]
                 excess = np.concatenate(pieces) + _HALF[plane.classes[escaped]]
-                latent[escaped] = np.where(self.decoder.pop_uniform(len(escaped), 2) > 0, excess, -excess)
-            values[p] = latent + plane.shift
-            low = values[0] if p else 0
-            if (values[p] + low).min(initial=0) < 0 or (values[p] + low).max(initial=0) > HIGHEST:
+                latent = np.where(self.decoder.pop_uniform(len(escaped), 2) > 0, excess, -excess)
+                values[p, escaped] = latent + plane.shift[escaped]
+                byte = values[p, escaped] + low[escaped]
+                good = good and int(byte.min()) >= 0 and int(byte.max()) <= HIGHEST
+            if not good:
                 raise CorruptFile("a tile decodes to values outside of their range")
         self._adaptation.add_values(values)
         return values
@@ -288,12 +361,10 @@ def tile_bits(flow: Flow, planes: Values, *, weights: bool = True) -> float:
         corrections, steps = _correct(flow, steps)
         switches = _choose(flow, steps)
         bits += correction.bits(corrections, len(planes)) if corrections else 0
-    for step, values in _steps(flow, steps, switches):
-        for plane in step:
-            column, escaped, latent = plane.columns(values[plane.plane])
-            bits -= float(np.log2(plane.spans(column, switches)[1] / TOTAL).sum())
-            excess = np.abs(latent) - _HALF[plane.classes[escaped]]
-            weight = plane.escape_weights(escaped)
-            p = (weight[np.arange(len(escaped)), excess] + 1) / TOTAL
-            bits += float(len(escaped) - np.log2(p).sum())
+    for plane, (column, escaped, latent) in _steps(flow, steps, switches):
+        bits -= float(np.log2(plane.spans(column, switches)[1] / TOTAL).sum())
+        excess = np.abs(latent) - _HALF[plane.classes[escaped]]
+        weight = plane.escape_weights(escaped)
+        p = (weight[np.arange(len(escaped)), excess] + 1) / TOTAL
+        bits += float(len(escaped) - np.log2(p).sum())
     return min(bits, few)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["compiled", "compiled_sums"]
+__all__ = ["compiled", "compiled_sums", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,3 +33,8 @@ def compiled(function: F) -> F:
 def compiled_sums(function: F) -> F:
     """The same for loops whose binary64 sums are of integers and stay below 2**53, so that their order is free."""
     return _compiled(function, fastmath={"reassoc"})
+
+
+def inlined(function: F) -> F:
+    """The same for a loop's body, which becomes part of the compiled functions that call it."""
+    return _compiled(function, inline="always")

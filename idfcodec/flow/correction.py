@@ -281,9 +281,8 @@ def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int, 
     """The correction of a plane that suits its `values` (C, N); the planes before it are corrected in `prior`."""
     table = NEIGHBOURS[group]
     phases = _phases(prior, plane)
-    known = [values[p] for p in range(plane)]
-    errors = values[plane] * ONE - prior.located(plane, known)
-    residuals = np.stack([prior.residual(p, known) for p in range(plane)] or [np.zeros_like(errors)])[:plane]
+    errors = prior.residual(plane, values)
+    residuals = np.stack([prior.residual(p, values) for p in range(plane)] or [errors])[:plane]
     scale = prior.scale[plane]
     ordered = np.sort(scale)
     thresholds = tuple(sorted({int(ordered[len(scale) * i // classes]) for i in range(1, classes)} - {int(ordered[0])}))

@@ -54,13 +54,22 @@ OF_SCALE = np.array(
 
 
 @compiled
-def _moved(location: Values, by: Values, residual: Values, by2: Values, residual2: Values) -> Values:
-    """The location of a difference once the residuals of the planes before it are known."""
-    out = np.empty_like(location)
-    for n in range(len(location)):
-        moved = by[n] * residual[n] + by2[n] * residual2[n]
-        moved = location[n] + ((moved + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS)
-        out[n] = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
+def _located(plane: int, location: Values, colour: Values, known: Values) -> Values:
+    """The location of a plane once the planes before it, `known`, have moved it."""
+    out = np.empty(location.shape[1], np.int32)
+    half = 1 << COLOUR_BITS >> 1
+    for n in range(len(out)):
+        if plane == 0:
+            out[n] = min(max(location[0, n], 0), HIGHEST * ONE)
+            continue
+        green = known[0, n] * ONE - min(max(location[0, n], 0), HIGHEST * ONE)
+        moved = location[1, n] + ((colour[0, n] * green + half) >> COLOUR_BITS)
+        moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
+        if plane == 2:
+            red = known[1, n] * ONE - moved
+            moved = location[2, n] + ((colour[1, n] * green + colour[2, n] * red + half) >> COLOUR_BITS)
+            moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
+        out[n] = moved
     return out
 
 
@@ -105,19 +114,16 @@ class StepPrior:
     phases: tuple[Values, ...] = ()
     width: int = 0
 
-    def located(self, plane: int, known: Sequence[Values]) -> Values:
-        """(N,) location of `plane` once the planes before it have the values `known`, each (N,)."""
-        if not plane or self.colour is None:
-            located: Values = np.clip(self.location[plane], LOWEST[plane] * ONE, HIGHEST * ONE)
-            return located
-        first = self.residual(0, known)
-        if plane == 1:
-            return _moved(self.location[1], self.colour[0], first, self.colour[0], np.zeros_like(first))
-        return _moved(self.location[2], self.colour[1], first, self.colour[2], self.residual(1, known))
+    def located(self, plane: int, known: Values) -> Values:
+        """(N,) location of `plane` once the planes before it have the values `known` (C, N)."""
+        colour = self.colour if self.colour is not None else self.location[:0]
+        located: Values = _located(plane, self.location, colour, known)
+        return located
 
-    def residual(self, plane: int, known: Sequence[Values]) -> Values:
-        """(N,) value minus location of a plane that is known."""
-        return known[plane] * ONE - self.located(plane, known)
+    def residual(self, plane: int, known: Values) -> Values:
+        """(N,) value minus location of a plane that is known, as are those before it."""
+        residual: Values = known[plane] * ONE - self.located(plane, known)
+        return residual
 
     def tables(self, plane: int, location: Values) -> tuple[Values, Values, Values]:
         """Width class, first cell of the table's row and integer shift of the coupling for each latent."""

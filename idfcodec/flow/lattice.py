@@ -45,12 +45,11 @@ def blur_classes() -> NDArray[np.int32]:
 
 @compiled
 def _smoothed(line: NDArray[np.int64], out: NDArray[np.int64]) -> None:
-    """Sums over 5 neighbours, twice, of a line that has MARGIN zeros at each end."""
-    for i in range(REACH, len(line) - REACH):
-        total = 5 * line[i]
-        for d in range(1, 5):
-            total += (5 - d) * (line[i - d] + line[i + d])
-        out[i] = total
+    """Add sums over 5 neighbours, twice, of a line that has MARGIN zeros at each end."""
+    for i in range(MARGIN, len(line) - MARGIN):
+        if line[i]:
+            for d in range(-REACH, REACH + 1):
+                out[i + d] += (5 - abs(d)) * line[i]
 
 
 @compiled

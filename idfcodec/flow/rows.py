@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.entropy import Rows, Spans, span_of
-from idfcodec.flow.compiled import compiled
+from idfcodec.flow.compiled import compiled, compiled_sums, inlined
 from idfcodec.flow.hierarchy import HIGHEST, Values
 from idfcodec.flow.lattice import EXPECTED_BITS, UNIT
 
@@ -52,57 +52,54 @@ class Ingredients(NamedTuple):
     slope: Values = _NOTHING
 
 
-@compiled
-def _multiply(out: Rows, weights: Values) -> None:
-    for j in range(len(out)):
-        out[j] = np.floor(out[j] * weights[j] * UNIT)
-
-
-@compiled
-def _make_row(out: Rows, i: int, of: Ingredients) -> None:
-    width = len(out)
-    table = of.tables[of.cells[i] : of.cells[i] + width]
+@inlined
+def _make_row(out: Rows, n: int, i: int, width: int, of: Ingredients) -> None:
+    """Row n of `out` for latent i; no views, which cost more than what is done with them."""
+    cell = of.cells[i]
     for j in range(width):
-        out[j] = table[j]
-    out[0] += 1  # no row is empty
+        out[n, j] = of.tables[cell + j]
+    out[n, 0] += 1  # no row is empty
     first = of.shift[i] - width // 2
     byte = first + of.low[i]
     least, end = min(max(1, -byte), width), max(1, min(width, HIGHEST + 1 - byte))
-    out[1:least] = 0
-    out[end:] = 0
+    for j in range(1, least):
+        out[n, j] = 0
+    for j in range(end, width):
+        out[n, j] = 0
     if len(of.values):
-        _multiply(out[least:end], of.values[byte + least : byte + end])
+        for j in range(least, end):
+            out[n, j] = np.floor(out[n, j] * of.values[byte + j] * UNIT)
     if of.blurred.size:
         start = first - of.blurred_x
-        weights = of.blurred[of.blur[i]]
-        expected = of.at[i] + of.slope[i] * first + (1 << EXPECTED_BITS >> 1)
-        for j in range(max(least, -start), min(end, weights.shape[1] - start)):
-            y = ((expected + of.slope[i] * j) >> EXPECTED_BITS) - of.blurred_y
-            if 0 <= y < weights.shape[0]:
-                out[j] = np.floor(out[j] * weights[y, start + j] * UNIT)
+        blur = of.blur[i]
+        slope = of.slope[i]
+        expected = of.at[i] + slope * first + (1 << EXPECTED_BITS >> 1)
+        last = np.int32(of.blurred.shape[1] - 1)
+        for j in range(max(least, -start), min(end, of.blurred.shape[2] - start)):
+            y = np.int32((expected + slope * j) >> EXPECTED_BITS) - of.blurred_y
+            out[n, j] = np.floor(out[n, j] * of.blurred[blur, min(max(y, 0), last), start + j] * UNIT)
     if of.pair.size:
         x = of.known[i] - of.pair_x
         if 0 <= x < of.pair.shape[0]:
             start = first - of.pair_y
-            begin, stop = max(least, -start), min(end, of.pair.shape[1] - start)
-            if begin < stop:
-                _multiply(out[begin:stop], of.pair[x, start + begin : start + stop])
+            for j in range(max(least, -start), min(end, of.pair.shape[1] - start)):
+                out[n, j] = np.floor(out[n, j] * of.pair[x, start + j] * UNIT)
 
 
 @compiled
 def _make_rows(where: NDArray[np.int64], of: Ingredients, out: Rows) -> None:
     for n in range(len(where)):
-        _make_row(out[n], where[n], of)
+        _make_row(out, n, where[n], out.shape[1], of)
 
 
-@compiled
+@compiled_sums
 def _make_spans(
     where: NDArray[np.int64], width: int, columns: Values, of: Ingredients, starts: Values, sizes: Values
 ) -> None:
-    row = np.empty(width)
+    row = np.empty((1, width))
     for n in range(len(where)):
-        _make_row(row, where[n], of)
-        starts[n], sizes[n] = span_of(row, columns[where[n]])
+        _make_row(row, 0, where[n], width, of)
+        starts[n], sizes[n] = span_of(row, 0, columns[where[n]])
 
 
 def rows(of: Ingredients, where: NDArray[np.int64], width: int) -> Rows:

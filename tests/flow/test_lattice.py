@@ -1,127 +1,150 @@
-"""The weights of the colour lattice against a slow reference, and where they pay."""
+"""The weights of values and of pairs of values against a slow reference."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from idfcodec.flow import coding
-from idfcodec.flow.coding import encode_tile
-from idfcodec.flow.density import to_planes
-from idfcodec.flow.hierarchy import Values
-from idfcodec.flow.lattice import BLOCK, BLURS, FRACTION, LIMIT, MARGIN, PRIOR, Lattice, blur_classes, blur_matrix
+from idfcodec.flow.lattice import BLURS, FRACTION, LIMIT, MARGIN, PairWeights, blur_classes, value_weights
 from idfcodec.flow.prior import SCALES
 from idfcodec.flow.runtime import Flow
-from tests.pictures import Pixels, generate
 
-Counts = dict[tuple[int, int], int]
+Kernels = list[NDArray[np.float64]]
 ONE = 1 << FRACTION
+BELIEF = 2
 
 
-def planes_of(pixels: Pixels) -> Values:
-    return to_planes(torch.from_numpy(pixels).permute(2, 0, 1))
+def random_counts(rng: np.random.Generator, pairs: int, size: tuple[int, int], most: int) -> NDArray[np.int32]:
+    """Counts of some random pairs."""
+    counts = np.zeros(size, np.int32)
+    counts[rng.integers(0, size[0], pairs), rng.integers(0, size[1], pairs)] = rng.integers(1, most + 1, pairs)
+    return counts
 
 
-def random_counts(rng: np.random.Generator, pairs: int, spread: int, most: int) -> Counts:
-    """Counts of some pairs of differences (r, b) within `spread` of a random centre."""
-    centre = rng.integers(-255 + spread, 256 - spread, 2)
-    cells = rng.integers(-spread, spread + 1, (pairs, 2)) + centre
-    return {(int(r), int(b)): int(n) for (r, b), n in zip(cells, rng.integers(1, most + 1, pairs), strict=True)}
-
-
-def as_array(counts: Counts) -> NDArray[np.int64]:
-    array = np.zeros((511, 511), np.int64)
-    for (r, b), count in counts.items():
-        array[r + 255, b + 255] = count
-    return array
-
-
-def kernels(rng: np.random.Generator, taps: int = 9) -> NDArray[np.float64]:
-    """Random ones that sum to 2**24; not symmetric, so that a reversed one is noticed."""
-    out = rng.integers(0, 2**24 // taps, (BLURS, taps)).astype(np.float64)
-    out[:, taps // 2] += 2**24 - out.sum(1)
+def kernels(rng: np.random.Generator) -> Kernels:
+    """Random ones, each of another length, that sum to 2**24; not symmetric, so that a reversed one is noticed."""
+    out = []
+    for taps in range(3, 3 + 2 * BLURS, 2):
+        out.append(rng.integers(0, 2**24 // taps, taps).astype(np.float64))
+        out[-1][taps // 2] += 2**24 - out[-1].sum()
     return out
 
 
-def lattice_of(counts: Counts, taps: NDArray[np.float64]) -> Lattice:
-    return Lattice.from_counts(as_array(counts), [blur_matrix(kernel) for kernel in taps])
+def boxed_twice(array: NDArray[np.int64], axis: int) -> NDArray[np.int64]:
+    """Sums over 5 neighbours, twice, along an axis; zeros beyond the ends."""
+    for _ in range(2):
+        padded = np.pad(array, [(2, 2) if i == axis else (0, 0) for i in range(array.ndim)])
+        length = array.shape[axis]
+        array = sum(np.take(padded, range(d, d + length), axis) for d in range(5))  # type: ignore[assignment]
+    return array
 
 
-def pair_weight(counts: Counts, r: int, b: int) -> int:
-    """W[r, b] in units of 2**-FRACTION: (H + P) / (S + P), S the average of two passes of 5 x 5, all times 625."""
-    near = sum((5 - abs(i)) * (5 - abs(j)) * counts.get((r + i, b + j), 0) for i in range(-4, 5) for j in range(-4, 5))
-    if not near:
-        return ONE
-    belief = PRIOR * min(near, 625) // 8
-    return min((625 * counts.get((r, b), 0) + belief) * ONE // (near + belief), LIMIT)
+def weights(counts: NDArray[np.int64], belief: int) -> NDArray[np.int64]:
+    """W = (H + P) / (S + P) in units of 2**-FRACTION, S the average of the box filters along each axis; exact."""
+    area = 25**counts.ndim
+    near = counts
+    for axis in range(counts.ndim):
+        near = boxed_twice(near, axis)
+    prior = belief * np.minimum(near, area) // 8
+    out = (area * counts + prior) * ONE // np.maximum(near + prior, 1)
+    result: NDArray[np.int64] = np.where(near > 0, np.minimum(out, LIMIT), ONE)
+    return result
 
 
-CASES = [(1, 0, 1), (3, 2, 1), (40, 6, 3), (40, 6, 100_000), (6, 12, 500), (5, 40, 9)]
+def blurred(pair: NDArray[np.int64], kernel: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Each row's correlation with a kernel, edges repeated, rounded down: (Y, X)."""
+    reach, width = len(kernel) // 2, pair.shape[1]
+    padded = np.pad(pair, ((0, 0), (reach, reach)), mode="edge")
+    total: NDArray[np.int64] = sum(int(tap) * padded[:, t : t + width] for t, tap in enumerate(kernel))  # type: ignore[assignment]
+    return (total >> 24).T
 
 
-@pytest.mark.parametrize(("pairs", "spread", "most"), CASES)
-def test_weights_equal_the_reference(pairs: int, spread: int, most: int, rng: np.random.Generator) -> None:
-    counts, taps = random_counts(rng, pairs, spread, most), kernels(rng)
-    lattice = lattice_of(counts, taps)
-    rows, columns = zip(*counts, strict=True)
-    assert lattice.low == (min(rows) - MARGIN, min(columns) - MARGIN)
-    height, width = lattice.pair.shape
-    assert (height, width) == (max(rows) - min(rows) + 1 + 2 * MARGIN, max(columns) - min(columns) + 1 + 2 * MARGIN)
-    want = [[pair_weight(counts, lattice.low[0] + i, lattice.low[1] + j) for j in range(width)] for i in range(height)]
-    assert lattice.pair.astype(np.int64).tolist() == want
-    assert (lattice.pair[[0, -1]] == ONE).all(), "beyond the edges nothing is known"
-    assert (lattice.pair[:, [0, -1]] == ONE).all()
-    for blur in range(BLURS):
-        kernel = [int(weight) for weight in taps[blur]]
-        for i in range(height):
-            for j in range(width):
-                near = [want[i][min(max(j + t - len(kernel) // 2, 0), width - 1)] for t in range(len(kernel))]
-                value = sum(weight * tap for weight, tap in zip(near, kernel, strict=True)) >> 24
-                assert int(lattice.single[blur, i, j]) == value
+def check(counts: NDArray[np.int32], low: tuple[int, int], belief: int, taps: Kernels) -> PairWeights:
+    made = PairWeights.from_counts(counts, low, belief, taps)
+    assert made is not None
+    rows, columns = np.flatnonzero(counts.any(1)), np.flatnonzero(counts.any(0))
+    assert made.low == (low[0] + rows[0] - MARGIN, low[1] + columns[0] - MARGIN)
+    seen = counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.int64)
+    want = weights(np.pad(seen, MARGIN), belief)
+    assert made.pair.dtype == made.blurred.dtype == np.int32
+    assert np.array_equal(made.pair, want)
+    assert (want[[0, -1]] == ONE).all(), "beyond the edges nothing is known"
+    assert (want[:, [0, -1]] == ONE).all()
+    assert made.blurred.shape == (BLURS, want.shape[1], want.shape[0])
+    for v, kernel in zip(made.blurred, taps, strict=True):
+        assert np.array_equal(v, blurred(want, kernel))
+    return made
 
 
-def test_weights_at_the_ends_of_the_range(rng: np.random.Generator) -> None:
-    counts = {(-255, 255): 7, (255, -255): 2, (0, 0): 2**24}
-    lattice = lattice_of(counts, kernels(rng))
-    for r, b in [*counts, (-255, 254), (254, -255), (3, 3), (100, 100)]:
-        assert int(lattice.pair[r - lattice.low[0], b - lattice.low[1]]) == pair_weight(counts, r, b)
+@pytest.mark.parametrize("belief", [1, 2, 64])
+@pytest.mark.parametrize(
+    ("pairs", "size", "most"),
+    [(1, (1, 1), 1), (3, (5, 5), 1), (40, (13, 13), 3), (40, (13, 30), 100_000), (6, (25, 25), 500), (5, (80, 7), 9)],
+)
+def test_pair_weights_equal_the_reference(
+    pairs: int, size: tuple[int, int], most: int, belief: int, rng: np.random.Generator
+) -> None:
+    check(random_counts(rng, pairs, size, most), (-7, 20), belief, kernels(rng))
 
 
-def test_no_counts_give_ones(rng: np.random.Generator) -> None:
-    lattice = lattice_of({}, kernels(rng))
-    r = rng.integers(-255, 256, 50).astype(np.int32)
-    assert (lattice.row_weights(r, r[::-1], 16) == ONE).all()
-    blur = rng.integers(0, BLURS, 50)
-    location = rng.integers(-(2**17), 2**17, 50).astype(np.int32)
-    assert (lattice.single_weights(blur, r, location, r, 16) == ONE).all()
+@pytest.mark.parametrize("size", [(511, 511), (256, 511)])
+def test_pairs_at_the_ends_of_the_range(size: tuple[int, int], rng: np.random.Generator) -> None:
+    """With the largest counts that a tile has, and gaps too wide for one average."""
+    counts = np.zeros(size, np.int32)
+    counts[0, -1], counts[-1, 0], counts[-1, -1], counts[size[0] // 2, 255] = 7, 2, 1, 2**18
+    low = (255 - size[0] + 1, -255)
+    made = check(counts, low, BELIEF, kernels(rng))
+    assert made.low == (low[0] - MARGIN, low[1] - MARGIN)
+    assert made.pair.shape == (size[0] + 2 * MARGIN, size[1] + 2 * MARGIN)
+    assert made.pair.max() <= LIMIT
 
 
-def test_look_ups(rng: np.random.Generator) -> None:
-    """Rows of W at a known r, rows of V along a line in (r, b); beyond the arrays it is their edge."""
-    counts, taps = random_counts(rng, 60, 10, 5), kernels(rng)
-    lattice = lattice_of(counts, taps)
-    height, length = lattice.pair.shape
+def test_a_lone_pair_takes_all_that_its_neighbours_lose() -> None:
+    """A pair seen often: its weight nears 625 / 25, those beside it a little above nothing, those afar stay one."""
+    counts = np.zeros((100, 100), np.int32)
+    counts[50, 50] = 1000
+    made = PairWeights.from_counts(counts, (0, 0), BELIEF, [np.array([2.0**24])] * BLURS)
+    assert made is not None
+    assert made.low == (50 - MARGIN, 50 - MARGIN)
+    at = made.pair[MARGIN]
+    assert at[MARGIN] == (1000 * 625 + 156) * ONE // (1000 * 25 + 156)
+    assert 0 < at[MARGIN + 1] < ONE // 50
+    assert at[0] == at[-1] == ONE
+    assert np.array_equal(made.blurred[0], made.pair.T)
 
-    def at(array: NDArray[np.float64], r: int, b: int) -> int:
-        return int(array[min(max(r - lattice.low[0], 0), height - 1), min(max(b - lattice.low[1], 0), length - 1)])
 
-    number, width = 200, 16
-    r = (rng.integers(-20, 21, number) + lattice.low[0] + height // 2).astype(np.int32)
-    first = (rng.integers(-40, 21, number) + lattice.low[1] + length // 2).astype(np.int32)
-    rows = lattice.row_weights(r, first, width)
-    for i in range(number):
-        assert rows[i].tolist() == [at(lattice.pair, int(r[i]), int(first[i]) + j) for j in range(width)]
+def test_no_counts_give_no_weights(rng: np.random.Generator) -> None:
+    assert PairWeights.from_counts(np.zeros((256, 511), np.int32), (0, -255), BELIEF, kernels(rng)) is None
 
-    blur = rng.integers(0, BLURS, number)
-    location = (rng.integers(-20 * 512, 20 * 512, number) + (lattice.low[1] + length // 2) * 512).astype(np.int32)
-    slope = rng.integers(-64 * 16, 64 * 16 + 1, number).astype(np.int32)
-    rows = lattice.single_weights(blur, r - width // 2, location, slope, width)
-    for i in range(number):
-        line = [(int(location[i]) + int(slope[i]) * j + 256) // 512 for j in range(width)]
-        start = int(r[i]) - width // 2
-        assert rows[i].tolist() == [at(lattice.single[blur[i]], start + j, b) for j, b in enumerate(line)]
+
+@pytest.mark.parametrize("belief", [1, 64])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 1.0])
+def test_value_weights_equal_the_reference(share: float, belief: int, rng: np.random.Generator) -> None:
+    counts = (rng.integers(0, 2**18, 256) * (rng.random(256) < share)).astype(np.int32)
+    made = value_weights(counts, belief)
+    assert made.shape == (256,)
+    assert made.dtype == np.int32
+    assert np.array_equal(made, weights(np.pad(counts.astype(np.int64), 9), belief)[9:-9])
+
+
+def test_value_weights_at_the_ends() -> None:
+    for value in (0, 255):
+        counts = np.zeros(256, np.int32)
+        counts[value] = 2**18
+        made = value_weights(counts, 64)
+        assert np.array_equal(made, weights(np.pad(counts.astype(np.int64), 9), 64)[9:-9])
+        assert made.argmax() == value
+        assert (made[10:-10] == ONE).all()
+    assert (value_weights(np.zeros(256, np.int32), 64) == ONE).all()
+
+
+def test_a_histogram_with_gaps_weights_what_is_there() -> None:
+    counts = np.zeros(256, np.int32)
+    counts[::2] = 1000
+    made = value_weights(counts, 64)
+    assert (made[::2] > 1.8 * ONE).all()
+    assert (made[1::2] < 0.05 * ONE).all()
 
 
 def test_blur_classes_ascend_through_all_blurs() -> None:
@@ -134,41 +157,14 @@ def test_blur_classes_ascend_through_all_blurs() -> None:
 def test_blurs_of_the_model(flow: Flow) -> None:
     """Each sums to one and is wider than the one before; products with the weights stay exact in float64."""
     assert len(flow.blurs) == BLURS
-    for matrix in flow.blurs:
-        assert matrix.shape[1] == BLOCK
-        assert (matrix == np.floor(matrix)).all()
-        assert (matrix >= 0).all()
-        assert (matrix.sum(0) == 2**24).all()
-    peaks = [matrix.max() for matrix in flow.blurs]
+    for kernel in flow.blurs:
+        assert len(kernel) % 2 == 1
+        assert (kernel == np.floor(kernel)).all()
+        assert (kernel >= 0).all()
+        assert kernel.sum() == 2**24
+        # But for what the middle has of the escapes, and of rounding.
+        assert np.abs(kernel - kernel[::-1]).max() < len(kernel)
+    peaks = [kernel.max() for kernel in flow.blurs]
     assert peaks == sorted(peaks, reverse=True)
     assert LIMIT * 2**24 < 2**53
-
-
-def sizes(flow: Flow, planes: Values, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
-    """Flag that the encoder chooses, and sizes without and with the lattice."""
-    flag = encode_tile(flow, planes)[0]
-    out = []
-    for choice in (False, True):
-        monkeypatch.setattr(coding, "_pays", lambda steps, values, choice=choice: choice)
-        out.append(encode_tile(flow, planes))
-    monkeypatch.undo()
-    assert [data[0] for data in out] == [coding.PLAIN, coding.WEIGHTED]
-    return flag, len(out[0]), len(out[1])
-
-
-def test_pays_for_a_picture_that_was_ycbcr(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
-    flag, plain, weighted = sizes(flow, planes_of(generate("lattice", 160, 128)), monkeypatch)
-    assert flag == coding.WEIGHTED
-    assert weighted < 0.95 * plain
-
-
-def test_is_off_for_independent_noise(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
-    flag, plain, weighted = sizes(flow, planes_of(generate("grainy", 160, 128)), monkeypatch)
-    assert flag == coding.PLAIN
-    assert plain < weighted
-
-
-@pytest.mark.parametrize("kind", ["photo", "noise", "gray_as_rgb", "constant", "gradient", "extremes"])
-def test_the_choice_is_nearly_the_best(flow: Flow, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    flag, *both = sizes(flow, planes_of(generate(kind, 96, 80)), monkeypatch)
-    assert both[flag] <= 1.01 * min(both) + 16
+    assert np.array_equal(flow.blur_of, blur_classes())
