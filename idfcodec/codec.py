@@ -6,6 +6,7 @@ encode: picture -> mode and planes -> tiles -> flow -> rANS -> container; decode
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ __all__ = ["decode", "decode_picture", "encode", "likelihood", "load_model"]
 
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
+SWITCH_INTERVAL = 1e-4  # seconds
 RAW = 128  # first byte of a tile that is stored, not coded
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -67,25 +69,30 @@ def _choose_model(model: str | os.PathLike[str] | None, effort: str | None) -> s
 
 _lock = threading.Lock()
 _pools = 0
-_saved_threads = 1
+_saved = 1, 0.005
 
 
 @contextmanager
 def _inner_threads(count: int) -> Iterator[None]:
-    """torch's own threads while tiles run side by side; the setting is the process's, hence the count of users."""
-    global _pools, _saved_threads
+    """torch's own threads while tiles run side by side; the setting is the process's, hence the count of users.
+
+    A tile's thread comes back from compiled code thousands of times and must not wait 5 ms for the interpreter's lock.
+    """
+    global _pools, _saved
     with _lock:
         if not _pools:
-            _saved_threads = torch.get_num_threads()
+            _saved = torch.get_num_threads(), sys.getswitchinterval()
         _pools += 1
         torch.set_num_threads(count)
+        sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         yield
     finally:
         with _lock:
             _pools -= 1
             if not _pools:
-                torch.set_num_threads(_saved_threads)
+                torch.set_num_threads(_saved[0])
+                sys.setswitchinterval(_saved[1])
 
 
 def _each_tile(work: Callable[[int], T], count: int, threads: int | None, progress: Progress | None) -> list[T]:

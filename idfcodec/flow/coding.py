@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_tile", "encode_tile", "tile_bits"]
 
-PIECE = 2**17  # weights made at a time: few enough for the cache
+PIECE = 2**16  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
-SAMPLED = 7  # one latent in so many tells what pays; odd, so that all columns of a picture are seen
+SAMPLED = 13  # one latent in so many tells what pays; odd, so that all columns of a picture are seen
 
 
 # Column of each value (0 where it escapes), positions of the escapes, and their latents.
@@ -63,9 +63,9 @@ class _Plane:
         location = prior.located(plane, values)
         return _Plane(flow, prior, plane, values, learned, location, *prior.tables(plane, location))
 
-    def chunks(self, every: int = 1) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """(width, positions) in coding order: by width class, then position."""
-        order, ends = _sorted(self.classes, every, len(CLASSES))
+        order, ends = _sorted(self.classes, len(CLASSES))
         for kind, start, end in zip(CLASSES, ends, ends[1:], strict=False):
             if start < end:
                 yield kind.width, order[start:end]
@@ -121,11 +121,11 @@ class _Plane:
         where = np.flatnonzero(column == 0)
         return column, where, values[where] - self.shift[where]
 
-    def spans(self, column: Values, switches: Switches, every: int = 1) -> Spans:
-        """Quantiles of each latent's column, or of one in `every`, in coding order."""
+    def spans(self, column: Values, switches: Switches) -> Spans:
+        """Quantiles of each latent's column, in coding order."""
         narrow, wide = self.ingredients(switches)
         starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-        for width, where in self.chunks(every):
+        for width, where in self.chunks():
             start, size = spans(narrow if width <= PAIR_WIDTH else wide, where, width, column)
             starts.append(start)
             sizes.append(size)
@@ -137,15 +137,15 @@ _NONE, _NONE_VALUES = np.zeros(0, np.int64), np.zeros(0, np.int32)
 
 
 @compiled
-def _sorted(classes: Values, every: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Every so many-th position, sorted by class, and where each class begins and the last one ends."""
+def _sorted(classes: Values, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions sorted by class, and where each class begins and the last one ends."""
     ends = np.zeros(count + 2, np.int64)
-    for n in range(0, len(classes), every):
+    for n in range(len(classes)):
         ends[classes[n] + 2] += 1
     for i in range(count):
         ends[i + 2] += ends[i + 1]
     order = np.empty(ends[count + 1], np.int64)
-    for n in range(0, len(classes), every):
+    for n in range(len(classes)):
         order[ends[classes[n] + 1]] = n
         ends[classes[n] + 1] += 1
     return order, ends[: count + 1]
@@ -213,6 +213,12 @@ def _unlearned(flow: Flow, values: Values) -> Learned:
     return Learned([flow.tables] * len(values), {}, None)
 
 
+def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned, switches: Switches) -> int:
+    """Log-likelihood of a plane's latents, see `entropy.likelihood`."""
+    latents = _Plane.of(flow, prior, plane, values, learned)
+    return likelihood(latents.spans(latents.columns(values[plane])[0], switches)[1])
+
+
 def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     """The weights that pay, one after the other: a sample of the first step of the finest level tells."""
     every = Switches(flow.search.weights) & (Switches(7) if len(steps[0][-1]) == 3 else Switches.VALUES)
@@ -223,12 +229,14 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
             adaptation.add_columns(p, plane.cells, plane.columns(values[p])[0])
         adaptation.add_values(values)
     level, _, prior, values = steps[-3]
-    learned = adaptation.learned(level)
-    step = [_Plane.of(flow, prior, p, values, learned) for p in range(len(values))]
-    columns = [plane.columns(values[plane.plane])[0] for plane in step]
+    learned, prior, values = (
+        adaptation.learned(level),
+        prior.sampled(SAMPLED),
+        np.ascontiguousarray(values[:, ::SAMPLED]),
+    )
 
     def gain(switches: Switches) -> int:
-        return sum(likelihood(p.spans(c, switches, SAMPLED)[1]) for p, c in zip(step, columns, strict=True))
+        return sum(_likely(flow, prior, p, values, learned, switches) for p in range(len(values)))
 
     chosen, best = Switches(0), gain(Switches(0))
     left = [kind for kind in Switches if kind in every]
@@ -242,24 +250,20 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     return chosen
 
 
-def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values) -> int:
-    """Log-likelihood of a sample of a plane's latents, see `entropy.likelihood`."""
-    latents = _Plane.of(flow, prior, plane, values, _unlearned(flow, values))
-    return likelihood(latents.spans(latents.columns(values[plane])[0], Switches(0), SAMPLED)[1])
-
-
 def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]]:
     """The corrections that pay, and the steps with them made."""
     planes = len(steps[0][-1])
     corrections: Corrections = {}
     out = []
     for level, group, prior, values in steps:
-        for p in range(planes if level < correction.LEVELS and values.size else 0):
-            plain = _likely(flow, prior, p, values)
+        some = np.ascontiguousarray(values[:, ::SAMPLED])
+        unlearned = _unlearned(flow, values)
+        for p in range(planes if level < correction.LEVELS and values.size and flow.search.classes else 0):
+            plain = _likely(flow, prior.sampled(SAMPLED), p, some, unlearned, Switches(0))
             for classes in flow.search.classes:
                 found = {(level, group, p): correction.fit(prior, group, p, values, classes, flow.search)}
                 trial = correction.corrected(prior, group, p, found[level, group, p])
-                gain = _likely(flow, trial, p, values) - plain
+                gain = _likely(flow, trial.sampled(SAMPLED), p, some, unlearned, Switches(0)) - plain
                 if gain * SAMPLED > int(correction.bits(found, planes) * 2**20):
                     prior = trial
                     corrections |= found

@@ -120,6 +120,12 @@ class StepPrior:
         located: Values = _located(plane, self.location, colour, known)
         return located
 
+    def sampled(self, every: int) -> StepPrior:
+        """Of one latent in so many, without the phases."""
+        arrays = (self.location, self.scale, self.shape, self.colour if self.colour is not None else self.location[:0])
+        location, scale, shape, colour = (np.ascontiguousarray(a[:, ::every]) for a in arrays)
+        return StepPrior(location, scale, shape, None if self.colour is None else colour)
+
     def residual(self, plane: int, known: Values) -> Values:
         """(N,) value minus location of a plane that is known, as are those before it."""
         residual: Values = known[plane] * ONE - self.located(plane, known)

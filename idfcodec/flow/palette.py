@@ -145,8 +145,7 @@ def _keys(values: Values) -> Values:
 def _widths(flow: Flow, step: Step, colours: Values) -> Widths:
     """The widths that suit a step: first one of all planes, then one of the differences."""
     _, _, prior, values = step
-    colour = None if prior.colour is None else prior.colour[:, ::SAMPLED]
-    some = StepPrior(prior.location[:, ::SAMPLED], prior.scale[:, ::SAMPLED], prior.shape[:, ::SAMPLED], colour)
+    some = prior.sampled(SAMPLED)
     indices = np.searchsorted(_keys(colours), _keys(values[:, ::SAMPLED])).astype(np.int32)
 
     def gain(widths: Widths) -> int:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow import coding
-from idfcodec.flow.coding import decode_tile, encode_tile, tile_bits
-from idfcodec.flow.density import to_planes
+from idfcodec.flow import coding, correction
+from idfcodec.flow.adaptive import Switches
+from idfcodec.flow.coding import CORRECTED, PALETTE, decode_tile, encode_tile, tile_bits
 from idfcodec.flow.hierarchy import HIGHEST, LOWEST, Values
 from idfcodec.flow.runtime import Flow
-from tests.pictures import GENERATORS, Pixels, generate
+from tests.flow.steps import planes_of, random_correction, shape_of
+from tests.pictures import GENERATORS, generate
 
 SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (3, 5), (33, 65), (64, 64)]
 kinds = st.sampled_from(sorted(GENERATORS))
-
-
-def planes_of(pixels: Pixels) -> Values:
-    """(C, H, W) planes: three of RGB, one of gray."""
-    x = torch.from_numpy(pixels)
-    return to_planes(x[None] if x.ndim == 2 else x.permute(2, 0, 1))
-
-
-def shape_of(planes: Values) -> tuple[int, int, int]:
-    channels, height, width = planes.shape
-    return channels, height, width
 
 
 def check_round_trip(flow: Flow, planes: Values) -> bytes:
@@ -95,6 +86,8 @@ def test_strided_planes(flow: Flow) -> None:
         ("noise", 40, 30),
         ("gray", 200, 100),
         ("constant", 64, 64),
+        ("extremes", 64, 48),
+        ("gradient", 90, 70),
         ("gray", 1, 1),
     ],
 )
@@ -123,11 +116,11 @@ def test_escapes_are_exercised(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> N
     assert max(escapes) > 8
 
 
-@pytest.mark.parametrize("kind", ["lattice", "photo", "gray"])
+@pytest.mark.parametrize("kind", ["lattice", "photo", "gray", "extremes"])
 def test_truncated_data(flow: Flow, kind: str) -> None:
     planes = planes_of(generate(kind, 24, 20))
     data = encode_tile(flow, planes)
-    for length in [0, 1, 2, 3, 4, 5, *range(9, len(data), 4 * (len(data) // 64)), len(data) - 4, len(data) - 1]:
+    for length in [*range(6), *range(9, len(data), 4 * (len(data) // 128 + 1)), len(data) - 4, len(data) - 1]:
         decoded = decode_damaged(flow, data[:length], shape_of(planes))
         assert decoded is None or not np.array_equal(decoded, planes)
 
@@ -140,23 +133,58 @@ def test_bytes_beyond_the_end(flow: Flow) -> None:
         assert decoded is None or not np.array_equal(decoded, planes)
 
 
-def test_flags_are_checked(flow: Flow) -> None:
-    gray = encode_tile(flow, planes_of(generate("gray", 9, 7)))
+ALLOWED = {1: Switches.VALUES | CORRECTED, 3: Switches(7) | CORRECTED}
+"""The bits that the first byte of a tile of so many planes may have, unless it says PALETTE."""
+
+
+@pytest.mark.parametrize("kind", ["photo", "gray"])
+def test_flags_are_checked(flow: Flow, kind: str) -> None:
+    planes = planes_of(generate(kind, 9, 7))
+    data, shape = encode_tile(flow, planes), shape_of(planes)
+    allowed = ALLOWED[len(planes)]
+    assert data[0] & ~allowed == 0
     with pytest.raises(CorruptFile, match="unknown flags"):
-        decode_tile(flow, b"", (1, 7, 9))
-    for flags in range(2, 256):
-        with pytest.raises(CorruptFile, match="unknown flags"):
-            decode_tile(flow, bytes([flags]) + gray[1:], (1, 7, 9))
-    with pytest.raises(CorruptFile, match="claims a colour lattice"):
-        decode_tile(flow, bytes([coding.WEIGHTED]) + gray[1:], (1, 7, 9))
+        decode_tile(flow, b"", shape)
+    for flags in set(range(256)) - {PALETTE}:
+        if flags & ~allowed:
+            with pytest.raises(CorruptFile, match="unknown flags"):
+                decode_tile(flow, bytes([flags]) + data[1:], shape)
+        else:
+            decoded = decode_damaged(flow, bytes([flags]) + data[1:], shape)
+            assert flags == data[0] or decoded is None or not np.array_equal(decoded, planes)
     for length in (1, 2, 3, 5):
         with pytest.raises(CorruptFile, match="damaged"):
-            decode_tile(flow, bytes(1 + length), (1, 7, 9))
+            decode_tile(flow, bytes(1 + length), shape)
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.parametrize("switches", range(8))
+@pytest.mark.parametrize("kind", ["photo", "lattice", "gradient", "extremes", "gray"])
+def test_every_choice_of_weights(flow: Flow, kind: str, switches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Round trips whatever the encoder chooses, with corrections or without."""
+    planes = planes_of(generate(kind, 45, 38))
+    chosen = Switches(switches) & ALLOWED[len(planes)]
+    if chosen != switches:
+        pytest.skip("one plane has no pairs")
+    monkeypatch.setattr(coding, "_choose", lambda flow, steps: chosen)
+    monkeypatch.setattr(coding, "colours_of", lambda planes: None)
+    assert check_round_trip(flow, planes)[0] & ~CORRECTED == chosen
+    monkeypatch.setattr("idfcodec.flow.correction.LEVELS", 0)
+    assert check_round_trip(flow, planes)[0] == chosen
+
+
+@pytest.mark.parametrize("allowed", range(8))
+def test_only_weights_that_the_model_asks_for_are_tried(flow: Flow, allowed: int) -> None:
+    search = replace(flow.search, weights=allowed)
+    for kind in ("lattice", "gray"):
+        planes = planes_of(generate(kind, 64, 48))
+        data = encode_tile(replace(flow, search=search), planes)
+        assert data[0] & 7 & ~allowed == 0
+        assert np.array_equal(decode_tile(flow, data, shape_of(planes)), planes)
+
+
+@settings(deadline=None, max_examples=150)
 @given(
-    flags=st.sampled_from([coding.PLAIN, coding.WEIGHTED]),
+    flags=st.integers(0, 15) | st.just(PALETTE),
     words=st.one_of(
         st.lists(st.integers(0, 2**32 - 1), max_size=200),
         st.lists(st.sampled_from([0, 1, 2**31, 2**32 - 1]), max_size=80),
@@ -168,7 +196,25 @@ def test_garbage(flow: Flow, flags: int, words: list[int], shape: tuple[int, int
 
 
 @settings(deadline=None, max_examples=60)
-@given(data=st.data(), kind=st.sampled_from(["photo", "lattice", "gray", "extremes"]))
+@given(
+    seed=st.integers(0, 2**32),
+    switches=st.integers(0, 7),
+    shape=st.tuples(st.sampled_from([1, 3]), st.integers(1, 70), st.integers(1, 70)),
+)
+def test_garbage_long_enough_to_be_read(flow: Flow, seed: int, switches: int, shape: tuple[int, int, int]) -> None:
+    """Corrections that nobody would send, then noise that goes on for as long as it may."""
+    rng = np.random.default_rng(seed)
+    encoder = Encoder()
+    encoder.push_uniform(rng.integers(0, 2**24, 4 * int(np.prod(shape))).astype(np.int32), 2**24)
+    keys = [(level, group, plane) for level in range(2) for group in range(3) for plane in range(shape[0])]
+    corrections = {key: random_correction(rng, key[1], key[2]) for key in keys if rng.random() < 0.5}
+    correction.push(encoder, corrections, shape[0])
+    flags = (Switches(switches) | CORRECTED) & ALLOWED[shape[0]]
+    decode_damaged(flow, bytes([flags]) + encoder.finish(), shape)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), kind=st.sampled_from(["photo", "lattice", "gray", "extremes", "gradient", "constant"]))
 def test_damage(flow: Flow, data: st.DataObject, kind: str) -> None:
     """Bytes changed, cut out or put in: refused, or other planes."""
     planes = planes_of(generate(kind, 19, 14))
@@ -182,7 +228,18 @@ def test_damage(flow: Flow, data: st.DataObject, kind: str) -> None:
         assert bytes(good) == encode_tile(flow, planes)
 
 
-def test_data_of_another_shape(flow: Flow) -> None:
-    data = encode_tile(flow, planes_of(generate("lattice", 24, 20)))
-    for shape in [(3, 20, 23), (3, 21, 24), (3, 1, 1), (3, 200, 240), (3, 24, 20)]:
+@pytest.mark.parametrize("kind", ["lattice", "gradient", "extremes"])
+def test_data_of_another_shape(flow: Flow, kind: str) -> None:
+    data = encode_tile(flow, planes_of(generate(kind, 24, 20)))
+    for shape in [(3, 20, 23), (3, 21, 24), (3, 1, 1), (3, 200, 240), (3, 24, 20), (1, 20, 24), (1, 3, 1)]:
         decode_damaged(flow, data, shape)
+
+
+def test_flipped_bits(flow: Flow) -> None:
+    planes = planes_of(generate("lattice", 16, 12))
+    data = encode_tile(flow, planes)
+    for bit in range(0, 8 * len(data), 1 if len(data) < 40 else 29):
+        bad = bytearray(data)
+        bad[bit // 8] ^= 1 << bit % 8
+        decoded = decode_damaged(flow, bytes(bad), shape_of(planes))
+        assert decoded is None or not np.array_equal(decoded, planes)

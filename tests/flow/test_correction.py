@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
@@ -16,54 +15,12 @@ from idfcodec.flow import correction
 from idfcodec.flow.coding import CORRECTED, decode_tile, encode_tile, tile_bits
 from idfcodec.flow.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
 from idfcodec.flow.hierarchy import HIGHEST, ONE, StepPrior, Values
-from idfcodec.flow.prior import SCALES, SHAPE_STEPS, SHAPES
+from idfcodec.flow.prior import SCALES, SHAPE_STEPS
 from idfcodec.flow.runtime import Flow
-from tests.flow.test_coding import planes_of, shape_of
+from tests.flow.steps import planes_of, random_correction, random_prior, shape_of
 from tests.pictures import Pixels, generate
 
 groups = pytest.mark.parametrize("group", range(3), ids="DBC")
-
-
-def random_part(rng: np.random.Generator, group: int, plane: int) -> Part:
-    """Any that can be coded, the extremes among them."""
-
-    def number(size: int | None = None) -> NDArray[np.int64]:
-        numbers = rng.integers(-128, 128, size)
-        return np.where(rng.random(size) < 0.2, rng.choice([-128, 127], size), numbers)
-
-    coefficients = number(len(NEIGHBOURS[group]) + 1 + plane).astype(np.int32)
-    return Part(coefficients, int(number()) + 32, int(number()))
-
-
-def random_correction(rng: np.random.Generator, group: int, plane: int, *, lowest: int = -128) -> Correction:
-    classes = int(rng.integers(1, MOST_CLASSES + 1))
-    thresholds = tuple(sorted(rng.choice(np.arange(lowest, min(128, lowest + 256)), classes - 1, replace=False).tolist()))
-    return Correction(thresholds, tuple(random_part(rng, group, plane) for _ in range(classes)))
-
-
-def random_prior(
-    rng: np.random.Generator, group: int, planes: int, grid: tuple[int, int], extent: tuple[int, int]
-) -> StepPrior:
-    """A step whose pixels are `extent` (h, w) of the cells of `grid`."""
-
-    def phase() -> Values:
-        green = rng.integers(0, 256, (1, *grid))
-        rest = rng.integers(-255, 256, (planes - 1, *grid))
-        return np.concatenate((green, rest)).astype(np.int32)
-
-    count = extent[0] * extent[1]
-
-    def integers(low: int, high: int, rows: int) -> Values:
-        return rng.integers(low, high, (rows, count)).astype(np.int32)
-
-    return StepPrior(
-        location=integers(-300 * ONE, 300 * ONE, planes),
-        scale=integers(0, SCALES, planes),
-        shape=integers(0, SHAPES, planes),
-        colour=integers(-64, 65, 3) if planes == 3 else None,
-        phases=tuple(phase() for _ in range(group + 1)),
-        width=extent[1],
-    )
 
 
 def known_at(phase: Values, plane: int, row: int, column: int) -> int:
