@@ -9,12 +9,18 @@ from pathlib import Path
 from idfcodec.planes import Picture
 from tests.pictures import Pixels, generate
 
-__all__ = ["FOLDER", "RECIPES", "picture", "pixel_digest", "read_recipe"]
+__all__ = ["FOLDER", "RECIPES", "effort", "picture", "pixel_digest", "read_recipe"]
 
 FOLDER = Path(__file__).resolve().parent / "golden"
 RECIPES: dict[str, dict[str, object]] = {
+    "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1},
+    "grainy-160x128": {"kind": "grainy", "width": 160, "height": 128, "seed": 9},
+    "fast-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 10, "effort": "fast"},
+    "max-128x96": {"kind": "photo", "width": 128, "height": 96, "seed": 11, "effort": "max"},
     "lattice-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 1},
     "photo-45x32": {"kind": "photo", "width": 45, "height": 32, "seed": 7},
+    "colours-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12},
+    "constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13},
     "gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2},
     "gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3},
     "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4},
@@ -22,7 +28,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6},
     "metadata-8x6": {"kind": "photo", "width": 8, "height": 6, "seed": 8, "metadata": {"xmp": "<xmp/>", "icc": "icc"}},
 }
-"""What the golden files are made from; `metadata` is text for each kind of block."""
+"""What the golden files are made from; `metadata` is text for each kind of block, no `effort` the default one."""
 
 
 def picture(recipe: dict[str, object]) -> Picture:
@@ -36,6 +42,11 @@ def picture(recipe: dict[str, object]) -> Picture:
     assert isinstance(metadata, dict)
     blocks = {name: text.encode() for name, text in metadata.items()}
     return Picture(generate(kind, width, height, seed), blocks)
+
+
+def effort(recipe: dict[str, object]) -> str:
+    """The effort with which a recipe's picture is encoded."""
+    return str(recipe.get("effort", "default"))
 
 
 def pixel_digest(pixels: Pixels) -> str:

@@ -1,6 +1,6 @@
-"""Writes the golden files anew with the default model: `python -m tests.regenerate_golden`.
+"""Writes the golden files anew with the shipped models: `python -m tests.regenerate_golden`.
 
-Only for a new default model or a new version of the format. Any other change of these files means that files which
+Only for a new model or a new version of the format. Any other change of these files means that files which
 users have written decode no longer, or that the same picture gives other bytes.
 """
 
@@ -8,7 +8,7 @@ import json
 
 from idfcodec.codec import decode_picture, encode
 from idfcodec.container import unpack
-from tests.golden_files import FOLDER, RECIPES, picture, pixel_digest
+from tests.golden_files import FOLDER, RECIPES, effort, picture, pixel_digest
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     for old in FOLDER.iterdir():
         old.unlink()
     for name, recipe in RECIPES.items():
-        data = encode(picture(recipe), verify=True)
+        data = encode(picture(recipe), effort=effort(recipe), verify=True)
         record = {**recipe, "model": unpack(data).model.hex(), "pixels": pixel_digest(decode_picture(data).pixels)}
         (FOLDER / f"{name}.idfc").write_bytes(data)
         (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

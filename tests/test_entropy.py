@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def slices(row: NDArray[np.float64]) -> list[tuple[int, int]]:
     width, before = len(row), [0, *accumulate(int(weight) for weight in row)]
     scale = (TOTAL - width) / before[width]
     starts = [math.floor(before[j] * scale) + j for j in range(width)] + [TOTAL]
-    return [(start, end - start) for start, end in zip(starts, starts[1:], strict=False)]
+    return [(start, end - start) for start, end in pairwise(starts)]
 
 
 def edge_rows(width: int) -> NDArray[np.float64]:

@@ -9,8 +9,10 @@ import pytest
 
 from idfcodec.codec import RAW, decode_picture, encode, load_model
 from idfcodec.container import Mode, unpack
-from idfcodec.flow.coding import PLAIN, WEIGHTED
-from tests.golden_files import FOLDER, RECIPES, picture, pixel_digest, read_recipe
+from idfcodec.flow.adaptive import Switches
+from idfcodec.flow.coding import CORRECTED, PALETTE
+from idfcodec.models import EFFORTS
+from tests.golden_files import FOLDER, RECIPES, effort, picture, pixel_digest, read_recipe
 
 golden = pytest.mark.parametrize("name", RECIPES)
 
@@ -37,11 +39,16 @@ def test_decodes_to_the_recorded_pixels(name: str) -> None:
 @golden
 def test_encodes_to_the_recorded_bytes(name: str) -> None:
     data = (FOLDER / f"{name}.idfc").read_bytes()
-    assert unpack(data).model.hex() == read_recipe(name)["model"] == load_model().id.hex(), "another default model"
-    assert encode(picture(read_recipe(name))) == data
+    record = read_recipe(name)
+    model = load_model(EFFORTS[effort(record)])
+    assert unpack(data).model.hex() == record["model"] == model.id.hex(), "another model"
+    assert encode(picture(record), effort=effort(record)) == data
 
 
 def test_every_kind_of_tile_and_mode_is_among_them() -> None:
     headers = [unpack((FOLDER / f"{name}.idfc").read_bytes()) for name in RECIPES]
     assert {header.mode for header in headers} == set(Mode)
-    assert {tile[0] for header in headers for tile in header.tiles} == {PLAIN, WEIGHTED, RAW}
+    kinds = {tile[0] for header in headers for tile in header.tiles}
+    assert {0, PALETTE, RAW} <= kinds
+    flags = {kind for kind in kinds if kind < PALETTE}
+    assert all(any(flag & kind for kind in flags) for flag in (*Switches, CORRECTED))

@@ -301,7 +301,7 @@ class _Reader:
     """Visitor that decodes."""
 
     def __init__(self, flow: Flow, data: bytes | memoryview, planes: int) -> None:
-        allowed = CORRECTED | (7 if planes == 3 else Switches.VALUES)
+        allowed = CORRECTED | (7 if planes == 3 else int(Switches.VALUES))  # ~ of a flag knows no other bits
         if not len(data) or data[0] & ~allowed:
             raise CorruptFile("a tile has unknown flags")
         self._flow = flow

@@ -22,7 +22,7 @@ def flow() -> Flow:
 def trained() -> TrainableFlow:
     """A small network with weights large enough that activations reach both ends of their range."""
     torch.manual_seed(5)
-    model = TrainableFlow(NetworkConfig(channels=16, blocks=(2, 1, 1), levels=2))
+    model = TrainableFlow(NetworkConfig(channels=16, blocks=(2, 1, 1), levels=2, networks=2))
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, QuantConv):

@@ -39,10 +39,8 @@ def random_part(rng: np.random.Generator, group: int, plane: int) -> Part:
 
 def random_correction(rng: np.random.Generator, group: int, plane: int, *, lowest: int = -128) -> Correction:
     classes = int(rng.integers(1, MOST_CLASSES + 1))
-    thresholds = tuple(
-        sorted(rng.choice(np.arange(lowest, min(128, lowest + 256)), classes - 1, replace=False).tolist())
-    )
-    return Correction(thresholds, tuple(random_part(rng, group, plane) for _ in range(classes)))
+    thresholds = rng.choice(np.arange(lowest, 128), classes - 1, replace=False)
+    return Correction(tuple(sorted(thresholds.tolist())), tuple(random_part(rng, group, plane) for _ in range(classes)))
 
 
 def random_prior(

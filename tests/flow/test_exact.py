@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from idfcodec.errors import ModelError
 from idfcodec.flow.exact import Convolution, ExactNetwork, fold, head_exponents
 from idfcodec.flow.model import TrainableFlow, normalise
-from idfcodec.flow.network import ACCUMULATOR_LIMIT, ContextNetwork, QuantConv, exponents
+from idfcodec.flow.network import ACCUMULATOR_LIMIT, WEIGHT_LIMIT, ContextNetwork, QuantConv, exponents
 from idfcodec.flow.runtime import TENSORS, Flow, content_hash, known_answer, load_flow
 
 SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (9, 34)]
@@ -64,10 +64,10 @@ def loaded(folder: Path, kernel: str) -> Flow | ModelError:
         return ex
 
 
-def networks(folder: Path, kernel: str) -> tuple[ExactNetwork, ExactNetwork]:
+def networks(folder: Path, kernel: str) -> tuple[ExactNetwork, ...]:
     flow = loaded(folder, kernel)
     if isinstance(flow, Flow):
-        return flow.fine, flow.coarse
+        return flow.networks
     if kernel == "float32":
         raise flow
     pytest.skip(f"the kernel {kernel} is refused here: {flow}")
@@ -79,7 +79,7 @@ def test_exported_network_equals_the_trained_one(
     trained: TrainableFlow, exported: Path, size: tuple[int, int], kernel: str
 ) -> None:
     with torch.inference_mode():
-        for theirs, exact in zip((trained.fine, trained.coarse), networks(exported, kernel), strict=True):
+        for theirs, exact in zip(trained.networks, networks(exported, kernel), strict=True):
             phases = random_phases(2, *size)
             heads, trunk = run(exact, phases, None)
             want_heads, want_trunk = expected(theirs, phases, None)
@@ -139,23 +139,23 @@ def test_known_answer_does_not_depend_on_threads(exported: Path, threads: int, k
         torch.set_num_threads(before)
 
 
-def convolution(weight: Tensor, bias: int = 0, exponent: int = 0) -> Convolution:
+def convolution(weight: Tensor, bias: int = 0, exponent: int = 0, kernel: str = "float32") -> Convolution:
     outputs = len(weight)
     return Convolution.build(
         weight.to(torch.int8),
         torch.full((outputs,), bias, dtype=torch.int32),
         torch.full((outputs,), exponent, dtype=torch.int8),
         padding=0,
-        kernel="float32",
+        kernel=kernel,
         device="cpu",
     )
 
 
 def test_accumulator_bound_is_exact() -> None:
     """255 * sum |w| + |b| + 255 * 2**e is refused from 2**24 on, whatever the signs."""
-    weight = torch.zeros(3, 70, 3, 3)
-    weight[1, ::2], weight[1, 1::2] = 100, -100
-    reach = 255 * 100 * 630 + 255 * 8
+    weight = torch.zeros(3, 110, 3, 3)
+    weight[1, ::2], weight[1, 1::2] = WEIGHT_LIMIT, -WEIGHT_LIMIT
+    reach = 255 * WEIGHT_LIMIT * 990 + 255 * 8
     most = ACCUMULATOR_LIMIT - 1 - reach
     for sign in (1, -1):
         convolution(weight, sign * most, 3)
@@ -165,17 +165,65 @@ def test_accumulator_bound_is_exact() -> None:
         convolution(weight, most, 4)
     with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
         convolution(torch.full((1, 1, 1, 1), -128))
+    for one in (WEIGHT_LIMIT, -WEIGHT_LIMIT):
+        convolution(torch.full((1, 1, 1, 1), one))
+        with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
+            convolution(torch.full((1, 1, 1, 1), one + one // WEIGHT_LIMIT))
     with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
-        convolution(torch.full((1, 64, 3, 3), 127))
+        convolution(torch.full((1, 128, 3, 3), WEIGHT_LIMIT))
 
 
 def test_sums_at_the_bound_are_exact() -> None:
-    weight = torch.zeros(2, 70, 3, 3)
-    weight[0], weight[1] = 100, -100
-    bias = ACCUMULATOR_LIMIT - 1 - 255 * 100 * 630 - 255
-    x = torch.full((1, 70, 3, 3), 255.0)
+    weight = torch.zeros(2, 110, 3, 3)
+    weight[0], weight[1] = WEIGHT_LIMIT, -WEIGHT_LIMIT
+    most = 255 * WEIGHT_LIMIT * 990
+    bias = ACCUMULATOR_LIMIT - 1 - most - 255
+    x = torch.full((1, 110, 3, 3), 255.0)
     out = convolution(weight, bias).scaled(x).flatten().tolist()
-    assert out == [255 * 63000 + bias, -255 * 63000 + bias]
+    assert out == [most + bias, -most + bias]
+
+
+@pytest.mark.parametrize("exponent", [0, 3, 7, 12])
+@pytest.mark.parametrize("contents", ["random", "all 64", "all -64", "halves", "alternating"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_kernels_agree_at_the_largest_weights(exported: Path, size: int, contents: str, exponent: int) -> None:
+    """What comes out of 8-bit products, all as large as may be, is what comes out of float32: nothing saturates."""
+    networks(exported, "int8")  # or skip
+    channels = 64
+    generator = torch.Generator().manual_seed(size)
+    shape = (16, channels, size, size)
+    weight = torch.randint(-WEIGHT_LIMIT, WEIGHT_LIMIT + 1, shape, generator=generator)
+    if contents == "all 64":
+        weight[:] = WEIGHT_LIMIT
+    elif contents == "all -64":
+        weight[:] = -WEIGHT_LIMIT
+    elif contents == "halves":
+        weight[:, : channels // 2], weight[:, channels // 2 :] = WEIGHT_LIMIT, -WEIGHT_LIMIT
+    elif contents == "alternating":
+        weight[:, ::2], weight[:, 1::2] = WEIGHT_LIMIT, -WEIGHT_LIMIT
+    extremes = 255 * torch.randint(0, 2, (1, channels, 7, 9), generator=generator)
+    inputs = [
+        torch.randint(0, 256, (2, channels, 7, 9), generator=generator),
+        torch.full((1, channels, 7, 9), 255),
+        torch.cat((extremes[:, :48], 255 - 0 * extremes[:, 48:]), 1),
+    ]
+    bias = 12345
+    ours, theirs = (convolution(weight, bias, exponent, kernel) for kernel in ("int8", "float32"))
+    integers = [F.conv2d(x.double(), weight.double()) + bias for x in inputs]
+    with torch.inference_mode():
+        for x, exact in zip(inputs, integers, strict=True):
+            byte = x.to(torch.uint8).contiguous(memory_format=torch.channels_last)
+            real = byte.float()
+            assert torch.equal(ours.scaled(byte).double(), exact * 2.0**-exponent)
+            assert torch.equal(theirs.scaled(real).double(), exact * 2.0**-exponent)
+            want = torch.round(exact * 2.0**-exponent).clamp(0, 255)
+            assert torch.equal(ours(byte).double(), want)
+            assert torch.equal(theirs(real).double(), want)
+            before = torch.randint(0, 256, want.shape, generator=generator)
+            want = torch.round(exact * 2.0**-exponent + before).clamp(0, 255)
+            residual = before.to(torch.uint8).contiguous(memory_format=torch.channels_last)
+            assert torch.equal(theirs(real, residual.float()).double(), want)
+            assert torch.equal(ours(byte, residual).double(), want)
 
 
 @pytest.mark.parametrize(
@@ -212,11 +260,11 @@ def altered(folder: Path, target: Path, name: str, tensor: Tensor | None) -> Pat
 
 
 def test_a_loaded_model_is_checked_again(exported: Path, tmp_path: Path) -> None:
-    name = "fine.groups.1.head"
+    name = "networks.0.groups.1.head"
     bias = torch.full((12,), ACCUMULATOR_LIMIT, dtype=torch.int32)
     with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
         load_flow(altered(exported, tmp_path / "a", f"{name}.bias", bias))
-    with pytest.raises(ModelError, match=f"lacks the tensor {name.removeprefix('fine.')}.bias"):
+    with pytest.raises(ModelError, match=f"lacks the tensor {name.removeprefix('networks.0.')}.bias"):
         load_flow(altered(exported, tmp_path / "b", f"{name}.bias", None))
     weight = load_file(exported / TENSORS)[f"{name}.weight"]
     weight[3, 2] += 1
@@ -244,5 +292,5 @@ def test_folded_weights_keep_all_bounds(scale: float, size: int) -> None:
     weight, bias = layer.weight.detach(), layer.bias.detach()
     for centred, head in ((True, False), (False, False), (False, True)):
         parts = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
-        assert int(parts[0].abs().max()) <= 127
+        assert int(parts[0].abs().max()) <= WEIGHT_LIMIT
         Convolution.build(*parts, padding=0, kernel="float32", device="cpu")

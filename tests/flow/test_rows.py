@@ -182,21 +182,8 @@ def test_the_largest_weights_stay_exact(rng: np.random.Generator) -> None:
     tables[20:22] = TOTAL // 2
     most = np.full((300, 600), LIMIT, np.int32)
     zeros = np.zeros(1, np.int32)
-    of = Ingredients(
-        tables,
-        zeros,
-        zeros + 100,
-        zeros,
-        np.full(256, LIMIT, np.int32),
-        zeros,
-        most,
-        -50,
-        -50,
-        most[None],
-        0,
-        -9,
-        *[zeros] * 3,
-    )
+    values = np.full(256, LIMIT, np.int32)
+    of = Ingredients(tables, zeros, zeros + 100, zeros, values, zeros, most, -50, -50, most[None], 0, -9, *[zeros] * 3)
     row = rows(of, np.zeros(1, np.int64), width)[0]
     assert row.tolist() == reference(of, 0, width)
     assert row.sum() < 2**53
