@@ -30,7 +30,7 @@ PIECE = 2**16  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
-SAMPLED = 13  # one latent in so many tells what pays; odd, so that all columns of a picture are seen
+MOST_SAMPLED, SAMPLE = 13, 4096  # one latent in so many at most, as long as these remain, tells what pays
 
 
 # Column of each value (0 where it escapes), positions of the escapes, and their latents.
@@ -213,6 +213,12 @@ def _unlearned(flow: Flow, values: Values) -> Learned:
     return Learned([flow.tables] * len(values), {}, None)
 
 
+def _sampled(prior: StepPrior, values: Values) -> tuple[int, StepPrior, Values]:
+    """One latent in how many, always an odd number so that all columns are seen, and those of a step."""
+    every = max(1, min(MOST_SAMPLED, values.shape[1] // SAMPLE)) | 1
+    return every, prior.sampled(every), np.ascontiguousarray(values[:, ::every])
+
+
 def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned, switches: Switches) -> int:
     """Log-likelihood of a plane's latents, see `entropy.likelihood`."""
     latents = _Plane.of(flow, prior, plane, values, learned)
@@ -229,11 +235,8 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
             adaptation.add_columns(p, plane.cells, plane.columns(values[p])[0])
         adaptation.add_values(values)
     level, _, prior, values = steps[-3]
-    learned, prior, values = (
-        adaptation.learned(level),
-        prior.sampled(SAMPLED),
-        np.ascontiguousarray(values[:, ::SAMPLED]),
-    )
+    learned = adaptation.learned(level)
+    _, prior, values = _sampled(prior, values)
 
     def gain(switches: Switches) -> int:
         return sum(_likely(flow, prior, p, values, learned, switches) for p in range(len(values)))
@@ -256,15 +259,15 @@ def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]
     corrections: Corrections = {}
     out = []
     for level, group, prior, values in steps:
-        some = np.ascontiguousarray(values[:, ::SAMPLED])
+        every, _, some = _sampled(prior, values)
         unlearned = _unlearned(flow, values)
         for p in range(planes if level < correction.LEVELS and values.size and flow.search.classes else 0):
-            plain = _likely(flow, prior.sampled(SAMPLED), p, some, unlearned, Switches(0))
+            plain = _likely(flow, prior.sampled(every), p, some, unlearned, Switches(0))
             for classes in flow.search.classes:
                 found = {(level, group, p): correction.fit(prior, group, p, values, classes, flow.search)}
                 trial = correction.corrected(prior, group, p, found[level, group, p])
-                gain = _likely(flow, trial.sampled(SAMPLED), p, some, unlearned, Switches(0)) - plain
-                if gain * SAMPLED > int(correction.bits(found, planes) * 2**20):
+                gain = _likely(flow, trial.sampled(every), p, some, unlearned, Switches(0)) - plain
+                if gain * every > int(correction.bits(found, planes) * 2**20):
                     prior = trial
                     corrections |= found
                     break
