@@ -34,7 +34,7 @@ __all__ = ["decode", "decode_picture", "encode", "likelihood", "load_model"]
 
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
-SWITCH_INTERVAL = 1e-4  # seconds
+SWITCH_INTERVAL = 2e-5  # seconds
 RAW = 128  # first byte of a tile that is stored, not coded
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
