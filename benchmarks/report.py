@@ -26,6 +26,7 @@ SETS = {
     "held_back": "Held back, {count} photographs: a tenth of the training pictures, kept for validation",
 }
 STRONGEST = ("jxl-e10", "jxl-e9", "jxl-e7")  # the first of them that was measured is the unit of size
+TIMED = ("kodak",)  # the sets whose speeds are shown: those measured while nothing else ran
 SPEED_REFERENCES = ("jxl-e7", "jxl-e10")  # their encoding speeds are units of ours
 CARD_PEERS = ("jxl-e7", "jxl-e9", "jxl-e10")
 FIGURES = ("bits_per_subpixel", "likelihood", "likelihood_without_weights")
@@ -63,7 +64,7 @@ def unit_of_size(codecs: dict[str, Any]) -> str | None:
     return next((key for key in STRONGEST if key in codecs), None)
 
 
-def table(codecs: dict[str, Any]) -> list[str]:
+def table(codecs: dict[str, Any], *, timed: bool) -> list[str]:
     """Every codec of a run, ours first, as they were asked for."""
     unit = unit_of_size(codecs)
     against = f"size against {codecs[unit]['label']}" if unit else "size"
@@ -73,8 +74,7 @@ def table(codecs: dict[str, Any]) -> list[str]:
         "without weights",
         "bytes",
         against,
-        "encode MB/s",
-        "decode MB/s",
+        *(("encode MB/s", "decode MB/s") if timed else ()),
     ]
     lines = [f"| codec | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
     for entry in codecs.values():
@@ -82,9 +82,8 @@ def table(codecs: dict[str, Any]) -> list[str]:
         label = f"**{entry['label']}**" if "model" in entry else entry["label"]
         figures = " | ".join(f"{row[key]:.3f}" if key in row else "" for key in FIGURES)
         size = f"{row['bytes'] / codecs[unit]['totals']['bytes']:.3f}" if unit else ""
-        lines.append(
-            f"| {label} | {figures} | {row['bytes']:,} | {size} | {row['encode_mb_s']:.2f} | {row['decode_mb_s']:.2f} |"
-        )
+        speed = f" {row['encode_mb_s']:.2f} | {row['decode_mb_s']:.2f} |" if timed else ""
+        lines.append(f"| {label} | {figures} | {row['bytes']:,} | {size} |{speed}")
     return lines
 
 
@@ -115,7 +114,9 @@ def results(sets: dict[str, dict[str, Any]]) -> str:
     ]
     for name, result in sets.items():
         title = SETS[name].format(count=len(result["pictures"]))
-        lines += ["", f"**{title}**", "", *table(result["codecs"]), *speeds(result["codecs"])]
+        timed = name in TIMED
+        lines += ["", f"**{title}**", "", *table(result["codecs"], timed=timed)]
+        lines += speeds(result["codecs"]) if timed else []
     machines = dict.fromkeys(machine(result) for result in sets.values())
     for text in machines:
         names = ", ".join(name for name, result in sets.items() if machine(result) == text)
