@@ -127,7 +127,26 @@ def results(sets: dict[str, dict[str, Any]]) -> str:
         "(PhotoCD, JPEG, video) has only some of the colours that RGB could have, and the codec learns which while it",
         "decodes. Others gain little, and pay nothing: what would not save is switched off.",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines + fine_tuned())
+
+
+def fine_tuned() -> list[str]:
+    """What `benchmarks/finetune.py --json benchmarks/results/finetune.json` measured, if the model is still shipped."""
+    path = RESULTS / "finetune.json"
+    result = json.loads(path.read_text()) if path.exists() else {}
+    model = model_names().get(result.get("training", {}).get("started_from"))
+    if model is None:
+        return []
+    pictures = result["pictures"].values()
+    subpixels, before, after = (sum(entry[key] for entry in pictures) for key in ("subpixels", "before", "after"))
+    return [
+        "",
+        f"**Fine-tuning** `{model}` for {result['training']['minutes_done']:.0f} minutes on "
+        f"{result['environment']['cores']} cores, with {result['training']['megapixels']:.2f} megapixels of an",
+        f"immunohistochemistry slide: {len(pictures)} squares of that slide which were held back fall from",
+        f"{8 * before / subpixels:.3f} to {8 * after / subpixels:.3f} bits per subpixel, by {1 - after / before:.1%} "
+        "(`benchmarks/finetune.py --pattern 'skimage_ihc*' --cut 128`).",
+    ]
 
 
 def tensor_shapes(folder: Path) -> Shapes:
