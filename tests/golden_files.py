@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
+
 from idfcodec.planes import Picture
 from tests.pictures import Pixels, generate
 
@@ -14,6 +16,7 @@ __all__ = ["FOLDER", "RECIPES", "effort", "picture", "pixel_digest", "read_recip
 FOLDER = Path(__file__).resolve().parent / "golden"
 RECIPES: dict[str, dict[str, object]] = {
     "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1},
+    "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14},
     "grainy-160x128": {"kind": "grainy", "width": 160, "height": 128, "seed": 9},
     "fast-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 10, "effort": "fast"},
     "max-128x96": {"kind": "photo", "width": 128, "height": 96, "seed": 11, "effort": "max"},
@@ -31,6 +34,14 @@ RECIPES: dict[str, dict[str, object]] = {
 """What the golden files are made from; `metadata` is text for each kind of block, no `effort` the default one."""
 
 
+def _stretched(width: int, height: int, seed: int) -> Pixels:
+    """Three brightnesses in four, and the colour says which: what PhotoCD leaves in the pairs of G and R-G."""
+    photo = generate("photo", width, height, seed).astype(int)
+    luma, colour = photo[..., 1] * 3 // 4, photo[..., 0] // 8
+    green = (4 * luma + colour % 3) // 3
+    return np.stack((green + 3 * colour - 40, green, green - 2 * colour + 30), 2).clip(0, 255).astype(np.uint8)
+
+
 def picture(recipe: dict[str, object]) -> Picture:
     """The picture of a recipe."""
     kind, width, height, seed = (recipe[key] for key in ("kind", "width", "height", "seed"))
@@ -41,7 +52,8 @@ def picture(recipe: dict[str, object]) -> Picture:
     assert isinstance(seed, int)
     assert isinstance(metadata, dict)
     blocks = {name: text.encode() for name, text in metadata.items()}
-    return Picture(generate(kind, width, height, seed), blocks)
+    pixels = _stretched(width, height, seed) if kind == "stretched" else generate(kind, width, height, seed)
+    return Picture(pixels, blocks)
 
 
 def effort(recipe: dict[str, object]) -> str:
