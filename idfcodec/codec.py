@@ -303,7 +303,8 @@ def likelihood(
 ) -> float:
     """What the exported model says that the picture's pixels cost, in bits: the sum over its tiles.
 
-    Without `weights`, what they would cost if no tile weighted its values and pairs of values (see FORMAT.md, 4.7).
+    Without `weights`, what they would cost if no tile had weights, corrections or a palette (see
+    FORMAT.md, 4.7, 4.9 and 4.10).
     """
     model = _choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)

@@ -259,16 +259,20 @@ def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]
     corrections: Corrections = {}
     out = []
     for level, group, prior, values in steps:
-        every, _, some = _sampled(prior, values)
+        if level >= correction.LEVELS or not values.size or not flow.search.classes:
+            out.append((level, group, prior, values))
+            continue
+        every, sampled, some = _sampled(prior, values)
         unlearned = _unlearned(flow, values)
-        for p in range(planes if level < correction.LEVELS and values.size and flow.search.classes else 0):
-            plain = _likely(flow, prior.sampled(every), p, some, unlearned, Switches(0))
+        for p in range(planes):
+            plain = _likely(flow, sampled, p, some, unlearned, Switches(0))
             for classes in flow.search.classes:
                 found = {(level, group, p): correction.fit(prior, group, p, values, classes, flow.search)}
                 trial = correction.corrected(prior, group, p, found[level, group, p])
-                gain = _likely(flow, trial.sampled(every), p, some, unlearned, Switches(0)) - plain
+                sample = trial.sampled(every)
+                gain = _likely(flow, sample, p, some, unlearned, Switches(0)) - plain
                 if gain * every > int(correction.bits(found, planes) * 2**20):
-                    prior = trial
+                    prior, sampled = trial, sample
                     corrections |= found
                     break
         out.append((level, group, prior, values))
