@@ -329,7 +329,7 @@ def main() -> None:
         for entry in order:
             if entry.model is not None and not arguments.no_likelihood:
                 entry.likelihoods.append(codec.likelihood(pixels, model=entry.model, **options))
-                entry.without_weights.append(codec.likelihood(pixels, model=entry.model, weights=False, **options))
+                entry.without_weights.append(codec.costs(pixels, model=entry.model, learned="none", **options).total)
         if sys.stderr.isatty():
             print(f"\r{index + 1} of {len(paths)}", end="\r", file=sys.stderr)
 

@@ -6,11 +6,11 @@ encode: picture -> mode and planes -> tiles -> flow -> rANS -> container; decode
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from idfcodec.container import Container, Mode, pack, pixel_checksum, unpack
 from idfcodec.errors import CorruptFile, IDFError, ModelError
-from idfcodec.flow.coding import decode_tile, encode_tile, tile_bits
-from idfcodec.flow.hierarchy import Values
+from idfcodec.flow.coding import decode_tile, encode_tile, tile_costs
+from idfcodec.flow.hierarchy import Values, placed
 from idfcodec.flow.runtime import Flow, load_flow
 from idfcodec.models import EFFORTS, find_model
 from idfcodec.planes import Picture, from_image
@@ -30,11 +30,10 @@ from idfcodec.tiles import Tile, tile_grid
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode", "decode_picture", "encode", "likelihood", "load_model"]
+__all__ = ["LEARNED", "Costs", "costs", "decode", "decode_picture", "encode", "likelihood", "load_model"]
 
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
-SWITCH_INTERVAL = 2e-5  # seconds
 RAW = 128  # first byte of a tile that is stored, not coded
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -69,30 +68,25 @@ def _choose_model(model: str | os.PathLike[str] | None, effort: str | None) -> s
 
 _lock = threading.Lock()
 _pools = 0
-_saved = 1, 0.005
+_saved = 1
 
 
 @contextmanager
 def _inner_threads(count: int) -> Iterator[None]:
-    """torch's own threads while tiles run side by side; the setting is the process's, hence the count of users.
-
-    A tile's thread comes back from compiled code thousands of times and must not wait 5 ms for the interpreter's lock.
-    """
+    """torch's own threads while tiles run side by side; the setting is the process's, hence the count of users."""
     global _pools, _saved
     with _lock:
         if not _pools:
-            _saved = torch.get_num_threads(), sys.getswitchinterval()
+            _saved = torch.get_num_threads()
         _pools += 1
         torch.set_num_threads(count)
-        sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         yield
     finally:
         with _lock:
             _pools -= 1
             if not _pools:
-                torch.set_num_threads(_saved[0])
-                sys.setswitchinterval(_saved[1])
+                torch.set_num_threads(_saved)
 
 
 def _each_tile(work: Callable[[int], T], count: int, threads: int | None, progress: Progress | None) -> list[T]:
@@ -292,6 +286,82 @@ def decode(
     return picture.pixels
 
 
+LEARNED = ("all", "no lattice", "none")
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a model says that a picture costs, in bits.
+
+    Args:
+        steps: of each plane (G, R-G, B-G, or G alone) of each coding step, by (level, group): level 0 is the finest,
+            groups 0, 1 and 2 are the phases D, B and C, and group -1 the last latents.
+        pixels: (H, W) float32 of each pixel, all its planes together.
+        rest: of flags, corrections and lists of colours.
+    """
+
+    steps: dict[tuple[int, int], tuple[float, ...]]
+    pixels: NDArray[np.float32]
+    rest: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.rest + sum(sum(bits) for bits in self.steps.values())
+
+
+def costs(
+    image: Picture | NDArray[np.uint8] | Image.Image,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    learned: str = "all",
+) -> Costs:
+    """What the exported model says that the picture's pixels cost, and where.
+
+    Args:
+        image: see `encode`, as are `model`, `effort`, `threads` and `device`.
+        model: its name, id or folder.
+        effort: chooses a shipped model instead.
+        threads: tiles at a time.
+        device: "cpu" or "cuda".
+        learned: "all" as a file is coded; "no lattice" without the weights of values and of pairs of values
+            (FORMAT.md, 4.7); "none" without corrections and palettes as well (4.9 and 4.10).
+
+    Raises:
+        UnsupportedImage: another kind of picture.
+        ModelError: see `load_model`.
+        IDFError: there is no such effort, or nothing to be learned by that name.
+    """
+    if learned not in LEARNED:
+        raise IDFError(f"nothing is learned by the name of {learned!r}; choose one of {', '.join(LEARNED)}")
+    model = _choose_model(model, effort)
+    picture = image if isinstance(image, Picture) else from_image(image)
+    flow = load_model(model, device=device)
+    mode = _mode(picture.pixels)
+    size = picture.pixels.shape[:2]
+    tiles = tile_grid(size[0], size[1], TILE)
+    found = _each_tile(
+        lambda i: tile_costs(
+            flow,
+            _to_planes(picture.pixels, tiles[i], mode),
+            weights=learned != "none",
+            lattice=learned == "all",
+        ),
+        len(tiles),
+        threads,
+        progress=None,
+    )
+    pixels = np.empty(size, np.float32)
+    for tile, part in zip(tiles, found, strict=True):
+        map_ = placed({key: bits.sum(0) for key, bits in part.steps.items()}, (tile.height, tile.width))
+        pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = map_
+    steps = {key: tuple(sum(part.steps[key].sum(1) for part in found).tolist()) for key in found[0].steps}
+    return Costs(steps, pixels, sum(part.rest for part in found))
+
+
 def likelihood(
     image: Picture | NDArray[np.uint8] | Image.Image,
     *,
@@ -299,23 +369,6 @@ def likelihood(
     effort: str | None = None,
     threads: int | None = None,
     device: str = "cpu",
-    weights: bool = True,
 ) -> float:
-    """What the exported model says that the picture's pixels cost, in bits: the sum over its tiles.
-
-    Without `weights`, what they would cost if no tile had weights, corrections or a palette (see
-    FORMAT.md, 4.7, 4.9 and 4.10).
-    """
-    model = _choose_model(model, effort)
-    picture = image if isinstance(image, Picture) else from_image(image)
-    flow = load_model(model, device=device)
-    mode = _mode(picture.pixels)
-    tiles = tile_grid(picture.pixels.shape[0], picture.pixels.shape[1], TILE)
-    return sum(
-        _each_tile(
-            lambda i: tile_bits(flow, _to_planes(picture.pixels, tiles[i], mode), weights=weights),
-            len(tiles),
-            threads,
-            progress=None,
-        )
-    )
+    """What the exported model says that the picture's pixels cost, in bits; see `costs`."""
+    return costs(image, model=model, effort=effort, threads=threads, device=device).total

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.compiled import compiled_sums, inlined
+from idfcodec.flow.compiled import compiled, compiled_sums, inlined
 
 __all__ = ["Decoder", "Encoder", "Rows", "Spans", "likelihood", "span_of", "spans"]
 
@@ -56,6 +56,26 @@ def spans(rows: NDArray[np.float64], columns: NDArray[np.int32]) -> Spans:
     return start, size
 
 
+@compiled
+def _as_three(start: NDArray[np.int32], size: NDArray[np.int32], weights: Rows, symbols: NDArray[np.int32]) -> None:
+    """Each slice as one of three symbols: those before, this one and those after; weights one less than their shares.
+
+    All but one quantile leaves one of them a weight of -1, which does no harm behind the symbol, but before it: where
+    nothing is before the slice it comes first of the three, where nothing is behind it last.
+    """
+    for n in range(len(start)):
+        before, here, after = start[n] - 1, size[n] - 1, _TOTAL - start[n] - size[n] - 1
+        if start[n] == 0:
+            weights[n, 0], weights[n, 1], weights[n, 2] = here, after - 1, before + 1
+            symbols[n] = 0
+        elif after < 0 and before > 0:
+            weights[n, 0], weights[n, 1], weights[n, 2] = after + 1, before - 1, here
+            symbols[n] = 2
+        else:
+            weights[n, 0], weights[n, 1], weights[n, 2] = before, here, after
+            symbols[n] = 1
+
+
 def likelihood(sizes: NDArray[np.int32]) -> int:
     """Sum of log2 of (N,) sizes of slices, piecewise linear and in units of 2**-20: the same on every machine."""
     mantissa, exponent = np.frexp(sizes.astype(np.float64))
@@ -78,14 +98,8 @@ class Encoder:
         start, size = spans
         if not len(start):
             return
-        # Three symbols, those before, this one and those after; the weights are one less than their shares.
-        # All but one quantile leaves one of them a weight of -1, which does no harm behind the symbol, but before it.
-        left, right = start == 0, (start + size == _TOTAL) & (start > 1)
-        weights = np.stack((start, size, _TOTAL - start - size), 1).astype(np.float64) - 1
-        weights[left] = weights[left][:, [1, 2, 0]] + (0, -1, 1)
-        weights[right] = weights[right][:, [2, 0, 1]] + (1, -1, 0)
-        symbols = np.ones(len(start), np.int32)
-        symbols[left], symbols[right] = 0, 2
+        weights, symbols = np.empty((len(start), 3)), np.empty(len(start), np.int32)
+        _as_three(start, size, weights, symbols)
         self._coder.encode_reverse(symbols, _ROWS, weights)
 
     def push_uniform(self, symbols: NDArray[np.int32], size: int) -> None:

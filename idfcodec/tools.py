@@ -96,6 +96,13 @@ def bpd(
 )
 @click.option("--size", type=click.IntRange(min=16), default=96, show_default=True, help="Side of a crop in pixels.")
 @click.option(
+    "--kind",
+    type=click.Choice(["photos", "thumbnails"]),
+    default="photos",
+    show_default=True,
+    help="What is to be coded: for thumbnails all crops are downscaled, up to whole pictures.",
+)
+@click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
     default=0.004,

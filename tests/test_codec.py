@@ -19,6 +19,7 @@ import idfcodec
 from idfcodec import codec
 from idfcodec.codec import decode, decode_picture, encode, likelihood, load_model
 from idfcodec.container import Mode, pack, unpack
+from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig
@@ -447,3 +448,30 @@ def test_other_modes_and_sizes_are_refused() -> None:
     ):
         with pytest.raises(CorruptFile):
             decode(pack(dataclasses.replace(header, **change)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (33, 18), (600, 70)])
+@pytest.mark.parametrize("kind", ["photo", "gray", "few"])
+def test_costs_are_where_the_picture_is(kind: str, size: tuple[int, int], rng: np.random.Generator) -> None:
+    pixels = draw(size[1], size[0])
+    noisy = slice(0, size[0] // 3), slice(size[1] // 2, size[1])
+    pixels[noisy] = rng.integers(0, 256, pixels[noisy].shape)
+    if kind == "gray":
+        pixels = np.ascontiguousarray(pixels[..., 1])
+    elif kind == "few":
+        pixels = pixels // 64 * 64
+    found = codec.costs(pixels)
+    assert found.pixels.shape == size
+    assert found.pixels.dtype == np.float32
+    assert found.pixels.min() >= 0
+    assert found.total == pytest.approx(found.pixels.sum(dtype=np.float64) + found.rest, rel=1e-5)
+    assert len(codec.encode(pixels)) * 8 == pytest.approx(found.total, rel=0.01, abs=8 * 80)
+    plain = [codec.costs(pixels, learned=learned).total for learned in ("no lattice", "none")]
+    assert found.total <= min(plain) * 1.03 + 64, "what does not pay is left out, as far as samples tell"
+    if size == (600, 70):
+        assert found.pixels[noisy].mean() > 1.5 * found.pixels[size[0] // 2 :].mean()
+
+
+def test_costs_know_what_there_is_to_learn(photo: np.ndarray) -> None:
+    with pytest.raises(IDFError, match="'everything'; choose one of all, no lattice, none"):
+        codec.costs(photo, learned="everything")

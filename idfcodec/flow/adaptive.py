@@ -53,7 +53,7 @@ class Learned:
     """What is known before a coding step.
 
     Args:
-        tables: of each plane, CELLS weights.
+        tables: of each plane, CELLS weights; good until the next step learns more.
         pairs: the weights of the pairs that are learned and have been seen.
         values: (C, 256) weights of the values of G, R and B, or None.
     """
@@ -66,12 +66,12 @@ class Learned:
 @compiled
 def _learn_tables(tables: Tables, counts: Tables, start: int, rows: int, width: int, out: Tables) -> None:
     for row in range(rows):
-        cell = start + row * width
+        cell = np.uint64(start + row * width)  # unsigned indices let the sums be vectorised
         seen = 0
-        for j in range(cell, cell + width):
+        for j in range(cell, cell + np.uint64(width)):
             seen += counts[j]
         if seen:
-            for j in range(cell, cell + width):
+            for j in range(cell, cell + np.uint64(width)):
                 out[j] = np.int32((BELIEF * np.float64(tables[j]) + TOTAL * np.float64(counts[j])) / (BELIEF + seen))
 
 
@@ -98,7 +98,7 @@ class Adaptation:
 
     def __init__(self, flow: Flow, planes: int, switches: Switches) -> None:
         self._flow = flow
-        self._tables: list[Tables] = [flow.tables] * planes
+        self._tables: list[Tables] = [flow.tables.copy() for _ in range(planes)]
         self._columns = [np.zeros(CELLS, np.int32) for _ in range(planes)]
         self._pairs = {
             kind: np.zeros((256 - low[0] if low[0] == 0 else 511, 511), np.int32)
@@ -110,7 +110,8 @@ class Adaptation:
     def learned(self, level: int) -> Learned:
         """What the next step, which is of `level`, may use."""
         if level < TABLE_LEVELS:
-            self._tables = [self._learned_tables(counts) for counts in self._columns]
+            for tables, counts in zip(self._tables, self._columns, strict=True):
+                self._learn_tables(tables, counts)
         pairs = {}
         values = None
         if level < WEIGHT_LEVELS:
@@ -122,11 +123,9 @@ class Adaptation:
                 values = np.stack([value_weights(counts, VALUE_BELIEF) for counts in self._values])
         return Learned(self._tables, pairs, values)
 
-    def _learned_tables(self, counts: Tables) -> Tables:
-        out: Tables = self._flow.tables.copy()
+    def _learn_tables(self, tables: Tables, counts: Tables) -> None:
         for kind, start in zip(CLASSES, STARTS, strict=True):
-            _learn_tables(self._flow.tables, counts, start, kind.rows, kind.width, out)
-        return out
+            _learn_tables(self._flow.tables, counts, start, kind.rows, kind.width, tables)
 
     def add_columns(self, plane: int, cells: Values, columns: Values) -> None:
         """Learn the columns (N,) that a plane of a step had in the rows that begin at `cells`."""

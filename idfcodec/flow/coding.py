@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,23 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder, Rows, Spans, likelihood
+from idfcodec.entropy import spans as row_spans
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
 from idfcodec.flow.compiled import compiled
 from idfcodec.flow.correction import Corrections
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
+from idfcodec.flow.lattice import BLURS
 from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
-from idfcodec.flow.prior import CLASSES, EXCESS, TOTAL
-from idfcodec.flow.rows import Ingredients, rows, spans
+from idfcodec.flow.prior import CLASSES, TOTAL
+from idfcodec.flow.rows import PART, Ingredients, group_rows, part_rows, rows, spans, split_spans
 
 if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
 
-__all__ = ["decode_tile", "encode_tile", "tile_bits"]
+__all__ = ["Costs", "decode_tile", "encode_tile", "tile_costs"]
 
-PIECE = 2**16  # weights made at a time: few enough for the cache
+PIECE = 2**17  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
+SPLIT_WIDTH = 64  # tables as wide are coded in two symbols a latent
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
 MOST_SAMPLED, SAMPLE = 13, 4096  # one latent in so many at most, as long as these remain, tells what pays
@@ -37,10 +39,10 @@ MOST_SAMPLED, SAMPLE = 13, 4096  # one latent in so many at most, as long as the
 _Columns = tuple[Values, NDArray[np.int64], Values]
 
 
-def _pieces(where: NDArray[np.int64], width: int) -> list[NDArray[np.int64]]:
-    """Positions, some PIECE weights of `width` columns at a time."""
+def _pieces(start: int, end: int, width: int) -> Iterator[slice]:
+    """A range, some PIECE weights of `width` columns at a time."""
     count = PIECE // width
-    return [where[start : start + count] for start in range(0, len(where), count)]
+    return (slice(i, min(i + count, end)) for i in range(start, end, count))
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,22 @@ class _Plane:
     @staticmethod
     def of(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned) -> _Plane:
         """A plane of the step whose `values` (C, N) are known for the planes before it."""
-        location = prior.located(plane, values)
-        return _Plane(flow, prior, plane, values, learned, location, *prior.tables(plane, location))
+        return _Plane(flow, prior, plane, values, learned, *prior.tables(plane, values))
 
-    def chunks(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """(width, positions) in coding order: by width class, then position."""
+    def order(self) -> tuple[NDArray[np.int64], list[tuple[int, int, int]]]:
+        """Positions in coding order: by width class, then position; and (width, start, end) of each class."""
         order, ends = _sorted(self.classes, len(CLASSES))
-        for kind, start, end in zip(CLASSES, ends, ends[1:], strict=False):
-            if start < end:
-                yield kind.width, order[start:end]
+        ranges = zip(CLASSES, ends.tolist(), ends[1:].tolist(), strict=False)
+        return order, [(kind.width, start, end) for kind, start, end in ranges if start < end]
+
+    def low(self) -> Values:
+        """(N,) what makes a value a byte."""
+        return self.known[0] if self.plane else np.zeros_like(self.shift)
 
     def ingredients(self, switches: Switches) -> tuple[Ingredients, Ingredients]:
         """Of the rows of narrow tables, and of those too wide to gain from pairs."""
-        low = self.known[0] if self.plane else np.zeros_like(self.shift)
         learned = self.learned
-        wide = Ingredients(learned.tables[self.plane], self.cells, self.shift, low)
+        wide = Ingredients(learned.tables[self.plane], self.cells, self.shift, self.low())
         if Switches.VALUES in switches and learned.values is not None:
             wide = wide._replace(values=learned.values[self.plane])
         narrow = wide
@@ -83,6 +86,7 @@ class _Plane:
             if pairs is not None and plane == self.plane:
                 x, y = pairs.low
                 blur, at, slope = self._expected()
+                pairs.blur(np.bincount(blur, minlength=BLURS) > 0)
                 narrow = narrow._replace(blurred=pairs.blurred, blurred_x=x, blurred_y=y, blur=blur, at=at, slope=slope)
             elif pairs is not None and plane + 1 == self.plane:
                 x, y = pairs.low
@@ -109,9 +113,15 @@ class _Plane:
         )
         return blur, at, slope
 
-    def escape_weights(self, where: NDArray[np.int64]) -> Rows:
-        weights: Rows = self.flow.escapes.take(self.prior.scale[self.plane][where], 0)
-        return weights
+    def escape_groups(self, where: NDArray[np.int64]) -> Rows:
+        """(N, EXCESS / PART) weights of the groups of the excesses of escapes."""
+        groups: Rows = self.flow.escape_groups.take(self.prior.scale[self.plane][where], 0)
+        return groups
+
+    def escape_parts(self, where: NDArray[np.int64], groups: Values) -> Rows:
+        """(N, PART) weights of the excesses within their groups."""
+        parts: Rows = self.flow.escape_parts[self.prior.scale[self.plane][where], groups]
+        return parts
 
     def columns(self, values: Values) -> _Columns:
         """Of the values (N,) of this plane."""
@@ -121,12 +131,21 @@ class _Plane:
         where = np.flatnonzero(column == 0)
         return column, where, values[where] - self.shift[where]
 
-    def spans(self, column: Values, switches: Switches) -> Spans:
-        """Quantiles of each latent's column, in coding order."""
+    def spans(self, column: Values, switches: Switches) -> Iterator[tuple[NDArray[np.int64], Spans]]:
+        """Positions and the slices of the quantiles that their columns have, in coding order."""
         narrow, wide = self.ingredients(switches)
+        order, classes = self.order()
+        for width, start, end in classes:
+            of, where = narrow if width <= PAIR_WIDTH else wide, order[start:end]
+            if width < SPLIT_WIDTH:
+                yield where, spans(of, where, width, column)
+            else:
+                yield from ((where, symbol) for symbol in zip(*split_spans(of, where, width, column), strict=True))
+
+    def all_spans(self, column: Values, switches: Switches) -> Spans:
+        """The slices of the quantiles of all symbols, in coding order."""
         starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-        for width, where in self.chunks():
-            start, size = spans(narrow if width <= PAIR_WIDTH else wide, where, width, column)
+        for _, (start, size) in self.spans(column, switches):
             starts.append(start)
             sizes.append(size)
         return np.concatenate(starts), np.concatenate(sizes)
@@ -187,13 +206,26 @@ def _expect(
 
 
 @compiled
-def _values(columns: Values, shift: Values, classes: Values, half: Values, low: Values, out: Values) -> bool:
-    """Value of each column; whether all are bytes."""
+def _place(
+    order: NDArray[np.int64],
+    decoded: Values,
+    shift: Values,
+    classes: Values,
+    half: Values,
+    low: Values,
+    columns: Values,
+    out: Values,
+) -> tuple[bool, int]:
+    """Column and value of each latent from its column in coding order; whether all are bytes, how many escape."""
     good = True
-    for n in range(len(columns)):
-        out[n] = columns[n] - half[classes[n]] + shift[n]
-        good &= 0 <= out[n] + low[n] <= HIGHEST or columns[n] == 0
-    return good
+    escapes = 0
+    for i in range(len(order)):
+        n = order[i]
+        columns[n] = decoded[i]
+        out[n] = decoded[i] - half[classes[n]] + shift[n]
+        good &= 0 <= out[n] + low[n] <= HIGHEST or decoded[i] == 0
+        escapes += decoded[i] == 0
+    return good, escapes
 
 
 def _steps(flow: Flow, steps: Sequence[Step], switches: Switches) -> Iterator[tuple[_Plane, _Columns]]:
@@ -222,7 +254,7 @@ def _sampled(prior: StepPrior, values: Values) -> tuple[int, StepPrior, Values]:
 def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned, switches: Switches) -> int:
     """Log-likelihood of a plane's latents, see `entropy.likelihood`."""
     latents = _Plane.of(flow, prior, plane, values, learned)
-    return likelihood(latents.spans(latents.columns(values[plane])[0], switches)[1])
+    return likelihood(latents.all_spans(latents.columns(values[plane])[0], switches)[1])
 
 
 def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
@@ -281,26 +313,28 @@ def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]
 
 def encode_tile(flow: Flow, planes: Values) -> bytes:
     """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then what they say."""
+    steps = record(flow, planes)
     colours = colours_of(planes)
-    few = [bytes([PALETTE]) + encode_palette(flow, planes, colours)] if colours is not None else []
-    return min([*few, _encode(flow, planes)], key=len)
+    few = [bytes([PALETTE]) + encode_palette(flow, steps, colours)] if colours is not None else []
+    return min([*few, _encode(flow, steps, len(planes))], key=len)
 
 
-def _encode(flow: Flow, planes: Values) -> bytes:
-    corrections, steps = _correct(flow, record(flow, planes))
+def _encode(flow: Flow, steps: Sequence[Step], planes: int) -> bytes:
+    corrections, steps = _correct(flow, steps)
     switches = _choose(flow, steps)
     symbols = []
     for plane, (column, escaped, latent) in _steps(flow, steps, switches):
-        symbols.append((plane, escaped, latent, plane.spans(column, switches)))
+        symbols.append((plane, escaped, latent, plane.all_spans(column, switches)))
     encoder = Encoder()
     # rANS is a stack: what is to be decoded first goes on it last.
     for plane, escaped, latent, slices in reversed(symbols):
         excess = np.abs(latent) - _HALF[plane.classes[escaped]]
         encoder.push_uniform((latent > 0).astype(np.int32), 2)
-        encoder.push(excess, plane.escape_weights(escaped))
+        encoder.push(excess % PART, plane.escape_parts(escaped, excess // PART))
+        encoder.push(excess // PART, plane.escape_groups(escaped))
         encoder.push_spans(slices)
     if corrections:
-        correction.push(encoder, corrections, len(planes))
+        correction.push(encoder, corrections, planes)
     return bytes([switches | CORRECTED if corrections else switches]) + encoder.finish()
 
 
@@ -314,6 +348,7 @@ class _Reader:
         self._flow = flow
         self._switches = Switches(data[0] & ~CORRECTED)
         self._adaptation = Adaptation(flow, planes, self._switches)
+        self._room = np.empty(PIECE)
         self.decoder = Decoder(data[1:])
         self._corrections = correction.pop(self.decoder, planes) if data[0] & CORRECTED else {}
 
@@ -325,19 +360,15 @@ class _Reader:
                 prior = correction.corrected(prior, group, p, self._corrections[level, group, p])
         for p in range(len(values)):
             plane = _Plane.of(self._flow, prior, p, values, learned)
-            column = np.empty(values.shape[1], np.int32)
-            narrow, wide = plane.ingredients(self._switches)
-            for width, where in plane.chunks():
-                for piece in _pieces(where, width):
-                    made = rows(narrow if width <= PAIR_WIDTH else wide, piece, width)
-                    column[piece] = self.decoder.pop(made)
+            order, decoded = self._columns(plane)
+            column, low = np.empty_like(decoded), plane.low()
+            good, escapes = _place(order, decoded, plane.shift, plane.classes, _HALF, low, column, values[p])
             self._adaptation.add_columns(p, plane.cells, column)
-            low = narrow.low
-            good = _values(column, plane.shift, plane.classes, _HALF, low, values[p])
-            escaped = np.flatnonzero(column == 0)
-            if len(escaped):
-                pieces = [self.decoder.pop(plane.escape_weights(piece)) for piece in _pieces(escaped, EXCESS)]
-                excess = np.concatenate(pieces) + _HALF[plane.classes[escaped]]
+            if escapes:
+                escaped = np.flatnonzero(column == 0)
+                groups = self.decoder.pop(plane.escape_groups(escaped))
+                excess = PART * groups + self.decoder.pop(plane.escape_parts(escaped, groups))
+                excess += _HALF[plane.classes[escaped]]
                 latent = np.where(self.decoder.pop_uniform(len(escaped), 2) > 0, excess, -excess)
                 values[p, escaped] = latent + plane.shift[escaped]
                 byte = values[p, escaped] + low[escaped]
@@ -346,6 +377,25 @@ class _Reader:
                 raise CorruptFile("a tile decodes to values outside of their range")
         self._adaptation.add_values(values)
         return values
+
+    def _columns(self, plane: _Plane) -> tuple[NDArray[np.int64], Values]:
+        """The positions of a plane's latents, and their columns, in coding order."""
+        narrow, wide = plane.ingredients(self._switches)
+        order, classes = plane.order()
+        decoded = np.empty(len(order), np.int32)
+        pop, room = self.decoder.pop, self._room
+        for width, start, end in classes:
+            of = narrow if width <= PAIR_WIDTH else wide
+            if width < SPLIT_WIDTH:
+                for piece in _pieces(start, end, width):
+                    decoded[piece] = pop(rows(of, order[piece], width, room))
+                continue
+            for piece in _pieces(start, end, width // PART):
+                decoded[piece] = pop(group_rows(of, order[piece], width, room))
+            for piece in _pieces(start, end, PART):
+                within = pop(part_rows(of, order[piece], decoded[piece], width, room))
+                decoded[piece] = PART * decoded[piece] + within
+        return order, decoded
 
 
 def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
@@ -362,20 +412,62 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
     return planes
 
 
-def tile_bits(flow: Flow, planes: Values, *, weights: bool = True) -> float:
-    """What the model says that (C, H, W) planes cost, in bits, the weights included that pay unless they are off."""
-    colours = colours_of(planes) if weights else None
-    few = math.inf if colours is None else palette_bits(flow, planes, colours) + 8 * colours.size
+@dataclass(frozen=True)
+class Costs:
+    """What the model says that a tile costs, in bits.
+
+    Args:
+        steps: of each latent of each coding step, (C, N) by (level, group); where the tile is coded by its colours,
+            a pixel's cost stands with its first plane.
+        rest: of flags, corrections and the list of colours.
+    """
+
+    steps: dict[tuple[int, int], NDArray[np.float64]]
+    rest: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.rest + sum(float(bits.sum()) for bits in self.steps.values())
+
+
+def tile_costs(flow: Flow, planes: Values, *, weights: bool = True, lattice: bool = True) -> Costs:
+    """What the model says that (C, H, W) planes cost.
+
+    Args:
+        flow: the model.
+        planes: G, R-G and B-G, or G alone.
+        weights: with all that a tile teaches and the encoder fits, as far as it pays: weights, corrections, palettes.
+        lattice: with the weights of values and of pairs of values, if `weights`.
+    """
     steps = record(flow, planes)
-    bits, switches = 0.0, Switches(0)
+    costs = _plain_costs(flow, steps, len(planes), weights=weights, lattice=lattice)
+    colours = colours_of(planes) if weights else None
+    if colours is None:
+        return costs
+    bits = palette_bits(flow, steps, colours)
+    by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}
+    for pixels, into in zip(bits, by_step.values(), strict=True):
+        into[0] = pixels
+    few = Costs(by_step, 8.0 * (colours.size + (3 if colours.shape[1] > 1 else 1)))
+    return min(costs, few, key=lambda c: c.total)
+
+
+def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, lattice: bool) -> Costs:
+    rest, switches = 0.0, Switches(0)
     if weights:
         corrections, steps = _correct(flow, steps)
-        switches = _choose(flow, steps)
-        bits += correction.bits(corrections, len(planes)) if corrections else 0
+        switches = _choose(flow, steps) if lattice else switches
+        rest = correction.bits(corrections, planes) if corrections else 0.0
+    by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}
+    lines = iter([line for bits in by_step.values() for line in bits])
     for plane, (column, escaped, latent) in _steps(flow, steps, switches):
-        bits -= float(np.log2(plane.spans(column, switches)[1] / TOTAL).sum())
+        bits = next(lines)
+        for where, (_, size) in plane.spans(column, switches):
+            bits[where] -= np.log2(size / TOTAL)
         excess = np.abs(latent) - _HALF[plane.classes[escaped]]
-        weight = plane.escape_weights(escaped)
-        p = (weight[np.arange(len(escaped)), excess] + 1) / TOTAL
-        bits += float(len(escaped) - np.log2(p).sum())
-    return min(bits, few)
+        group, part = excess // PART, excess % PART
+        for rows_of, symbols in ((plane.escape_groups(escaped), group), (plane.escape_parts(escaped, group), part)):
+            bits[escaped] -= np.log2(row_spans(rows_of, symbols)[1] / TOTAL)
+        bits[escaped] += 1
+    return Costs(by_step, rest)

@@ -1,7 +1,8 @@
 """Compiled loops: what is too slow in Python and too irregular for whole-array operations.
 
 A compiled function runs without the interpreter's lock, so that tiles are coded side by side. Nothing may depend on
-how it is compiled: loops work on integers, or on binary64 one correctly rounded operation at a time.
+how it is compiled: loops work on integers, or on binary64 one correctly rounded operation at a time. Arrays of other
+modules are given as arguments: as globals they would be part of machine code that is kept when those modules change.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ def compiled(function: F) -> F:
 
 
 def compiled_sums(function: F) -> F:
-    """The same for loops whose binary64 sums are of integers and stay below 2**53, so that their order is free."""
-    return _compiled(function, fastmath={"reassoc"})
+    """The same for loops whose binary64 products and sums are of integers and stay below 2**53.
+
+    All of them are exact, so that their order is free and a product may be added without being rounded first.
+    """
+    return _compiled(function, fastmath={"reassoc", "contract"})
 
 
 def inlined(function: F) -> F:

@@ -45,8 +45,7 @@ def to_pixels(planes: Values) -> Tensor:
 
 
 def _shifts(prior: StepPrior, plane: int, known: Values) -> Values:
-    location = prior.located(plane, known)
-    return prior.tables(plane, location)[2]
+    return prior.tables(plane, known)[3]
 
 
 def latents(flow: Flow, planes: Values) -> Latents:
@@ -96,8 +95,7 @@ def sample(flow: Flow, shape: tuple[int, int, int], temperature: float, rng: np.
     def visit(level: int, group: int, prior: StepPrior) -> Values:
         x = np.empty(prior.location.shape, np.int32)
         for p in range(len(x)):
-            location = prior.located(p, x)
-            classes, cells, shift = prior.tables(p, location)
+            _, classes, cells, shift = prior.tables(p, x)
             for index, kind in enumerate(CLASSES):
                 where = np.flatnonzero(classes == index)
                 if len(where):

@@ -143,16 +143,19 @@ class ExactNetwork:
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], config: NetworkConfig, *, kernel: str, device: str) -> None:
-        def build(name: str, padding: int) -> Convolution:
+        def build(name: str, padding: int, phases: int = 1) -> Convolution:
             try:
                 parts = [tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent")]
             except KeyError as ex:
                 raise ModelError(f"the model lacks the tensor {ex.args[0]}") from ex
+            if len(parts[0]) % phases:
+                raise ModelError(f"the convolution {name} of the model has {len(parts[0])} outputs")
+            parts = [torch.cat([part[i::phases] for i in range(phases)]) for part in parts]
             return Convolution.build(*parts, padding=padding, kernel=kernel, device=device)
 
         self._type = torch.uint8 if kernel == "int8" else torch.float32
         self._device = device
-        self._up = build("up", 0)
+        self._up = build("up", 0, phases=4)  # the channels of each of the four phases stand together
         self._groups = [
             (
                 build(f"groups.{g}.first", 0),
@@ -167,8 +170,10 @@ class ExactNetwork:
 
     def upsample(self, trunk: Tensor, height: int, width: int) -> Tensor:
         """The coarser level's trunk on this level's grid of (height, width)."""
-        h = F.pixel_shuffle(self._up(trunk), 2)[..., :height, :width]
-        return h.contiguous(memory_format=torch.channels_last)
+        y = self._up(trunk).permute(0, 2, 3, 1)  # whole runs of channels are moved, as channels_last keeps them
+        count, rows, columns, channels = y.shape
+        y = y.reshape(count, rows, columns, 2, -1).transpose(2, 3).reshape(count, 2 * rows, 2 * columns, channels // 4)
+        return y[:, :height, :width].contiguous().permute(0, 3, 1, 2)
 
     def step(self, group: int, known: Tensor, trunk: Tensor | None) -> tuple[Tensor, Tensor]:
         """One coding step.
@@ -179,14 +184,14 @@ class ExactNetwork:
             trunk: (B, channels, h, w) of the step before, or None.
 
         Returns:
-            The trunk, and the head's outputs (B, 12, h, w) int32 in their fixed point.
+            The trunk, and the head's outputs (B, 12, h, w) in their fixed point: float32 integers below 2**24.
         """
         first, blocks, head = self._groups[group]
         x = known.to(self._device, self._type, memory_format=torch.channels_last)
         h = first(x, trunk)
         for inner, outer in blocks:
             h = outer(inner(h), h)
-        return h, head.scaled(h).round_().to(torch.int32)
+        return h, head.scaled(h).round_()
 
 
 def fold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head: bool) -> tuple[Tensor, Tensor, Tensor]:

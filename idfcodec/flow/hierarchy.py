@@ -6,8 +6,8 @@ answers with the values of that step: known ones when it encodes or measures, de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -33,6 +33,7 @@ __all__ = [
     "StepPrior",
     "Values",
     "Visitor",
+    "placed",
     "record",
     "squeezes",
     "steps",
@@ -87,10 +88,15 @@ def table_of(location: int, scale: int, shape: int, of_scale: Values) -> tuple[i
 
 @compiled
 def _tables(
-    location: Values, scales: Values, shapes: Values, of_scale: Values, classes: Values, cells: Values, shift: Values
-) -> None:
-    for n in range(len(location)):
-        classes[n], cells[n], shift[n], _ = table_of(location[n], scales[n], shapes[n], of_scale)
+    plane: int, location: Values, scales: Values, shapes: Values, colour: Values, known: Values, of_scale: Values
+) -> tuple[Values, Values, Values, Values]:
+    count = location.shape[1]
+    located = _located(plane, location, colour, known)
+    classes, cells, shift = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    scale, shape = scales[plane], shapes[plane]
+    for n in range(count):
+        classes[n], cells[n], shift[n], _ = table_of(located[n], scale[n], shape[n], of_scale)
+    return located, classes, cells, shift
 
 
 @dataclass(frozen=True)
@@ -116,13 +122,15 @@ class StepPrior:
 
     def located(self, plane: int, known: Values) -> Values:
         """(N,) location of `plane` once the planes before it have the values `known` (C, N)."""
-        colour = self.colour if self.colour is not None else self.location[:0]
-        located: Values = _located(plane, self.location, colour, known)
+        located: Values = _located(plane, self.location, self._colours(), known)
         return located
+
+    def _colours(self) -> Values:
+        return self.colour if self.colour is not None else self.location[:0]
 
     def sampled(self, every: int) -> StepPrior:
         """Of one latent in so many, without the phases."""
-        arrays = (self.location, self.scale, self.shape, self.colour if self.colour is not None else self.location[:0])
+        arrays = (self.location, self.scale, self.shape, self._colours())
         location, scale, shape, colour = (np.ascontiguousarray(a[:, ::every]) for a in arrays)
         return StepPrior(location, scale, shape, None if self.colour is None else colour)
 
@@ -131,11 +139,12 @@ class StepPrior:
         residual: Values = known[plane] * ONE - self.located(plane, known)
         return residual
 
-    def tables(self, plane: int, location: Values) -> tuple[Values, Values, Values]:
-        """Width class, first cell of the table's row and integer shift of the coupling for each latent."""
-        classes, cells, shift = np.empty_like(location), np.empty_like(location), np.empty_like(location)
-        _tables(location, self.scale[plane], self.shape[plane], OF_SCALE, classes, cells, shift)
-        return classes, cells, shift
+    def tables(self, plane: int, known: Values) -> tuple[Values, Values, Values, Values]:
+        """Location, see `located`, and width class, first cell of the table's row and shift of the coupling there."""
+        tables: tuple[Values, Values, Values, Values] = _tables(
+            plane, self.location, self.scale, self.shape, self._colours(), known, OF_SCALE
+        )
+        return tables
 
 
 Step = tuple[int, int, StepPrior, Values]  # level, group, prior, values (C, N)
@@ -171,33 +180,91 @@ def steps(planes: Values, levels: int) -> dict[tuple[int, int], Values]:
     return out
 
 
-def _bytes(padded: Values) -> Tensor:
-    """Padded planes as the network sees them: (1, 3, h, w) uint8, clamped; planes that there are not, at zero."""
-    seen = np.full((3, *padded.shape[1:]), 128, np.uint8)
-    for plane, offset in zip(range(len(padded)), (0, 128, 128), strict=False):
-        np.clip(padded[plane] + offset, 0, 255, out=seen[plane], casting="unsafe")
-    return torch.from_numpy(seen)[None]
+def placed(steps: Mapping[tuple[int, int], NDArray[np.float64]], size: tuple[int, int]) -> NDArray[np.float64]:
+    """(H, W) from one number for each latent of every coding step, by (level, group): the inverse of `steps`."""
+    levels = max(level for level, _ in steps)
+    stack = squeezes(size[0], size[1], levels)
+    y = steps[levels, -1].reshape(stack[-1].grid if stack else size)
+    for level in reversed(range(levels)):
+        squeeze = stack[level]
+        phases = np.zeros((4, *squeeze.grid))
+        phases[0] = y
+        for group in range(3):
+            height, width = squeeze.extent(group + 1)
+            phases[group + 1, :height, :width] = steps[level, group].reshape(height, width)
+        y = squeeze.inverse(torch.from_numpy(phases)[None])[0, 0].numpy()
+    return y
 
 
-def _interpolated(padded: list[Values], group: int) -> Values:
-    """Sum of the four nearest known neighbours, from phases padded by one cell on all sides."""
-    a = padded[0]
+@compiled
+def _show(phases: Values, count: int, seen: NDArray[np.uint8]) -> None:
+    """The first `count` of (4, C, h, w) phases as the network sees them: `seen` (h + 2, w + 2, 3 * count).
+
+    Edges are repeated, values clamped to bytes, and planes that there are not stand at zero.
+    """
+    planes, height, width = phases.shape[1:]
+    for row in range(height + 2):
+        r = min(max(row - 1, 0), height - 1)
+        for column in range(width + 2):
+            c = min(max(column - 1, 0), width - 1)
+            for phase in range(count):
+                for plane in range(3):
+                    value = 128
+                    if plane < planes:
+                        value = phases[phase, plane, r, c] + (128 if plane else 0)
+                    seen[row, column, 3 * phase + plane] = min(max(value, 0), 255)
+
+
+@compiled
+def _neighbours(phases: Values, group: int, plane: int, row: int, column: int) -> int:
+    """Sum of the four nearest known neighbours of a cell of phase `group`, edges repeated."""
+    height, width = phases.shape[2:]
+    a, d = phases[0, plane], phases[1, plane]
+    below, right = min(row + 1, height - 1), min(column + 1, width - 1)
     if group == 0:
-        return a[:, 1:-1, 1:-1] + a[:, 1:-1, 2:] + a[:, 2:, 1:-1] + a[:, 2:, 2:]
-    d = padded[1]
+        return a[row, column] + a[row, right] + a[below, column] + a[below, right]
     if group == 1:
-        return a[:, 1:-1, 1:-1] + a[:, 1:-1, 2:] + d[:, :-2, 1:-1] + d[:, 1:-1, 1:-1]
-    return a[:, 1:-1, 1:-1] + a[:, 2:, 1:-1] + d[:, 1:-1, :-2] + d[:, 1:-1, 1:-1]
+        return a[row, column] + a[row, right] + d[max(row - 1, 0), column] + d[row, column]
+    return a[row, column] + a[below, column] + d[row, max(column - 1, 0)] + d[row, column]
 
 
-def _prior(head: NDArray[np.int32], base: Values, planes: int) -> StepPrior:
-    """The head's fixed point to tables' indices; `head` (12, h, w) and `base` (C, h, w), cropped to what exists."""
-    flat = head.reshape(12, -1)
-    location = flat[:planes] + base.reshape(planes, -1) * (ONE // 4)
-    scale = np.clip(flat[3 : 3 + planes] + SCALE_STEPS // 2 - SCALE_MIN * SCALE_STEPS, 0, SCALES - 1)
-    shape = np.clip(flat[6 : 6 + planes] + SHAPE_STEPS, 0, SHAPES - 1)
-    colour = np.clip(flat[9:12], -64, 64) if planes == 3 else None
-    return StepPrior(location, scale, shape, colour)
+@compiled
+def _read(
+    head: NDArray[np.float32],
+    phases: Values,
+    group: int,
+    width: int,
+    location: Values,
+    scale: Values,
+    shape: Values,
+    colour: Values,
+) -> None:
+    """The head's fixed point (h, w, 12) to tables' indices, of the first rows and `width` columns: (C, N) each."""
+    planes, count = location.shape
+    for row in range(count // max(width, 1)):
+        for column in range(width):
+            n = row * width + column
+            for plane in range(planes):
+                base = _neighbours(phases, group, plane, row, column)
+                location[plane, n] = np.int32(head[row, column, plane]) + base * (ONE // 4)
+                level = np.int32(head[row, column, 3 + plane]) + SCALE_STEPS // 2 - SCALE_MIN * SCALE_STEPS
+                scale[plane, n] = min(max(level, 0), SCALES - 1)
+                kind = np.int32(head[row, column, 6 + plane]) + SHAPE_STEPS
+                shape[plane, n] = min(max(kind, 0), SHAPES - 1)
+            for i in range(len(colour)):
+                colour[i, n] = min(max(np.int32(head[row, column, 9 + i]), -64), 64)
+
+
+def _prior(head: Tensor, phases: Values, group: int, extent: tuple[int, int]) -> StepPrior:
+    """What the head (1, 12, h, w) says of phase `group`, which has `extent` rows and columns."""
+    said = np.ascontiguousarray(head[0].permute(1, 2, 0).cpu().numpy())
+    height, width = extent
+    planes = phases.shape[1]
+    location, scale, shape = (np.empty((planes, height * width), np.int32) for _ in range(3))
+    colour = np.empty((3 if planes == 3 else 0, height * width), np.int32)
+    _read(said, phases, group, width, location, scale, shape, colour)
+    known = tuple(phases[: group + 1])
+    return StepPrior(location, scale, shape, colour if planes == 3 else None, known, width)
 
 
 def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
@@ -228,19 +295,16 @@ def walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, int, 
         squeeze, network = stack[level], networks[level]
         if trunk is not None:
             trunk = network.upsample(trunk, *squeeze.grid)
-        phases, padded, inputs = [y], [], []
+        phases = np.empty((4, planes, *squeeze.grid), np.int32)
+        phases[:] = y  # where the picture ends before the grid, A's values stand in
         for group in range(3):
-            padded.append(np.pad(phases[-1], ((0, 0), (1, 1), (1, 1)), mode="edge"))
-            inputs.append(_bytes(padded[-1]))
-            trunk, head = network.step(group, torch.cat(inputs, 1), trunk)
-            height, width = squeeze.extent(group + 1)
-            crop = np.s_[:, :height, :width]
-            prior = _prior(head[0].cpu().numpy()[crop], _interpolated(padded, group)[crop], planes)
-            prior = replace(prior, phases=tuple(phases), width=width)
-            phase = phases[0].copy()  # where the picture ends before the grid, A's values stand in
-            phase[crop] = visit(level, group, prior).reshape(planes, height, width)
-            phases.append(phase)
-        y = squeeze.inverse(torch.from_numpy(np.concatenate(phases))[None])[0].numpy()
+            seen = np.empty((squeeze.grid[0] + 2, squeeze.grid[1] + 2, 3 * group + 3), np.uint8)
+            _show(phases, group + 1, seen)
+            trunk, head = network.step(group, torch.from_numpy(seen[None]).permute(0, 3, 1, 2), trunk)
+            height, width = extent = squeeze.extent(group + 1)
+            values = visit(level, group, _prior(head, phases, group, extent))
+            phases[group + 1, :, :height, :width] = values.reshape(planes, height, width)
+        y = squeeze.inverse(torch.from_numpy(phases.reshape(1, -1, *squeeze.grid)))[0].numpy()
     return y
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.flow.compiled import compiled
+from idfcodec.flow.compiled import compiled, compiled_sums
 from idfcodec.flow.prior import LOCATION_BITS, SCALE_STEPS, SCALES
 
 __all__ = ["BLURS", "EXPECTED_BITS", "FRACTION", "UNIT", "PairWeights", "blur_classes", "value_weights"]
@@ -44,7 +44,7 @@ def blur_classes() -> NDArray[np.int32]:
 
 
 @compiled
-def _smoothed(line: NDArray[np.int64], out: NDArray[np.int64]) -> None:
+def _smoothed(line: Counts, out: Counts) -> None:
     """Add sums over 5 neighbours, twice, of a line that has MARGIN zeros at each end."""
     for i in range(MARGIN, len(line) - MARGIN):
         if line[i]:
@@ -53,10 +53,25 @@ def _smoothed(line: NDArray[np.int64], out: NDArray[np.int64]) -> None:
 
 
 @compiled
+def _bounds(counts: Counts) -> tuple[int, int, int, int]:
+    """First row and column with counts, and one beyond the last ones."""
+    top, bottom, left, right = len(counts), 0, counts.shape[1], 0
+    for x in range(len(counts)):
+        line = counts[x]
+        if not line.any():
+            continue
+        top, bottom = min(top, x), x + 1
+        for y in range(len(line)):
+            if line[y]:
+                left, right = min(left, y), max(right, y + 1)
+    return min(top, bottom), bottom, left, right
+
+
+@compiled
 def _pair_weights(counts: NDArray[np.int32], belief: int) -> NDArray[np.int32]:
     """W of (X, Y) counts, MARGIN wider on each side."""
     height, width = counts.shape
-    box = np.zeros((height + 2 * MARGIN, width + 2 * MARGIN), np.int64)
+    box = np.zeros((height + 2 * MARGIN, width + 2 * MARGIN), np.int32)  # sums stay below 2**20 * AREA**2
     box[MARGIN:-MARGIN, MARGIN:-MARGIN] = counts
     across = np.zeros_like(box)
     for x in range(MARGIN, MARGIN + height):
@@ -65,25 +80,27 @@ def _pair_weights(counts: NDArray[np.int32], belief: int) -> NDArray[np.int32]:
     for x in range(len(box)):
         for d in range(-REACH, REACH + 1):
             if 0 <= x + d < len(box):
-                for y in range(box.shape[1]):
-                    smooth[x, y] += (5 - abs(d)) * across[x + d, y]
+                share, line, out = np.int32(5 - abs(d)), across[x + d], smooth[x]
+                for y in range(len(line)):
+                    out[y] += share * line[y]
     weights = np.full(box.shape, 1 << FRACTION, np.int32)
     area = AREA * AREA
     for x in range(len(box)):
         for y in range(box.shape[1]):
             if smooth[x, y]:
-                prior = belief * min(smooth[x, y], area) // 8
-                weights[x, y] = min(((box[x, y] * area + prior) << FRACTION) // (smooth[x, y] + prior), LIMIT)
+                prior = belief * min(np.int64(smooth[x, y]), area) // 8
+                weights[x, y] = min(((np.int64(box[x, y]) * area + prior) << FRACTION) // (smooth[x, y] + prior), LIMIT)
     return weights
 
 
-@compiled
-def _blurred(pair: Weights, kernel: Rows) -> Weights:
+@compiled_sums
+def _blur(pair: Weights, kernel: Rows, out: Weights) -> None:
     """Correlation of each row with (K,) integers that sum to 2**24, edges repeated: V in the units of W, transposed."""
     height, width = pair.shape
     reach = len(kernel) // 2
-    out = np.empty((width, height), np.int32)
-    padded = np.empty(width + 2 * reach)
+    taps = np.zeros(-(-len(kernel) // 4) * 4)  # four at a time
+    taps[: len(kernel)] = kernel
+    padded = np.zeros(width + reach + len(taps))
     sums = np.empty(width)
     for x in range(height):
         flat = True
@@ -96,25 +113,26 @@ def _blurred(pair: Weights, kernel: Rows) -> Weights:
         padded[reach : reach + width] = pair[x]
         padded[reach + width :] = pair[x, width - 1]
         sums[:] = 0
-        for t in range(len(kernel)):
+        for t in range(0, len(taps), 4):
+            a, b, c, d = taps[t], taps[t + 1], taps[t + 2], taps[t + 3]
+            p, q, r, s = padded[t:], padded[t + 1 :], padded[t + 2 :], padded[t + 3 :]
             for y in range(width):  # integers below 2**53
-                sums[y] += kernel[t] * padded[y + t]
+                sums[y] += a * p[y] + b * q[y] + c * r[y] + d * s[y]
         for y in range(width):
             out[y, x] = np.int32(sums[y] * 2.0**-24)
-    return out
 
 
 @compiled
 def _value_weights(counts: NDArray[np.int32], belief: int) -> NDArray[np.int32]:
-    line = np.zeros(len(counts) + 2 * MARGIN, np.int64)
+    line = np.zeros(len(counts) + 2 * MARGIN, np.int32)
     line[MARGIN:-MARGIN] = counts
     smooth = np.zeros_like(line)
     _smoothed(line, smooth)
     weights = np.full(len(counts), 1 << FRACTION, np.int32)
     for v in range(len(counts)):
         if smooth[v + MARGIN]:
-            prior = belief * min(smooth[v + MARGIN], AREA) // 8
-            weights[v] = min(((counts[v] * AREA + prior) << FRACTION) // (smooth[v + MARGIN] + prior), LIMIT)
+            prior = belief * min(np.int64(smooth[v + MARGIN]), AREA) // 8
+            weights[v] = min(((np.int64(counts[v]) * AREA + prior) << FRACTION) // (smooth[v + MARGIN] + prior), LIMIT)
     return weights
 
 
@@ -130,12 +148,19 @@ class PairWeights:
     Args:
         low: the smallest x and the smallest y of the weights' arrays.
         pair: (X, Y), W in units of 2**-FRACTION.
-        blurred: (BLURS, Y, X), V for each location of y, in the same units.
+        blurred: (BLURS, Y, X), V for each location of y, in the same units, as far as `blur` has been asked for it.
+        kernels: of the blurs.
     """
 
     low: tuple[int, int]
     pair: Weights
     blurred: Weights
+    kernels: Sequence[Rows]
+
+    def blur(self, wanted: NDArray[np.bool_]) -> None:
+        """Make V at those of the BLURS scales that are `wanted`."""
+        for index in np.flatnonzero(wanted):
+            _blur(self.pair, self.kernels[index], self.blurred[index])
 
     @staticmethod
     def from_counts(counts: Counts, low: tuple[int, int], belief: int, kernels: Sequence[Rows]) -> PairWeights | None:
@@ -147,9 +172,9 @@ class PairWeights:
             belief: in the local average, in eighths of a pair.
             kernels: the kernel of each of the BLURS scales: integers that sum to 2**24, odd in number.
         """
-        rows, columns = np.flatnonzero(counts.any(1)), np.flatnonzero(counts.any(0))
-        if not len(rows):
+        top, bottom, left, right = _bounds(counts)
+        if top == bottom:
             return None
-        pair = _pair_weights(counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], belief)
-        blurred = np.stack([_blurred(pair, kernel) for kernel in kernels])
-        return PairWeights((low[0] + int(rows[0]) - MARGIN, low[1] + int(columns[0]) - MARGIN), pair, blurred)
+        pair = _pair_weights(counts[top:bottom, left:right], belief)
+        blurred = np.zeros((len(kernels), *pair.T.shape), np.int32)
+        return PairWeights((low[0] + top - MARGIN, low[1] + left - MARGIN), pair, blurred, kernels)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from idfcodec.entropy import Decoder, Encoder, Rows, Spans, likelihood, spans
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.compiled import compiled
-from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, Step, StepPrior, Values, record, table_of
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, Step, StepPrior, Values, table_of
 from idfcodec.flow.prior import SCALES, TOTAL
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _weigh(
     move: Values,
     colours: Values,
     tables: Values,
+    of_scale: Values,
     factor: Rows,
     out: Rows,
 ) -> None:
@@ -67,7 +68,7 @@ def _weigh(
                 low = 0 if plane == 0 else -HIGHEST * ONE
                 moved = min(max(moved, low), HIGHEST * ONE)
                 at[plane] = colours[plane, k] * ONE - moved
-                _, cell, shift, width = table_of(moved, scale[plane, n], shape[plane, n], OF_SCALE)
+                _, cell, shift, width = table_of(moved, scale[plane, n], shape[plane, n], of_scale)
                 z = colours[plane, k] - shift + width // 2
                 share = np.float64(tables[cell + z]) if 0 < z < width else tables[cell] * SMALLEST
                 if plane == 0:
@@ -115,7 +116,7 @@ class _Colours:
             piece = slice(start, start + PIECE)
             location, scale, shape, colour = (np.ascontiguousarray(a[:, piece]) for a in parts)
             out = np.empty((location.shape[1], count))
-            _weigh(location, scale, shape, colour, self.colours, self._flow.tables, factor, out)
+            _weigh(location, scale, shape, colour, self.colours, self._flow.tables, OF_SCALE, factor, out)
             _expect(out, expected)
             yield piece, out
         self._expected += expected
@@ -125,11 +126,30 @@ class _Colours:
         self._seen += np.bincount(indices, minlength=len(self._seen))
 
 
+@compiled
+def _distinct(keys: Values) -> tuple[Values, bool]:
+    """The different ones of (N,) keys, unless there are more than MOST."""
+    slots = np.full(4 * MOST, -1, np.int32)
+    found = np.empty(MOST, np.int32)
+    count = 0
+    for key in keys:
+        slot = (key * 2654435761 >> 16) % len(slots)
+        while slots[slot] != key and slots[slot] >= 0:
+            slot = (slot + 1) % len(slots)
+        if slots[slot] < 0:
+            if count == MOST:
+                return found, False
+            slots[slot] = found[count] = key
+            count += 1
+    return found[:count], True
+
+
 def colours_of(planes: Values) -> Values | None:
     """(C, K) the different colours of (C, H, W) planes, sorted by G, R-G, B-G; None if there are more than MOST."""
-    keys = np.unique(_keys(planes.reshape(len(planes), -1)))
-    if len(keys) > MOST:
+    keys, few = _distinct(_keys(planes.reshape(len(planes), -1)))
+    if not few:
         return None
+    keys.sort()
     if len(planes) == 1:
         return keys[None].astype(np.int32)
     return np.stack((keys >> 18, (keys >> 9 & 511) - 255, (keys & 511) - 255)).astype(np.int32)
@@ -167,15 +187,14 @@ def _coded(flow: Flow, steps: Sequence[Step], colours: Values, widths: Widths) -
         state.learn(indices)
 
 
-def encode_palette(flow: Flow, planes: Values, colours: Values) -> bytes:
-    """Code (C, H, W) planes that have only `colours` (C, K).
+def encode_palette(flow: Flow, steps: Sequence[Step], colours: Values) -> bytes:
+    """Code the pixels of `steps`, which have only `colours` (C, K).
 
     Returns:
         A byte K - 1, the colours as pixels and, unless K is 1, two bytes of widths and the rANS words.
     """
     encoder, widths = Encoder(), b""
     if colours.shape[1] > 1:
-        steps = record(flow, planes)
         chosen = _widths(flow, steps[-3], colours)
         widths = np.array(chosen, np.int8).tobytes()
         for piece in reversed(list(_coded(flow, steps, colours, chosen))):
@@ -185,13 +204,13 @@ def encode_palette(flow: Flow, planes: Values, colours: Values) -> bytes:
     return b"".join((bytes([colours.shape[1] - 1]), stored.T.astype(np.uint8).tobytes(), widths, encoder.finish()))
 
 
-def palette_bits(flow: Flow, planes: Values, colours: Values) -> float:
-    """What the pixels cost, in bits, the list of the colours left out."""
+def palette_bits(flow: Flow, steps: Sequence[Step], colours: Values) -> list[NDArray[np.float64]]:
+    """What each pixel of each step costs, in bits; the widths and the list of the colours left out."""
     if colours.shape[1] == 1:
-        return 0.0
-    steps = record(flow, planes)
-    widths = _widths(flow, steps[-3], colours)
-    return -sum(float(np.log2(size / TOTAL).sum()) for _, size in _coded(flow, steps, colours, widths))
+        return [np.zeros(values.shape[1]) for _, _, _, values in steps]
+    pieces = _coded(flow, steps, colours, _widths(flow, steps[-3], colours))
+    bits = -np.log2(np.concatenate([size for _, size in pieces]) / TOTAL)
+    return np.split(bits, np.cumsum([values.shape[1] for _, _, _, values in steps])[:-1])
 
 
 def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:

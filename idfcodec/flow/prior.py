@@ -97,7 +97,8 @@ CLASSES = (
     WidthClass(32, 11, 6, 3),
     WidthClass(64, 17, 5, 2),
     WidthClass(128, 22, 5, 1),
-    WidthClass(512, 27, 10, 0),
+    WidthClass(256, 27, 5, 0),
+    WidthClass(512, 32, 5, 0),
 )
 # All tables of a plane lie in one array of CELLS, class after class, row after row.
 STARTS = tuple(sum(c.rows * c.width for c in CLASSES[:i]) for i in range(len(CLASSES)))

@@ -24,6 +24,7 @@ from idfcodec.flow.hierarchy import Values, Visitor, walk
 from idfcodec.flow.lattice import BLURS, blur_classes
 from idfcodec.flow.network import WEIGHT_LIMIT, NetworkConfig
 from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, STARTS, TOTAL
+from idfcodec.flow.rows import PART
 
 __all__ = ["Flow", "content_hash", "known_answer", "load_flow", "part"]
 
@@ -86,7 +87,8 @@ class Flow:
         networks: as `NetworkConfig` counts them, finest first.
         last: (3, 3) location, scale and shape (as `StepPrior` has them) of each plane of the last latents.
         tables: (CELLS,) int32, the rows of all width classes.
-        escapes: (SCALES, EXCESS) float64 integers.
+        escape_groups, escape_parts: the excesses of escapes by scale, (SCALES, EXCESS / PART) sums of groups and
+            (SCALES, EXCESS / PART, PART) weights plus one; float64 integers.
         blurs: the kernel of each blur of the weights of pairs, see `lattice.py`.
         blur_of: (SCALES,) the blur that stands for each scale.
         search: how hard the encoder looks.
@@ -99,7 +101,8 @@ class Flow:
     networks: tuple[ExactNetwork, ...]
     last: Values
     tables: Values
-    escapes: NDArray[np.float64]
+    escape_groups: NDArray[np.float64]
+    escape_parts: NDArray[np.float64]
     blurs: tuple[NDArray[np.float64], ...]
     blur_of: Values
     search: Search
@@ -114,7 +117,7 @@ class Flow:
 
     def log_prob(self, x: Tensor) -> float:
         """Log-likelihood in bits (negative) of (3, H, W) RGB or (1, H, W) gray integers in [0, 255]."""
-        return -coding.tile_bits(self, density.to_planes(x))
+        return -coding.tile_costs(self, density.to_planes(x)).total
 
     def latents(self, x: Tensor) -> dict[tuple[int, int], Values]:
         """Latents (C, N) of every coding step, by (level, group), of (3, H, W) or (1, H, W) integers in [0, 255]."""
@@ -163,7 +166,7 @@ def _validated_tables(tensors: Mapping[str, Tensor]) -> tuple[Values, NDArray[np
         if table.min() < 0 or (table.sum(1, dtype=np.int64) != TOTAL - width).any():
             raise ModelError(f"the model's table prior.{name} does not sum to the coder's total")
         tables.append(table)
-    escapes = tables.pop()
+    escapes = tables.pop().reshape(SCALES, -1, PART)
     return np.concatenate([table.ravel() for table in tables]), escapes.astype(np.float64)
 
 
@@ -238,7 +241,8 @@ def load_flow(folder: Path, *, device: str = "cpu", kernel: str | None = None) -
                 networks,
                 last,
                 tables,
-                escapes,
+                escapes.sum(2),
+                escapes + 1,
                 blurs,
                 blur_classes(),
                 search,

@@ -18,7 +18,8 @@ class TrainConfig:
     """What a run does.
 
     `minutes` bounds the run by the clock, the schedule follows whichever of `steps` and `minutes` runs out first.
-    `batch` counts the crops of a step over all processes, `threads` are those of one process.
+    `kind` is one of `data.KINDS`: what the pictures to be coded are like. `batch` counts the crops of a step over all
+    processes, `threads` are those of one process.
     `quantise_from` is the share of the run after which weights and activations are rounded as they will be exported.
     The log holds the mean loss of every `log_every` steps.
     """
@@ -27,6 +28,7 @@ class TrainConfig:
     minutes: float | None = None
     batch: int = 8
     size: int = 96
+    kind: str = "photos"
     learning_rate: float = 0.004
     levels: int = 5
     channels: int = 64

@@ -8,6 +8,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,40 @@ from PIL import Image
 
 from idfcodec.errors import IDFError
 
-__all__ = ["held_back", "load_folder", "random_batches", "validation_crops"]
+__all__ = ["KINDS", "Kind", "held_back", "load_folder", "random_batches", "validation_crops"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the pictures are like that a model is to code: how crops are made of larger ones.
+
+    Args:
+        downscaled: share of the crops that are downscaled: cleaner pixels, and more of them.
+        factors: least and largest factor; the largest may be what the picture's size allows (0). Factors are drawn
+            uniformly, or where the picture sets the limit, by their logarithms.
+        filters: one is drawn for each crop; what stands there twice is drawn twice as often.
+        twice: share of the downscaled crops that get there in two steps, half of them as JPEG in between.
+        reprocessed: share of the crops that go through YCbCr, JPEG or gray afterwards.
+    """
+
+    downscaled: float
+    factors: tuple[float, float]
+    filters: tuple[Image.Resampling, ...]
+    twice: float
+    reprocessed: float
+
+
+_FILTER = Image.Resampling
+KINDS = {
+    "photos": Kind(0.5, (1.2, 3.0), (_FILTER.LANCZOS,), 0.0, 0.45),
+    "thumbnails": Kind(
+        1.0,
+        (1.0, 0.0),
+        (_FILTER.BILINEAR, _FILTER.BILINEAR, _FILTER.BICUBIC, _FILTER.BOX, _FILTER.LANCZOS),
+        0.5,
+        0.15,
+    ),
+}
 
 SUFFIXES = {".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".jpg", ".jpeg"}
 
@@ -51,50 +85,81 @@ def load_folder(folder: Path, *, smallest: int) -> tuple[list[NDArray[np.uint8]]
     return train, valid
 
 
-def validation_crops(pictures: list[NDArray[np.uint8]], *, size: int = 256) -> list[NDArray[np.uint8]]:
-    """The central crop of each picture, at most `size` x `size`."""
-    crops = []
-    for pixels in pictures:
-        height, width = pixels.shape[:2]
-        top, left = max(0, height - size) // 2, max(0, width - size) // 2
-        crops.append(pixels[top : top + size, left : left + size])
-    return crops
+def validation_crops(
+    pictures: list[NDArray[np.uint8]], *, size: int = 256, kind: str = "photos"
+) -> list[NDArray[np.uint8]]:
+    """The central crop of each picture, at most `size` x `size`.
+
+    Of thumbnails three of each: the central square of 2, of 4 and of as many times `size` as there are, downscaled.
+    """
+    if kind == "thumbnails":
+        squares = [(p, f) for p in pictures for f in (2 * size, 4 * size, min(p.shape[:2])) if f <= min(p.shape[:2])]
+        return [
+            np.asarray(Image.fromarray(_centre(pixels, side)).resize((size, size), Image.Resampling.BICUBIC))
+            for pixels, side in squares
+        ]
+    return [_centre(pixels, size) for pixels in pictures]
 
 
-def _reprocessed(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _centre(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    top, left = max(0, height - size) // 2, max(0, width - size) // 2
+    return pixels[top : top + size, left : left + size]
+
+
+def _reprocessed(crop: NDArray[np.uint8], share: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Perhaps what becomes of pictures on their way: YCbCr, JPEG with or without subsampled colours, gray."""
-    kind = rng.random()
-    if kind > 0.45:
+    chance = rng.random() / share
+    if chance > 1:
         return crop
     image = Image.fromarray(crop)
-    if kind < 0.2:
+    if chance < 0.45:
         image = image.convert("YCbCr")
-    elif kind < 0.37:
-        stream = io.BytesIO()
-        image.save(stream, "JPEG", quality=int(rng.integers(85, 99)), subsampling=int(rng.choice([0, 2])))
-        image = Image.open(stream)
+    elif chance < 0.8:
+        image = _jpeg(image, (85, 99), rng)
     else:
         image = image.convert("L")
     return np.asarray(image.convert("RGB"))
 
 
+def _jpeg(image: Image.Image, quality: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=int(rng.integers(*quality)), subsampling=int(rng.choice([0, 2])))
+    return Image.open(stream)
+
+
+def _resized(crop: NDArray[np.uint8], size: int, kind: Kind, rng: np.random.Generator) -> NDArray[np.uint8]:
+    image = Image.fromarray(crop)
+    sides = [size]
+    if kind.twice and rng.random() < kind.twice:
+        sides = [int(size * rng.uniform(0.8, 2.5)), size]
+    for side in sides:
+        image = image.resize((side, side), kind.filters[rng.integers(len(kind.filters))])
+        if side != size and rng.random() < 0.5:
+            image = _jpeg(image, (60, 96), rng)
+    return np.asarray(image)
+
+
 def _crop(
-    pictures: list[NDArray[np.uint8]], areas: NDArray[np.float64], size: int, rng: np.random.Generator
+    pictures: list[NDArray[np.uint8]], areas: NDArray[np.float64], size: int, kind: Kind, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     pixels = pictures[rng.choice(len(pictures), p=areas)]
     height, width = pixels.shape[:2]
-    # Half of the crops are downscaled with a good filter: cleaner pixels, and more of them.
-    factor = min(float(rng.uniform(1.2, 3.0)) if rng.random() < 0.5 else 1.0, min(height, width) / size)
+    factor, most = 1.0, min(height, width) / size
+    if rng.random() < kind.downscaled:
+        low, high = kind.factors
+        factor = float(rng.uniform(low, high)) if high else float(low * (max(low, most) / low) ** rng.random())
+    factor = min(factor, most)
     span = int(size * factor)
     top, left = rng.integers(height - span + 1), rng.integers(width - span + 1)
     crop = pixels[top : top + span, left : left + span]
     if span != size:
-        crop = np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS))
+        crop = _resized(crop, size, kind, rng)
         if rng.random() < 0.3:  # exposure, only where resizing has already spread the values
             gain = np.exp(rng.uniform(-0.7, 0.3))
             noise = rng.random(crop.shape, dtype=np.float32)
             crop = np.clip(np.floor(crop * np.float32(gain) + noise), 0, 255).astype(np.uint8)
-    crop = _reprocessed(crop, rng)
+    crop = _reprocessed(crop, kind.reprocessed, rng)
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     if rng.random() < 0.5:
@@ -110,6 +175,7 @@ def random_batches(
     batch: int,
     size: int,
     seed: int,
+    kind: str = "photos",
     first: int = 0,
     rank: int = 0,
     count: int = 1,
@@ -123,6 +189,7 @@ def random_batches(
         batch: crops in a whole batch.
         size: of the crops, in pixels.
         seed: of the sequence, at least 0.
+        kind: one of `KINDS`.
         first: number of the batch to begin with.
         rank: which share of each batch is wanted: crops `rank`, `rank + count` and so on.
         count: into how many shares each batch is dealt.
@@ -135,7 +202,9 @@ def random_batches(
     def produce() -> None:
         for start in itertools.count(first * batch, batch):
             crops = range(start + rank, start + batch, count)
-            made = np.stack([_crop(pictures, areas, size, np.random.default_rng((seed, n))) for n in crops])
+            made = np.stack(
+                [_crop(pictures, areas, size, KINDS[kind], np.random.default_rng((seed, n))) for n in crops]
+            )
             while not stop.is_set():
                 try:
                     ready.put(made, timeout=0.5)

@@ -204,7 +204,7 @@ def train(
         raise IDFError(f"a batch of {config.batch} crops cannot be dealt evenly to {processes.count} processes")
     torch.set_num_threads(config.threads)
     training, held = load_folder(folder, smallest=config.size)
-    crops = validation_crops(held)
+    crops = validation_crops(held, size=256 if config.kind == "photos" else config.size, kind=config.kind)
     run = _Run(config, device)
     checkpoint = out / "checkpoint.safetensors"
     if resume:
@@ -238,6 +238,7 @@ def train(
         batch=config.batch,
         size=config.size,
         seed=config.seed,
+        kind=config.kind,
         first=run.step,
         rank=processes.rank,
         count=processes.count,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
-from idfcodec.flow.coding import CORRECTED, decode_tile, encode_tile, tile_bits
+from idfcodec.flow.coding import CORRECTED, decode_tile, encode_tile, tile_costs
 from idfcodec.flow.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
 from idfcodec.flow.hierarchy import HIGHEST, ONE, StepPrior, Values
 from idfcodec.flow.prior import SCALES, SHAPE_STEPS
@@ -373,5 +373,5 @@ def test_corrections_of_every_step(
 
 def test_the_likelihood_counts_the_corrections(flow: Flow) -> None:
     planes = planes_of(subsampled(generate("grainy", 128, 96)))
-    assert abs(tile_bits(flow, planes) - 8 * len(encode_tile(flow, planes))) < 256
-    assert tile_bits(flow, planes) < 0.93 * tile_bits(flow, planes, weights=False)
+    assert abs(tile_costs(flow, planes).total - 8 * len(encode_tile(flow, planes))) < 256
+    assert tile_costs(flow, planes).total < 0.93 * tile_costs(flow, planes, weights=False).total

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.coding import tile_bits
+from idfcodec.flow.coding import tile_costs
 from idfcodec.flow.density import to_pixels, to_planes
 from idfcodec.flow.runtime import Flow
 from tests.pictures import generate
@@ -49,7 +49,7 @@ def test_latents_are_a_bijection(flow: Flow) -> None:
 @pytest.mark.parametrize("kind", ["photo", "lattice", "gray"])
 def test_log_prob_is_the_cost(flow: Flow, kind: str) -> None:
     x = picture(kind, 40, 33)
-    bits = tile_bits(flow, to_planes(x))
+    bits = tile_costs(flow, to_planes(x)).total
     assert bits > 0
     assert flow.log_prob(x) == -bits
     assert flow.log_prob(x.to(torch.int64)) == -bits

@@ -63,6 +63,11 @@ def blurred(pair: NDArray[np.int64], kernel: NDArray[np.float64]) -> NDArray[np.
 def check(counts: NDArray[np.int32], low: tuple[int, int], belief: int, taps: Kernels) -> PairWeights:
     made = PairWeights.from_counts(counts, low, belief, taps)
     assert made is not None
+    assert not made.blurred.any(), "none is made before it is wanted"
+    some = np.arange(BLURS) % 2 == 0
+    made.blur(some)
+    assert (made.blurred.any((1, 2)) == some).all()
+    made.blur(~some)
     rows, columns = np.flatnonzero(counts.any(1)), np.flatnonzero(counts.any(0))
     assert made.low == (low[0] + rows[0] - MARGIN, low[1] + columns[0] - MARGIN)
     seen = counts[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.int64)
@@ -106,6 +111,7 @@ def test_a_lone_pair_takes_all_that_its_neighbours_lose() -> None:
     counts[50, 50] = 1000
     made = PairWeights.from_counts(counts, (0, 0), BELIEF, [np.array([2.0**24])] * BLURS)
     assert made is not None
+    made.blur(np.arange(BLURS) == 0)
     assert made.low == (50 - MARGIN, 50 - MARGIN)
     at = made.pair[MARGIN]
     assert at[MARGIN] == (1000 * 625 + 156) * ONE // (1000 * 25 + 156)

@@ -18,6 +18,14 @@ COUNT = 60
 UNIT = 2.0**-FRACTION
 
 
+def made_rows(of: Ingredients, where: NDArray[np.int64], width: int) -> NDArray[np.float64]:
+    """The rows, written over what was there before, with room to spare."""
+    room = np.full(len(where) * width + 5, np.nan)
+    made = rows(of, where, width, room)
+    assert np.isnan(room[made.size :]).all()
+    return made
+
+
 @dataclass(frozen=True)
 class Given:
     """Which weights there are, and how wide the rows are."""
@@ -106,7 +114,7 @@ def reference(of: Ingredients, i: int, width: int) -> list[float]:
 def test_rows_equal_the_reference(case: Given, rng: np.random.Generator) -> None:
     of = ingredients(case, rng)
     where = rng.permutation(COUNT)[: COUNT - 7]
-    made = rows(of, where, case.width)
+    made = made_rows(of, where, case.width)
     assert made.dtype == np.float64
     assert made.tolist() == [reference(of, i, case.width) for i in where]
     assert (made.sum(1) > 0).all()
@@ -119,7 +127,7 @@ def test_the_cases_tell_the_weights_apart(name: str, rng: np.random.Generator) -
     of = ingredients(case, rng)
     everywhere = np.arange(COUNT)
     empty = np.zeros((0,) * getattr(of, name).ndim, np.int32)
-    changed = (rows(of, everywhere, 64) != rows(of._replace(**{name: empty}), everywhere, 64)).mean(1)
+    changed = (made_rows(of, everywhere, 64) != made_rows(of._replace(**{name: empty}), everywhere, 64)).mean(1)
     assert changed.max() > 0.1
     assert changed.min() == 0
 
@@ -130,7 +138,7 @@ def test_spans_are_those_of_the_rows(case: Given, rng: np.random.Generator) -> N
     where = rng.permutation(COUNT)[: COUNT - 7]
     columns = rng.integers(0, case.width, COUNT).astype(np.int32)
     start, size = spans(of, where, case.width, columns)
-    want = entropy.spans(rows(of, where, case.width), columns[where])
+    want = entropy.spans(made_rows(of, where, case.width), columns[where])
     assert start.dtype == size.dtype == np.int32
     assert np.array_equal(start, want[0])
     assert np.array_equal(size, want[1])
@@ -143,15 +151,15 @@ def test_a_column_is_empty_where_its_value_is_no_byte(width: int, rng: np.random
     number = len(shift)
     zeros = np.zeros(number, np.int32)
     of = Ingredients(np.full(width, 7, np.int32), zeros, shift, zeros, rng.integers(1, 2**18, 256).astype(np.int32))
-    made = rows(of, np.arange(number), width)
+    made = made_rows(of, np.arange(number), width)
     value = shift[:, None] - width // 2 + np.arange(width)
     assert (made[:, 0] == 8).all()
     assert ((made[:, 1:] == 0) >= ((value < 0) | (value > 255))[:, 1:]).all()
-    plain = rows(of._replace(values=np.zeros(0, np.int32)), np.arange(number), width)
+    plain = made_rows(of._replace(values=np.zeros(0, np.int32)), np.arange(number), width)
     assert ((plain[:, 1:] == 7) == ((value >= 0) & (value <= 255))[:, 1:]).all()
     # What counts is the byte: a difference that is as much smaller as its green is larger has the same row.
     for green in (1, 255):
-        again = rows(of._replace(shift=shift - green, low=zeros + green), np.arange(number), width)
+        again = made_rows(of._replace(shift=shift - green, low=zeros + green), np.arange(number), width)
         assert np.array_equal(again, made)
 
 
@@ -170,9 +178,9 @@ def test_a_line_that_leaves_the_array_of_v_on_either_side() -> None:
         at=np.array([49, 50, 51, 52, 53, -(2**21)], np.int32) << EXPECTED_BITS,
         slope=np.zeros(6, np.int32),
     )
-    assert rows(of, np.arange(6), 16)[:, 1].tolist() == [2000, 2000, 3000, 4000, 4000, 2000]
+    assert made_rows(of, np.arange(6), 16)[:, 1].tolist() == [2000, 2000, 3000, 4000, 4000, 2000]
     rising = of._replace(at=of.at[:1] - (99 << EXPECTED_BITS), slope=np.array([1 << EXPECTED_BITS], np.int32))
-    assert rows(rising, np.zeros(1, np.int64), 16)[0, 1:].tolist() == [2000.0] * 8 + [3000.0] + [4000.0] * 6
+    assert made_rows(rising, np.zeros(1, np.int64), 16)[0, 1:].tolist() == [2000.0] * 8 + [3000.0] + [4000.0] * 6
 
 
 def test_the_largest_weights_stay_exact(rng: np.random.Generator) -> None:
@@ -184,7 +192,7 @@ def test_the_largest_weights_stay_exact(rng: np.random.Generator) -> None:
     zeros = np.zeros(1, np.int32)
     values = np.full(256, LIMIT, np.int32)
     of = Ingredients(tables, zeros, zeros + 100, zeros, values, zeros, most, -50, -50, most[None], 0, -9, *[zeros] * 3)
-    row = rows(of, np.zeros(1, np.int64), width)[0]
+    row = made_rows(of, np.zeros(1, np.int64), width)[0]
     assert row.tolist() == reference(of, 0, width)
     assert row.sum() < 2**53
     assert row[20] == TOTAL // 2 * (LIMIT >> FRACTION) ** 3
@@ -196,5 +204,5 @@ def test_the_largest_weights_stay_exact(rng: np.random.Generator) -> None:
 def test_no_latents() -> None:
     nothing = np.zeros(0, np.int32)
     of = Ingredients(np.ones(16, np.int32), nothing, nothing, nothing)
-    assert rows(of, np.zeros(0, np.int64), 16).shape == (0, 16)
+    assert made_rows(of, np.zeros(0, np.int64), 16).shape == (0, 16)
     assert [len(part) for part in spans(of, np.zeros(0, np.int64), 16, nothing)] == [0, 0]
