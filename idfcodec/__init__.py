@@ -13,19 +13,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from idfcodec.batches import decode_batch, encode_batch
     from idfcodec.codec import decode, encode, load_model
-    from idfcodec.errors import IDFError, UnsupportedImage
+    from idfcodec.errors import IDFError
     from idfcodec.info import read_info
 
-__all__ = ["IDFError", "UnsupportedImage", "__version__", "decode", "encode", "load_model", "read_info"]
+__all__ = [
+    "IDFError",
+    "__version__",
+    "decode",
+    "decode_batch",
+    "encode",
+    "encode_batch",
+    "load_model",
+    "read_info",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "IDFError": "errors",
-    "UnsupportedImage": "errors",
     "decode": "codec",
+    "decode_batch": "batches",
     "encode": "codec",
+    "encode_batch": "batches",
     "load_model": "codec",
     "read_info": "info",
 }

@@ -30,7 +30,23 @@ from idfcodec.tiles import Tile, tile_grid
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["LEARNED", "Costs", "costs", "decode", "decode_picture", "encode", "likelihood", "load_model"]
+__all__ = [
+    "LEARNED",
+    "Costs",
+    "Progress",
+    "checksum_of",
+    "chosen_model",
+    "costs",
+    "decode",
+    "decode_picture",
+    "each",
+    "encode",
+    "from_planes",
+    "likelihood",
+    "load_model",
+    "mode_of",
+    "to_planes",
+]
 
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
@@ -56,7 +72,7 @@ def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu
     return _flow(str(find_model(None if name is None else os.fspath(name)).resolve()), device)
 
 
-def _choose_model(model: str | os.PathLike[str] | None, effort: str | None) -> str | os.PathLike[str] | None:
+def chosen_model(model: str | os.PathLike[str] | None, effort: str | None) -> str | os.PathLike[str] | None:
     if effort is None:
         return model
     if model is not None:
@@ -89,7 +105,7 @@ def _inner_threads(count: int) -> Iterator[None]:
                 torch.set_num_threads(_saved)
 
 
-def _each_tile(work: Callable[[int], T], count: int, threads: int | None, progress: Progress | None) -> list[T]:
+def each(work: Callable[[int], T], count: int, threads: int | None, progress: Progress | None) -> list[T]:
     """`work(i)` for every tile, several at a time, results in order."""
     if threads is not None and threads < 1:
         raise IDFError(f"{threads} threads are too few")
@@ -111,7 +127,7 @@ def _each_tile(work: Callable[[int], T], count: int, threads: int | None, progre
     return results
 
 
-def _mode(pixels: Pixels) -> Mode:
+def mode_of(pixels: Pixels) -> Mode:
     if pixels.ndim == 2:
         return Mode.GRAY
     red, green, blue = (pixels[..., c] for c in range(3))
@@ -120,7 +136,7 @@ def _mode(pixels: Pixels) -> Mode:
     return Mode.RGB
 
 
-def _to_planes(pixels: Pixels, tile: Tile, mode: Mode) -> Values:
+def to_planes(pixels: Pixels, tile: Tile, mode: Mode) -> Values:
     """The planes G, R-G, B-G of a tile, or its one plane: (C, h, w) int32."""
     part = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
     if mode is not Mode.RGB:
@@ -129,7 +145,7 @@ def _to_planes(pixels: Pixels, tile: Tile, mode: Mode) -> Values:
     return np.stack((green, red - green, blue - green))
 
 
-def _from_planes(planes: Values, out: Pixels) -> None:
+def from_planes(planes: Values, out: Pixels) -> None:
     """Write the planes of a tile to its place, (h, w) or (h, w, 3).
 
     Raises:
@@ -144,7 +160,7 @@ def _from_planes(planes: Values, out: Pixels) -> None:
     out[..., 0], out[..., 1], out[..., 2] = red, planes[0], blue
 
 
-def _checksum(mode: Mode, pixels: Pixels) -> bytes:
+def checksum_of(mode: Mode, pixels: Pixels) -> bytes:
     height, width = pixels.shape[:2]
     shown = pixels[..., 0] if mode is Mode.GRAY_AS_RGB else pixels
     return pixel_checksum(mode, width, height, np.ascontiguousarray(shown).data)
@@ -180,23 +196,23 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
-    model = _choose_model(model, effort)
+    model = chosen_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     pixels = picture.pixels
     flow = load_model(model, device=device)
-    mode = _mode(pixels)
+    mode = mode_of(pixels)
     tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
 
     def work(index: int) -> bytes:
         tile = tiles[index]
-        coded = encode_tile(flow, _to_planes(pixels, tile, mode))
+        coded = encode_tile(flow, to_planes(pixels, tile, mode))
         planes = 3 if mode is Mode.RGB else 1
         if len(coded) <= tile.height * tile.width * planes:
             return coded
         part = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
         return bytes([RAW]) + (part[..., 1] if mode is Mode.GRAY_AS_RGB else part).tobytes()
 
-    payloads = _each_tile(work, len(tiles), threads, progress)
+    payloads = each(work, len(tiles), threads, progress)
     data = pack(
         Container(
             mode=mode,
@@ -204,7 +220,7 @@ def encode(
             height=pixels.shape[0],
             tile=TILE,
             model=flow.id,
-            checksum=_checksum(mode, pixels),
+            checksum=checksum_of(mode, pixels),
             metadata=picture.metadata,
             tiles=tuple(payloads),
         )
@@ -257,15 +273,15 @@ def decode_picture(
         tile, payload = tiles[index], memoryview(container.tiles[index])
         out = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
         if payload[0] != RAW:
-            _from_planes(decode_tile(flow, payload, (channels, tile.height, tile.width)), out)
+            from_planes(decode_tile(flow, payload, (channels, tile.height, tile.width)), out)
             return
         if len(payload) != 1 + channels * tile.height * tile.width:
             raise CorruptFile("a stored tile has the wrong length")
         stored = np.frombuffer(payload[1:], np.uint8).reshape(tile.height, tile.width, channels)
         out[:] = stored[..., 0] if out.ndim == 2 else stored
 
-    _each_tile(work, len(tiles), threads, progress)
-    if _checksum(mode, pixels) != container.checksum:
+    each(work, len(tiles), threads, progress)
+    if checksum_of(mode, pixels) != container.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")
     return Picture(pixels, container.metadata)
 
@@ -337,16 +353,16 @@ def costs(
     """
     if learned not in LEARNED:
         raise IDFError(f"nothing is learned by the name of {learned!r}; choose one of {', '.join(LEARNED)}")
-    model = _choose_model(model, effort)
+    model = chosen_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     flow = load_model(model, device=device)
-    mode = _mode(picture.pixels)
+    mode = mode_of(picture.pixels)
     size = picture.pixels.shape[:2]
     tiles = tile_grid(size[0], size[1], TILE)
-    found = _each_tile(
+    found = each(
         lambda i: tile_costs(
             flow,
-            _to_planes(picture.pixels, tiles[i], mode),
+            to_planes(picture.pixels, tiles[i], mode),
             weights=learned != "none",
             lattice=learned == "all",
         ),

@@ -62,12 +62,12 @@ def use(environment: Environment) -> None:
     if environment.kernel is not None:
         codec._flow = lambda folder, device: load_flow(Path(folder), device=device, kernel=environment.kernel)  # type: ignore[assignment]
     if environment.backwards:
-        forwards = codec._each_tile
+        forwards = codec.each
 
         def backwards(work: Callable[[int], Any], count: int, *rest: Any) -> list[Any]:
             return forwards(lambda i: work(count - 1 - i), count, *rest)[::-1]
 
-        codec._each_tile = backwards
+        codec.each = backwards
 
 
 def work(environment: Environment, folder: Path) -> dict[str, Any]:

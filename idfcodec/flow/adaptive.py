@@ -110,8 +110,8 @@ class Adaptation:
     def learned(self, level: int) -> Learned:
         """What the next step, which is of `level`, may use."""
         if level < TABLE_LEVELS:
-            for tables, counts in zip(self._tables, self._columns, strict=True):
-                self._learn_tables(tables, counts)
+            for tables, seen in zip(self._tables, self._columns, strict=True):
+                self._learn_tables(tables, seen)
         pairs = {}
         values = None
         if level < WEIGHT_LEVELS:

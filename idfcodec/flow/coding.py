@@ -15,7 +15,7 @@ from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
 from idfcodec.flow.compiled import compiled
-from idfcodec.flow.correction import Corrections
+from idfcodec.flow.correction import MOST_CLASSES, Corrections, Search
 from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
 from idfcodec.flow.lattice import BLURS
 from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
@@ -25,7 +25,17 @@ from idfcodec.flow.rows import PART, Ingredients, group_rows, part_rows, rows, s
 if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
 
-__all__ = ["Costs", "decode_tile", "encode_tile", "tile_costs"]
+__all__ = [
+    "Costs",
+    "decode_small",
+    "decode_tile",
+    "encode_small",
+    "encode_tile",
+    "fit_small",
+    "read_corrections",
+    "tile_costs",
+    "write_corrections",
+]
 
 PIECE = 2**17  # weights made at a time: few enough for the cache
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
@@ -33,6 +43,8 @@ SPLIT_WIDTH = 64  # tables as wide are coded in two symbols a latent
 CORRECTED = 8  # flag: the tile begins with corrections of what the network says
 PALETTE = 64  # the first byte of a tile of few colours
 MOST_SAMPLED, SAMPLE = 13, 4096  # one latent in so many at most, as long as these remain, tells what pays
+FITTED = 512  # of many small pictures tell which common corrections there are to be
+SMALL_SEARCH = Search(classes=(MOST_CLASSES, 2, 1), samples=2**16, rounds=3)
 
 
 # Column of each value (0 where it escapes), positions of the escapes, and their latents.
@@ -285,30 +297,55 @@ def _choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     return chosen
 
 
-def _correct(flow: Flow, steps: Sequence[Step]) -> tuple[Corrections, list[Step]]:
-    """The corrections that pay, and the steps with them made."""
-    planes = len(steps[0][-1])
+def _correct(
+    flow: Flow, pictures: Sequence[Sequence[Step]], search: Search, share: float = 1.0
+) -> tuple[Corrections, list[list[Step]]]:
+    """The corrections that pay for one or more pictures, a `share` of all, and their steps with them made."""
+    planes = len(pictures[0][0][-1])
     corrections: Corrections = {}
-    out = []
-    for level, group, prior, values in steps:
-        if level >= correction.LEVELS or not values.size or not flow.search.classes:
-            out.append((level, group, prior, values))
-            continue
-        every, sampled, some = _sampled(prior, values)
-        unlearned = _unlearned(flow, values)
-        for p in range(planes):
-            plain = _likely(flow, sampled, p, some, unlearned, Switches(0))
-            for classes in flow.search.classes:
-                found = {(level, group, p): correction.fit(prior, group, p, values, classes, flow.search)}
-                trial = correction.corrected(prior, group, p, found[level, group, p])
-                sample = trial.sampled(every)
-                gain = _likely(flow, sample, p, some, unlearned, Switches(0)) - plain
-                if gain * every > int(correction.bits(found, planes) * 2**20):
-                    prior, sampled = trial, sample
-                    corrections |= found
-                    break
-        out.append((level, group, prior, values))
+    out: list[list[Step]] = [[] for _ in pictures]
+    for steps in zip(*pictures, strict=True):
+        level, group, _, _ = steps[0]
+        known = [(prior, values) for _, _, prior, values in steps]
+        if level < correction.LEVELS and search.classes and all(values.size for _, values in known):
+            known = _corrected_step(flow, level, group, planes, known, search, share, corrections)
+        for steps_of, (prior, values) in zip(out, known, strict=True):
+            steps_of.append((level, group, prior, values))
     return corrections, out
+
+
+def _corrected_step(
+    flow: Flow,
+    level: int,
+    group: int,
+    planes: int,
+    known: list[tuple[StepPrior, Values]],
+    search: Search,
+    share: float,
+    corrections: Corrections,
+) -> list[tuple[StepPrior, Values]]:
+    """A step of the pictures with the corrections made that pay, which are added to `corrections`."""
+    some = [_sampled(prior, values) for prior, values in known]
+    sampled = [prior for _, prior, _ in some]
+
+    def gain(priors: Sequence[StepPrior], plane: int) -> int:
+        return sum(
+            every * _likely(flow, prior, plane, values, _unlearned(flow, values), Switches(0))
+            for prior, (every, _, values) in zip(priors, some, strict=True)
+        )
+
+    for p in range(planes):
+        plain = gain(sampled, p)
+        for classes in search.classes:
+            found = {(level, group, p): correction.fit(known, group, p, classes, search)}
+            trial = [correction.corrected(prior, group, p, found[level, group, p]) for prior, _ in known]
+            trial_sampled = [prior.sampled(every) for prior, (every, _, _) in zip(trial, some, strict=True)]
+            if gain(trial_sampled, p) - plain > int(share * correction.bits(found, planes) * 2**20):
+                known = [(prior, values) for prior, (_, values) in zip(trial, known, strict=True)]
+                sampled = trial_sampled
+                corrections |= found
+                break
+    return known
 
 
 def encode_tile(flow: Flow, planes: Values) -> bytes:
@@ -316,12 +353,17 @@ def encode_tile(flow: Flow, planes: Values) -> bytes:
     steps = record(flow, planes)
     colours = colours_of(planes)
     few = [bytes([PALETTE]) + encode_palette(flow, steps, colours)] if colours is not None else []
-    return min([*few, _encode(flow, steps, len(planes))], key=len)
+    return min([*few, _encode(flow, steps)], key=len)
 
 
-def _encode(flow: Flow, steps: Sequence[Step], planes: int) -> bytes:
-    corrections, steps = _correct(flow, steps)
-    switches = _choose(flow, steps)
+def _encode(flow: Flow, steps: Sequence[Step]) -> bytes:
+    corrections, (steps,) = _correct(flow, [steps], flow.search)
+    return _write(flow, steps, _choose(flow, steps), corrections)
+
+
+def _write(flow: Flow, steps: Sequence[Step], switches: Switches, corrections: Corrections) -> bytes:
+    """Flags, and the latents of the steps with the `corrections` made that are to stand before them."""
+    planes = len(steps[0][-1])
     symbols = []
     for plane, (column, escaped, latent) in _steps(flow, steps, switches):
         symbols.append((plane, escaped, latent, plane.all_spans(column, switches)))
@@ -338,10 +380,47 @@ def _encode(flow: Flow, steps: Sequence[Step], planes: int) -> bytes:
     return bytes([switches | CORRECTED if corrections else switches]) + encoder.finish()
 
 
+def fit_small(flow: Flow, pictures: Sequence[Values]) -> Corrections:
+    """The common corrections that pay for many small pictures, each (C, H, W) planes, C the same for all."""
+    count = min(len(pictures), FITTED)
+    chosen = [record(flow, pictures[i * len(pictures) // count]) for i in range(count)]
+    return _correct(flow, chosen, SMALL_SEARCH, share=count / len(pictures))[0]
+
+
+def write_corrections(corrections: Corrections, planes: int) -> bytes:
+    """Common corrections of pictures of so many planes, to be read by `read_corrections`."""
+    encoder = Encoder()
+    correction.push(encoder, corrections, planes)
+    return encoder.finish()
+
+
+def encode_small(flow: Flow, planes: Values, corrections: Corrections) -> bytes:
+    """Code one of many small pictures, whose common corrections are sent elsewhere: a byte of flags, what they say."""
+    steps = record(flow, planes)
+    data = _write(flow, _with(steps, corrections), Switches(0), {}).rstrip(b"\0")  # the last word's, as a rule
+    colours = colours_of(planes)
+    if colours is not None and colours.size < len(data):
+        data = min(data, bytes([PALETTE]) + encode_palette(flow, steps, colours), key=len)
+    return data
+
+
+def _with(steps: Sequence[Step], corrections: Corrections) -> list[Step]:
+    """The steps with corrections made that are known."""
+    out = []
+    for level, group, prior, values in steps:
+        for p in range(len(values)):
+            if (level, group, p) in corrections:
+                prior = correction.corrected(prior, group, p, corrections[level, group, p])
+        out.append((level, group, prior, values))
+    return out
+
+
 class _Reader:
     """Visitor that decodes."""
 
-    def __init__(self, flow: Flow, data: bytes | memoryview, planes: int) -> None:
+    def __init__(
+        self, flow: Flow, data: bytes | memoryview, planes: int, corrections: Corrections | None = None
+    ) -> None:
         allowed = CORRECTED | (7 if planes == 3 else int(Switches.VALUES))  # ~ of a flag knows no other bits
         if not len(data) or data[0] & ~allowed:
             raise CorruptFile("a tile has unknown flags")
@@ -350,7 +429,7 @@ class _Reader:
         self._adaptation = Adaptation(flow, planes, self._switches)
         self._room = np.empty(PIECE)
         self.decoder = Decoder(data[1:])
-        self._corrections = correction.pop(self.decoder, planes) if data[0] & CORRECTED else {}
+        self._corrections = correction.pop(self.decoder, planes) if data[0] & CORRECTED else corrections or {}
 
     def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
         values: Values = np.empty(prior.location.shape, np.int32)
@@ -406,10 +485,37 @@ def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int
     """
     if len(data) and data[0] == PALETTE:
         return decode_palette(flow, data[1:], shape)
-    reader = _Reader(flow, data, shape[0])
+    return _decode(flow, _Reader(flow, data, shape[0]), shape)
+
+
+def _decode(flow: Flow, reader: _Reader, shape: tuple[int, int, int]) -> Values:
     planes = flow.walk(shape, reader)
     reader.decoder.finish()
     return planes
+
+
+def read_corrections(data: bytes | memoryview, planes: int) -> Corrections:
+    """The common corrections that `write_corrections` wrote for pictures of so many planes.
+
+    Raises:
+        CorruptFile: the data is not such.
+    """
+    decoder = Decoder(data)
+    corrections = correction.pop(decoder, planes)
+    decoder.finish()
+    return corrections
+
+
+def decode_small(flow: Flow, data: bytes, shape: tuple[int, int, int], corrections: Corrections) -> Values:
+    """The (C, H, W) planes of `shape` of a picture that `encode_small` coded, zero bytes at its end left out.
+
+    Raises:
+        CorruptFile: the data is not a picture of that shape.
+    """
+    if data[:1] == bytes([PALETTE]):
+        return decode_palette(flow, data[1:], shape)
+    whole = (data or b"\0") + bytes(-(len(data) - 1) % 4 if data else 0)
+    return _decode(flow, _Reader(flow, whole, shape[0], corrections), shape)
 
 
 @dataclass(frozen=True)
@@ -456,7 +562,7 @@ def tile_costs(flow: Flow, planes: Values, *, weights: bool = True, lattice: boo
 def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, lattice: bool) -> Costs:
     rest, switches = 0.0, Switches(0)
     if weights:
-        corrections, steps = _correct(flow, steps)
+        corrections, (steps,) = _correct(flow, [steps], flow.search)
         switches = _choose(flow, steps) if lattice else switches
         rest = correction.bits(corrections, planes) if corrections else 0.0
     by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}

@@ -14,6 +14,7 @@ operations: the same corrections on every machine.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ __all__ = [
     "MOST_CLASSES",
     "Correction",
     "Corrections",
+    "Known",
     "Part",
     "Search",
     "bits",
@@ -277,13 +279,32 @@ class Search:
     weights: int = 7
 
 
-def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int, search: Search) -> Correction:
-    """The correction of a plane that suits its `values` (C, N); the planes before it are corrected in `prior`."""
+Known = Sequence[tuple[StepPrior, Values]]  # a step of one or more pictures: what is said of it, and its values (C, N)
+
+
+def _gathered(where: Values, known: Known, group: int, plane: int) -> tuple[NDArray[np.float64], Values, Values]:
+    """Features of the latents at `where`, counted through the pictures, see `_features`; their scales and shapes."""
     table = NEIGHBOURS[group]
-    phases = _phases(prior, plane)
-    errors = prior.residual(plane, values)
-    residuals = np.stack([prior.residual(p, values) for p in range(plane)] or [errors])[:plane]
-    scale = prior.scale[plane]
+    ends = np.cumsum([values.shape[1] for _, values in known])
+    cuts = np.searchsorted(where, ends)
+    out = np.empty((len(where), len(table) + 2 + plane))
+    scales, shapes = np.empty(len(where), np.int32), np.empty(len(where), np.int32)
+    start = 0
+    for (prior, values), cut, end in zip(known, cuts.tolist(), ends.tolist(), strict=True):
+        if start < cut:
+            some = where[start:cut] - np.int32(end - values.shape[1])
+            errors = prior.residual(plane, values)
+            residuals = np.stack([prior.residual(p, values) for p in range(plane)] or [errors])[:plane]
+            _features(some, _phases(prior, plane), table, prior.width, errors, residuals, out[start:cut])
+            scales[start:cut], shapes[start:cut] = prior.scale[plane][some], prior.shape[plane][some]
+        start = cut
+    return out, scales, shapes
+
+
+def fit(known: Known, group: int, plane: int, classes: int, search: Search) -> Correction:
+    """The correction of a plane that suits its values in all the pictures; the planes before it are corrected."""
+    table = NEIGHBOURS[group]
+    scale = np.concatenate([prior.scale[plane] for prior, _ in known])
     ordered = np.sort(scale)
     thresholds = tuple(sorted({int(ordered[len(scale) * i // classes]) for i in range(1, classes)} - {int(ordered[0])}))
     of_class = Correction(thresholds, ()).classes(scale)
@@ -291,13 +312,12 @@ def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int, 
     for index in range(len(thresholds) + 1):
         where = np.flatnonzero(of_class == index).astype(np.int32)
         where = where[:: max(1, len(where) * classes // search.samples)]
-        count = len(table) + 1 + plane
-        features = np.empty((len(where), count + 1))
-        _features(where, phases, table, prior.width, errors, residuals, features)
+        features, scales, shapes = _gathered(where, known, group, plane)
+        count = features.shape[1] - 1
         solution = np.zeros(count, np.int32)
         for _ in range(search.rounds):
             matrix = np.zeros((count + 1, count + 1))
-            _normal_equations(features, _SIZES[scale[where]], solution, matrix)
+            _normal_equations(features, _SIZES[scales], solution, matrix)
             solution = (
                 np.floor(_solve(matrix, 2.0**-10) * 2**SOLUTION_BITS + 0.5).clip(-(2**15), 2**15).astype(np.int32)
             )
@@ -305,12 +325,8 @@ def fit(prior: StepPrior, group: int, plane: int, values: Values, classes: int, 
         bits[len(table) + 1 :] = COLOUR_BITS
         coefficients = np.clip((solution + (1 << SOLUTION_BITS - bits >> 1)) >> SOLUTION_BITS - bits, -128, 127)
         moved = (features[:, :-1].astype(np.int64) @ (coefficients << SOLUTION_BITS - bits)) >> SOLUTION_BITS
-        parts.append(
-            Part(
-                coefficients.astype(np.int32),
-                *_fit_scale(errors[where] - moved, scale[where], prior.shape[plane][where]),
-            )
-        )
+        errors = features[:, -1].astype(np.int64) - moved
+        parts.append(Part(coefficients.astype(np.int32), *_fit_scale(errors, scales, shapes)))
     return Correction(thresholds, tuple(parts))
 
 

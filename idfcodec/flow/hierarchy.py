@@ -221,11 +221,14 @@ def _neighbours(phases: Values, group: int, plane: int, row: int, column: int) -
     height, width = phases.shape[2:]
     a, d = phases[0, plane], phases[1, plane]
     below, right = min(row + 1, height - 1), min(column + 1, width - 1)
+    total: int = a[row, column]
     if group == 0:
-        return a[row, column] + a[row, right] + a[below, column] + a[below, right]
-    if group == 1:
-        return a[row, column] + a[row, right] + d[max(row - 1, 0), column] + d[row, column]
-    return a[row, column] + a[below, column] + d[row, max(column - 1, 0)] + d[row, column]
+        total += a[row, right] + a[below, column] + a[below, right]
+    elif group == 1:
+        total += a[row, right] + d[max(row - 1, 0), column] + d[row, column]
+    else:
+        total += a[below, column] + d[row, max(column - 1, 0)] + d[row, column]
+    return total
 
 
 @compiled

@@ -159,7 +159,7 @@ class PairWeights:
 
     def blur(self, wanted: NDArray[np.bool_]) -> None:
         """Make V at those of the BLURS scales that are `wanted`."""
-        for index in np.flatnonzero(wanted):
+        for index in np.flatnonzero(wanted).tolist():
             _blur(self.pair, self.kernels[index], self.blurred[index])
 
     @staticmethod

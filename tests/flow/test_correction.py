@@ -223,7 +223,7 @@ def test_fit_finds_what_was_planted(group: int, rng: np.random.Generator) -> Non
         phases=phases,
         width=size,
     )
-    found = correction.fit(prior, group, 0, values, 1, Search())
+    found = correction.fit([(prior, values)], group, 0, 1, Search())
     assert found.thresholds == ()
     coefficients = found.parts[0].coefficients
     # Of the first four, only their differences matter: those from the mean sum to nothing.
@@ -250,10 +250,10 @@ def test_fit_tells_classes_apart(rng: np.random.Generator) -> None:
     prior = StepPrior(
         location[None], scale[None], np.full((1, count), 4, np.int32), None, smooth_phases(rng, 0, size), size
     )
-    found = correction.fit(prior, 0, 0, values[None], 2, Search(classes=(2,)))
+    found = correction.fit([(prior, values[None])], 0, 0, 2, Search(classes=(2,)))
     assert found.thresholds == (20,)
     assert [round(int(part.coefficients[-1]) / 64) for part in found.parts] == [-1, 1]
-    one = correction.fit(prior, 0, 0, values[None], 1, Search())
+    one = correction.fit([(prior, values[None])], 0, 0, 1, Search())
     assert one.thresholds == ()
     assert len(one.parts) == 1
 
@@ -268,7 +268,7 @@ def test_fit_moves_colours(rng: np.random.Generator) -> None:
     colour = np.zeros((3, count), np.int32)
     flat = tuple(np.repeat(phase, 3, 0) for phase in smooth_phases(rng, 0, size))
     prior = StepPrior(location, np.full_like(location, 28), np.full_like(location, 4), colour, flat, size)
-    found = correction.fit(prior, 0, 1, values, 1, Search())
+    found = correction.fit([(prior, values)], 0, 1, 1, Search())
     assert abs(int(found.parts[0].coefficients[-1]) - 24) <= 1
     after = correction.corrected(prior, 0, 1, found)
     assert np.abs(values[1] * ONE - after.located(1, values)).max() < 2 * ONE
@@ -290,7 +290,7 @@ def test_fit_of_few_latents_and_of_extremes(group: int, planes: int, classes: in
         values[1:] = np.where(values[1:] > 0, 255 - values[0], -values[0])
         corrections = {}
         for plane in range(planes):
-            found = correction.fit(prior, group, plane, values, classes, search)
+            found = correction.fit([(prior, values)], group, plane, classes, search)
             assert len(found.thresholds) + 1 == len(found.parts) <= classes
             corrections[0, group, plane] = found
             prior = correction.corrected(prior, group, plane, found)
