@@ -1,6 +1,6 @@
 """Where each millisecond of coding goes, by part of the codec, and how far the networks are from the machine's limit.
 
-    python benchmarks/breakdown.py [PICTURE] [--models photo-fast,photo,photo-max] [--functions 15]
+    python -m benchmarks.breakdown [PICTURE] [--models photo-fast,photo,photo-max] [--functions 15]
 
 Writes `benchmarks/PROFILE.md` for a picture of Kodak's size (drawn if none is given) on one thread. Every function of
 the package that the interpreter calls, compiled loops included, is wrapped by a clock that stops while another one
@@ -26,8 +26,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
-from report import cost, tensor_shapes
 
+from benchmarks.environment import processor
+from benchmarks.models import describe_model, model_label
 from idfcodec import codec
 from idfcodec.demo import draw
 from idfcodec.errors import ModelError
@@ -238,14 +239,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
 
-    from kodak import our_label, processor
-
     pixels = read_picture(arguments.picture).pixels if arguments.picture else draw(768, 512)
     height, width = pixels.shape[:2]
     lines = [
         "# Where the time goes",
         "",
-        "Written by `benchmarks/breakdown.py`, which says how it is measured. One thread; "
+        "Written by `python -m benchmarks.breakdown`, which says how it is measured. One thread; "
         f"{arguments.picture.name if arguments.picture else 'the drawn picture'}, {width} x {height}; the median of "
         f"{arguments.repeats} runs; {processor()}, {os.cpu_count()} cores, PyTorch {torch.__version__}.",
     ]
@@ -263,8 +262,8 @@ def main() -> None:
             "decode": measure(lambda m=folder, d=data: codec.decode(d, model=m, threads=1), arguments.repeats),
         }
         rate = rates.setdefault(flow.kernel, limit(flow.kernel))
-        kmac = cost(tensor_shapes(folder), flow.config.levels) / 1000
-        label = our_label(folder)
+        kmac = describe_model(folder)["mac_per_pixel"] / 1000
+        label = model_label(folder)
         lines += ["", f"## {label}", "", *shares(ways), "", *distance(flow, kmac, rate, height * width, ways)]
         for way, measured in ways.items():
             for (module, function), seconds, calls in measured.functions[: arguments.functions]:

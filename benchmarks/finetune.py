@@ -1,6 +1,6 @@
 """What fine-tuning on one kind of picture saves on further pictures of that kind, as a Markdown table.
 
-    python benchmarks/finetune.py FOLDER [--pattern 'em_*'] [--cut 256] [--from default] [--minutes 10] [--threads 2]
+    python -m benchmarks.finetune FOLDER [--pattern 'em_*'] [--cut 256] [--from default] [--minutes 10] [--threads 2]
                                   [--json OUT]
 
 Every fourth picture by name, the last one at least, is held back; the model is fine-tuned on the others, as `idfcodec
@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kodak import SUFFIXES, environment
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.environment import describe_environment
 from idfcodec import codec
 from idfcodec.errors import IDFError, UnsupportedImage
 from idfcodec.models import EFFORTS, find_model
@@ -31,6 +31,7 @@ from idfcodec.training.config import fine_tuning
 from idfcodec.training.export import export
 from idfcodec.training.loop import train
 
+SUFFIXES = {".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp"}
 Pixels = NDArray[np.uint8]
 
 
@@ -123,7 +124,7 @@ def main() -> None:
     for model, sizes in ((start.name, before), (label, after)):
         total = sum(sizes.values())
         print(f"| {model} | {8 * total / subpixels:.4f} | {total:,} | {total / first:.4f} |")
-    facts = environment(arguments.threads, "cpu")
+    facts = describe_environment()
     print("\n" + ", ".join(f"{key} {value}" for key, value in facts.items()))
 
     if arguments.json:

@@ -1,6 +1,6 @@
 """Time against the size of the picture and the number of threads, and peak memory.
 
-    python benchmarks/scaling.py FOLDER [--models photo-fast,photo,photo-max] [--max 50] [--threads 2] [--plot OUT.svg]
+    python -m benchmarks.scaling FOLDER [--models photo-fast,photo,photo-max] [--max 50] [--threads 2] [--plot OUT.svg]
 
 Large photographs are made as mosaics of the pictures in FOLDER. Each figure comes from a process of its own, which
 codes one way only, so that its peak resident memory is that of one encode or one decode, the interpreter and the raw
@@ -204,14 +204,15 @@ def main() -> None:
     if not sizes:
         sys.exit(f"the smallest picture has {SIZES[0]} megapixels")
 
-    from kodak import our_label, processor
-
+    # The processes that measure need none of this, and should be as small as they can.
+    from benchmarks.environment import processor
+    from benchmarks.models import model_label
     from idfcodec.models import find_model
 
     print(f"{processor()}, {os.cpu_count()} cores, {arguments.threads} threads, Python {platform.python_version()}")
     results: dict[str, dict[str, list[Row]]] = {}
     for model in models:
-        label = our_label(find_model(model))
+        label = model_label(find_model(model))
         print(f"\n**{label}**\n")
         rows = by_size(arguments.folder, sizes, arguments.threads, model)
         print()

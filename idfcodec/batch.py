@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from idfcodec.container import CHECKSUM_SIZE, MODEL_SIZE, Mode
@@ -23,6 +23,7 @@ VERSION = 1
 BLOCK = 64  # pictures whose payloads share a checksum
 MAX_SIDE = 512  # pixels of a picture
 MAX_COUNT = 2**24
+_MAX_LENGTH = 2**28 - 1  # bytes of a payload: what four bytes of a length hold
 _FIXED = struct.Struct(f"<4sB{MODEL_SIZE}s{CHECKSUM_SIZE}sIII")
 _CRC = struct.Struct("<I")
 _RUN = struct.Struct("<IBHH")
@@ -39,16 +40,16 @@ class Batch:
         checksum: of all pixels, see `pixels_checksum` in `codec.py`, 8 bytes.
         shapes: of each picture.
         common: the common corrections of the RGB pictures, empty if there are none.
-        payloads: of each picture, without the zero bytes at its end; of what was read, views.
+        payloads: of each picture, without the zero bytes at its end.
         overhead: bytes of the file that are neither payloads nor common. Set when reading, not compared.
     """
 
     model: bytes
     checksum: bytes
     shapes: tuple[Shape, ...]
-    common: bytes | memoryview
-    payloads: tuple[bytes | memoryview, ...]
-    overhead: int = 0
+    common: bytes
+    payloads: tuple[bytes, ...]
+    overhead: int = field(default=0, compare=False)
 
 
 def is_batch(data: bytes | memoryview) -> bool:
@@ -56,7 +57,7 @@ def is_batch(data: bytes | memoryview) -> bool:
     return bytes(data[: len(MAGIC)]) == MAGIC
 
 
-def _digest(payloads: Sequence[bytes | memoryview]) -> bytes:
+def _digest(payloads: Sequence[bytes]) -> bytes:
     digest = hashlib.blake2b(digest_size=CHECKSUM_SIZE)
     for payload in payloads:
         digest.update(payload)
@@ -76,8 +77,18 @@ def pack_batch(batch: Batch) -> bytes:
     """The bytes of a batch's file.
 
     Raises:
-        IDFError: it has no pictures, too many, or one too large.
+        IDFError: it has no pictures, too many, or one too large, or a field breaks another rule of the format.
     """
+    for name, value, size in (("model", batch.model, MODEL_SIZE), ("checksum", batch.checksum, CHECKSUM_SIZE)):
+        if len(value) != size:
+            raise IDFError(f"the {name} field has {len(value)} bytes instead of {size}")
+    if len(batch.shapes) != len(batch.payloads):
+        raise IDFError(f"{len(batch.payloads)} payloads, but {len(batch.shapes)} shapes")
+    if batch.common and not _any_rgb(batch.shapes):
+        raise IDFError("common corrections of RGB pictures, but there are no such pictures")
+    for index, payload in enumerate(batch.payloads):
+        if len(payload) > _MAX_LENGTH:
+            raise IDFError(f"the payload of picture {index} has {len(payload)} bytes")
     if not 1 <= len(batch.payloads) <= MAX_COUNT:
         raise IDFError(f"a batch of {len(batch.payloads)} pictures: from 1 to {MAX_COUNT} are possible")
     for _, height, width in batch.shapes:
@@ -96,6 +107,10 @@ def pack_batch(batch: Batch) -> bytes:
     return b"".join((header, _CRC.pack(zlib.crc32(header)), batch.common, *batch.payloads))
 
 
+def _any_rgb(shapes: Iterable[Shape]) -> bool:
+    return any(mode is Mode.RGB for mode, _, _ in shapes)
+
+
 class _Cursor:
     """Reads a header from the front."""
 
@@ -103,11 +118,20 @@ class _Cursor:
         self.view = memoryview(data).cast("B")
         self.position = 0
 
-    def take(self, size: int, what: str) -> memoryview:
+    def need(self, size: int, what: str) -> int:
+        """Where a field of so many bytes ends.
+
+        Raises:
+            CorruptFile: the file ends before.
+        """
         end = self.position + size
         if end > len(self.view):
             raise CorruptFile(f"the file is truncated: {what} ends at byte {end}, the file has {len(self.view)} bytes")
-        part = self.view[self.position : end]
+        return end
+
+    def take(self, size: int, what: str) -> bytes:
+        end = self.need(size, what)
+        part = bytes(self.view[self.position : end])
         self.position = end
         return part
 
@@ -132,30 +156,36 @@ def unpack_batch(data: bytes | memoryview) -> Batch:
         CorruptFile: the bytes break a rule of the format.
     """
     cursor = _Cursor(data)
-    magic, version, model, checksum, count, run_count, common_size = _FIXED.unpack(
+    if bytes(cursor.view[: len(MAGIC)]) != MAGIC[: len(cursor.view)] or not len(cursor.view):
+        raise CorruptFile("not a batch of pictures")
+    _, version, model, checksum, count, run_count, common_size = _FIXED.unpack(
         cursor.take(_FIXED.size, "the fixed part of the header")
     )
-    if magic != MAGIC:
-        raise CorruptFile("not a batch of pictures")
     if version != VERSION:
         raise CorruptFile(f"the batch has format version {version}: this release reads version {VERSION}")
     if not 1 <= count <= MAX_COUNT:
         raise CorruptFile(f"a batch of {count} pictures")
+    block_count = -(-count // BLOCK)
+    least = run_count * _RUN.size + block_count * CHECKSUM_SIZE + count + _CRC.size  # a length takes a byte or more
+    cursor.need(least + common_size, "the least that such a header announces")
     shapes = _shapes(cursor, count, run_count)
-    sums = [bytes(cursor.take(CHECKSUM_SIZE, "a block's checksum")) for _ in range(-(-count // BLOCK))]
-    lengths = [cursor.varint(f"the length of picture {i + 1} of {count}") for i in range(count)]
+    if common_size and not _any_rgb(shapes):
+        raise CorruptFile("the file has common corrections of RGB pictures, but no such pictures")
+    sums = [cursor.take(CHECKSUM_SIZE, "a block's checksum") for _ in range(block_count)]
+    lengths = [cursor.varint(f"the length of picture {i}") for i in range(count)]
     end = cursor.position
     (crc,) = _CRC.unpack(cursor.take(_CRC.size, "the header checksum"))
     if zlib.crc32(cursor.view[:end]) != crc:
         raise CorruptFile("the header checksum does not match: the header is damaged")
     overhead = cursor.position
     common = cursor.take(common_size, "the common corrections")
-    payloads = [cursor.take(length, f"picture {i + 1} of {count}") for i, length in enumerate(lengths)]
+    payloads = [cursor.take(length, f"picture {i}") for i, length in enumerate(lengths)]
     if cursor.position != len(cursor.view):
         raise CorruptFile(f"{len(cursor.view) - cursor.position} bytes follow the last picture")
     for index, wanted in enumerate(sums):
         if _digest([common, *payloads[index * BLOCK : (index + 1) * BLOCK]]) != wanted:
-            raise CorruptFile(f"the checksum of pictures {index * BLOCK + 1} to {index * BLOCK + BLOCK} does not match")
+            last = min((index + 1) * BLOCK, count) - 1
+            raise CorruptFile(f"the checksum of pictures {index * BLOCK} to {last} does not match")
     return Batch(model, checksum, tuple(shapes), common, tuple(payloads), overhead)
 
 

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from idfcodec import __version__
+from idfcodec.batch_tools import compress_batch, decompress_batch, info_batch, is_batch, parse_pictures, verify_batch
+from idfcodec.density_tools import density, sample
+from idfcodec.errors import IDFError
 from idfcodec.files import load_picture, plan, read_source
 from idfcodec.report import Outcome, Progress, Report, common, describe, finish, label, shape_text, speed
 from idfcodec.tools import bpd, demo, train
 from idfcodec.usage import (
+    Options,
     check_usage,
     choose_model,
     compute_options,
@@ -59,6 +63,7 @@ def cli() -> None:
 @effort_option
 @model_option
 @compute_options
+@click.option("--batch", is_flag=True, help="Put all inputs, small pictures, into one file, which -o names.")
 @click.option("--no-verify", is_flag=True, help="Do not decode the result to check it (about twice as fast).")
 @verbosity_options
 @json_option
@@ -71,6 +76,7 @@ def compress(
     model: str | None,
     threads: int | None,
     device: str,
+    batch: bool,
     no_verify: bool,
     quiet: bool,
     verbose: bool,
@@ -86,12 +92,16 @@ def compress(
       idfcodec compress photo.png                  writes photo.idfc
       idfcodec compress -e max photo.png           the smallest file, in more time
       idfcodec compress *.png -o small/            writes into a folder that exists
+      idfcodec compress --batch *.png -o all.idfb  one file of many small pictures
       idfcodec compress - <photo.png >photo.idfc   from and to a pipe
       idfcodec compress --json photo.png           sizes and speed for a script
     """
-    output = check_usage(inputs, output, stdout, as_json)
+    output = check_usage(inputs, output, stdout, as_json, batch=batch)
     model = choose_model(model, effort)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
+    options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if batch:
+        compress_batch(inputs, output, report, force=force, model=model, verify=not no_verify, **options)
     targets = plan(inputs, output, SUFFIX)
 
     def work(name: str) -> Outcome:
@@ -124,6 +134,7 @@ def compress(
 @cli.command()
 @inputs_argument
 @output_options
+@click.option("--pictures", metavar="N,N-N", help="Of a batch, only the pictures of these numbers, from 0.")
 @model_option
 @compute_options
 @verbosity_options
@@ -133,6 +144,7 @@ def decompress(
     output: str | None,
     stdout: bool,
     force: bool,
+    pictures: str | None,
     model: str | None,
     threads: int | None,
     device: str,
@@ -143,26 +155,34 @@ def decompress(
     """Restore pictures: each IN becomes a PNG beside it, or the format that the suffix of OUT names.
 
     The pixels are compared with the checksum in the file before anything is written. Formats that would lose
-    something are refused.
+    something are refused. The pictures of a batch become 0000.png, 0001.png and so on in the folder OUT.
 
     \b
     Examples:
       idfcodec decompress photo.idfc                  writes photo.png
       idfcodec decompress photo.idfc -o photo.tiff    another lossless format
       idfcodec decompress *.idfc -o restored/         into a folder that exists
+      idfcodec decompress all.idfb -o restored/       the pictures of a batch; all or --pictures 3,10-12
       idfcodec decompress -c photo.idfc | display -   PNG to a pipe
     """
     output = check_usage(inputs, output, stdout, as_json)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     targets = plan(inputs, output, ".png", replaces=SUFFIX)
     format = picture_format(output)
+    chosen = parse_pictures(pictures)
+    options: Options = {"threads": threads, "device": device, "quiet": quiet}
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
         data = read_source(name)
+        if is_batch(data):
+            alone = len(inputs) == 1
+            return decompress_batch(name, data, output, chosen, alone=alone, force=force, model=model, **options)
+        if chosen is not None:
+            raise IDFError("--pictures is for batches, and this is none")
         from idfcodec import planes
 
-        picture, seconds = timed_decode(name, data, model=model, threads=threads, device=device, quiet=quiet)
+        picture, seconds = timed_decode(name, data, model=model, **options)
         stream = io.BytesIO()
         left_out = planes.write_picture(picture, stream, format)
         if left_out:
@@ -201,6 +221,8 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
 
     def work(name: str) -> Outcome:
         data = read_source(name)
+        if is_batch(data):
+            return info_batch(name, data, names)
         header = read_info(data)
         channels = 1 if header.mode.name == "GRAY" else 3
         kind = header.mode.name.lower().replace("_", " ")
@@ -258,10 +280,13 @@ def test(
       idfcodec test -q archive/*.idfc && echo "all well"
     """
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
+    options: Options = {"threads": threads, "device": device, "quiet": quiet}
 
     def work(name: str) -> Outcome:
         data = read_source(name)
-        picture, seconds = timed_decode(name, data, model=model, threads=threads, device=device, quiet=quiet)
+        if is_batch(data):
+            return verify_batch(name, data, model=model, **options)
+        picture, seconds = timed_decode(name, data, model=model, **options)
         size, shape = picture.pixels.size, picture.pixels.shape
         values = common(name, shape, size, len(data), seconds) | {"input_bytes": len(data), "ok": True}
         line = f"{label(name)}: right, {shape_text(shape)}, {len(data):,} bytes, {speed(size, seconds)}"
@@ -271,7 +296,7 @@ def test(
     finish(inputs, work, report)
 
 
-for command in (bpd, demo, train):
+for command in (bpd, demo, density, sample, train):
     cli.add_command(command)
 
 

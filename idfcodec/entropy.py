@@ -77,9 +77,12 @@ def _as_three(start: NDArray[np.int32], size: NDArray[np.int32], weights: Rows, 
 
 
 def likelihood(sizes: NDArray[np.int32]) -> int:
-    """Sum of log2 of (N,) sizes of slices, piecewise linear and in units of 2**-20: the same on every machine."""
+    """Sum of log2 of the shares of (N,) sizes of slices, piecewise linear, in units of 2**-20: alike on every machine.
+
+    No number of symbols is better than another one: what is certain adds nothing.
+    """
     mantissa, exponent = np.frexp(sizes.astype(np.float64))
-    return int(((exponent.astype(np.int64) - 2) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
+    return int(((exponent.astype(np.int64) - 26) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
 
 
 class Encoder:

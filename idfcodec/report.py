@@ -14,7 +14,7 @@ import click
 from idfcodec.errors import IDFError
 from idfcodec.files import STREAM
 
-__all__ = ["Outcome", "Progress", "Report", "common", "describe", "finish", "label", "shape_text", "speed"]
+__all__ = ["Outcome", "Progress", "Report", "attempt", "common", "describe", "finish", "label", "shape_text", "speed"]
 
 
 @dataclass(frozen=True)
@@ -172,20 +172,25 @@ def label(name: str) -> str:
     return "standard input" if name == STREAM else str(click.format_filename(name))
 
 
+def attempt(name: str, work: Callable[[str], None], report: Report) -> None:
+    """Works on one input and reports what goes wrong with it."""
+    try:
+        work(name)
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise SystemExit(141) from None
+    except OSError as ex:
+        report.failed(str(ex.filename or label(name)), ex.strerror or str(ex))
+    except IDFError as ex:
+        report.failed(label(name), str(ex))
+    except MemoryError:
+        report.failed(label(name), "not enough memory")
+
+
 def finish(inputs: Sequence[str], work: Callable[[str], Outcome], report: Report, *, total: bool = True) -> None:
     """Works on every input, whatever becomes of the others, and leaves with the exit code."""
     for name in inputs:
-        try:
-            report.done(work(name))
-        except BrokenPipeError:
-            silence(sys.stdout)
-            raise SystemExit(141) from None
-        except OSError as ex:
-            report.failed(str(ex.filename or label(name)), ex.strerror or str(ex))
-        except IDFError as ex:
-            report.failed(label(name), str(ex))
-        except MemoryError:
-            report.failed(label(name), "not enough memory")
+        attempt(name, lambda name: report.done(work(name)), report)
     if total:
         report.total()
     click.get_current_context().exit(report.exit_code)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import click
 
@@ -11,6 +11,7 @@ from idfcodec.files import STREAM, is_folder
 from idfcodec.models import EFFORTS
 
 __all__ = [
+    "Options",
     "check_usage",
     "choose_model",
     "compute_options",
@@ -25,6 +26,15 @@ __all__ = [
 ]
 
 LOSSY = frozenset({".jpg", ".jpeg", ".jfif", ".jpe", ".avif", ".heic", ".heif", ".gif"})
+
+
+class Options(TypedDict):
+    """What every command that computes hands on as it is."""
+
+    threads: int | None
+    device: str
+    quiet: bool
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,7 +77,9 @@ verbosity_options = shared(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object for each input on stdout.")
 
 
-def check_usage(inputs: Sequence[str], output: str | None, stdout: bool, as_json: bool) -> str | None:
+def check_usage(
+    inputs: Sequence[str], output: str | None, stdout: bool, as_json: bool, *, batch: bool = False
+) -> str | None:
     """Refuses combinations that make no sense; returns the output with `-c` folded into it."""
     if stdout and output not in (None, STREAM):
         raise click.UsageError("-c and -o exclude each other.")
@@ -76,10 +88,14 @@ def check_usage(inputs: Sequence[str], output: str | None, stdout: bool, as_json
     if len(inputs) > 1:
         if STREAM in inputs:
             raise click.UsageError("'-' (standard input) must be the only input.")
-        if output == STREAM:
+        if output == STREAM and not batch:
             raise click.UsageError("several inputs cannot share standard output.")
-        if output is not None and not is_folder(output):
+        if output is not None and not batch and not is_folder(output):
             raise click.UsageError(f"with several inputs -o must be a folder that exists, and {output!r} is none.")
+    if batch and output is None and inputs[0] != STREAM:
+        raise click.UsageError("--batch makes one file of all inputs; name it with -o.")
+    if batch and output is not None and output != STREAM and is_folder(output):
+        raise click.UsageError(f"with --batch -o must be a file, and {output!r} is a folder.")
     if inputs[0] == STREAM and output not in (None, STREAM) and is_folder(output):
         raise click.UsageError("standard input has no name to give its result in a folder; name a file.")
     if output == STREAM or (output is None and inputs[0] == STREAM):

@@ -118,7 +118,7 @@ def test_the_last_symbol_is_pushed_first() -> None:
 
 def test_likelihood_of_powers_of_two_is_exact() -> None:
     for power in range(25):
-        assert likelihood(np.array([2**power], np.int32)) == power * 2**20
+        assert likelihood(np.array([2**power], np.int32)) == (power - 24) * 2**20
 
 
 def test_likelihood_is_monotone_and_near_the_logarithm(rng: np.random.Generator) -> None:
@@ -127,7 +127,7 @@ def test_likelihood_is_monotone_and_near_the_logarithm(rng: np.random.Generator)
     each = np.array([likelihood(size[None]) for size in sizes])
     assert (np.diff(each) >= 0).all()
     assert (np.diff(each[:5000]) > 0).all()
-    short = np.log2(sizes.astype(np.float64)) - each / 2**20
+    short = np.log2(sizes / TOTAL) - each / 2**20
     assert (short > -(2.0**-19)).all()
     assert (short < 0.0861).all()
     assert likelihood(sizes) == each.sum()

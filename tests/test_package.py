@@ -23,9 +23,10 @@ def test_unknown_names_are_refused() -> None:
         idfcodec.nonsense  # noqa: B018
 
 
-@pytest.mark.parametrize(
-    "name", ["batch", "batches", "cli", "container", "demo", "errors", "files", "info", "models", "planes", "report"]
-)
+MODULES = ["batch", "batches", "cli", "container", "demo", "errors", "files", "info", "models", "planes", "report"]
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_every_module_says_what_it_exports(name: str) -> None:
     module = importlib.import_module(f"idfcodec.{name}")
     assert all(hasattr(module, exported) for exported in module.__all__)

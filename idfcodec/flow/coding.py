@@ -514,6 +514,8 @@ def decode_small(flow: Flow, data: bytes, shape: tuple[int, int, int], correctio
     """
     if data[:1] == bytes([PALETTE]):
         return decode_palette(flow, data[1:], shape)
+    if data[:1] > b"\0" or data.endswith(b"\0"):
+        raise CorruptFile("a small picture has unknown flags, or zero bytes at its end that are to be left out")
     whole = (data or b"\0") + bytes(-(len(data) - 1) % 4 if data else 0)
     return _decode(flow, _Reader(flow, whole, shape[0], corrections), shape)
 

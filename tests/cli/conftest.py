@@ -86,9 +86,13 @@ Run = Callable[..., Transcript]
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, fake_codec: Any
-) -> Run:
+def run(run_for_real: Run, fake_codec: Any) -> Run:
+    """The same with a codec that needs no model."""
+    return run_for_real
+
+
+@pytest.fixture
+def run_for_real(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
     """Calls the command line in `tmp_path`; `stdin` is what it can read there."""
     monkeypatch.chdir(tmp_path)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["compress", "decompress", "info", "test", "bpd", "train", "demo"]
+COMMANDS = ["compress", "decompress", "info", "test", "bpd", "train", "demo", "density", "sample"]
 
 
 def python(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

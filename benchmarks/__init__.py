@@ -1,0 +1,1 @@
+"""Measures lossless codecs on pictures and shows what came out: `python -m benchmarks run | compare | report`."""

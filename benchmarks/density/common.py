@@ -1,0 +1,100 @@
+"""What the experiments share: the record that each leaves, fresh models, and one way to train and judge them."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from idfcodec.baselines.contract import FlowModel
+from idfcodec.baselines.families import build
+from idfcodec.baselines.fit import FitConfig, evaluate, fit
+from idfcodec.baselines.toys import Toy
+
+__all__ = ["PLANE", "Options", "Result", "fit_toy", "parameters", "write_record"]
+
+PLANE = ("moons", "rings", "checkerboard", "gaussians")
+HELD_OUT = 20000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every experiment takes.
+
+    Args:
+        out: folder for its figures and its JSON.
+        long: train four times as long.
+        seed: of weights and samples.
+        steps: a fixed number of steps for all trainings, for trying things out; None for each experiment's own.
+    """
+
+    out: Path
+    long: bool = False
+    seed: int = 0
+    steps: int | None = None
+
+    def scaled(self, steps: int) -> int:
+        return self.steps or steps * (4 if self.long else 1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trained model and what it reached.
+
+    Args:
+        model: in `eval`.
+        losses: of its training.
+        values: for the record: parameters, seconds, held-out log-likelihood, and how far below the truth's it is.
+    """
+
+    model: FlowModel
+    losses: list[float]
+    values: dict[str, Any]
+
+
+def parameters(model: FlowModel) -> int:
+    """How many numbers are learned."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def fit_toy(toy: Toy, family: str, config: FitConfig, **settings: Any) -> Result:
+    """A fresh model of a family, trained on a toy density and judged on 20,000 samples it has not seen.
+
+    The samples are the same for all models: those of seed 10,000 + `config.seed`.
+    """
+    torch.manual_seed(config.seed)
+    model = build(family, (toy.dimensions,), **settings)
+    start = time.process_time()
+    losses = fit(model, lambda n, generator: (toy.sample(n, generator)[0], None), config)
+    seconds = time.process_time() - start
+    held, _ = toy.sample(HELD_OUT, torch.Generator().manual_seed(10000 + config.seed))
+    reached, true = evaluate(model, held).double(), toy.log_prob(held)
+    values = {
+        "parameters": parameters(model),
+        "steps": len(losses),
+        "processor_seconds": round(seconds, 1),
+        "held_out_log_likelihood": round(float(reached.mean()), 4),
+        "true_log_likelihood": round(float(true.mean()), 4),
+        "gap": round(float((true - reached).mean()), 4),
+        "gap_standard_error": round(float((true - reached).std() / HELD_OUT**0.5), 4),
+    }
+    return Result(model, losses, values)
+
+
+def write_record(options: Options, name: str, values: dict[str, Any]) -> None:
+    """Leave `NAME.json` beside the figures, with what is needed to judge and to repeat it."""
+    record = {
+        "experiment": name,
+        "command": f"python -m benchmarks.density --only {name}{' --long' if options.long else ''}",
+        "seed": options.seed,
+        "unit": "nats, of 20,000 samples that no training has seen",
+        "environment": {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()},
+        **values,
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")

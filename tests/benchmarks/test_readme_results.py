@@ -1,0 +1,144 @@
+"""The README's results and the models' cards come from results of shipped models alone."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import readme as module
+from benchmarks.readme import readme, rendered
+from benchmarks.results import BenchmarkError
+from tests.benchmarks import synthetic
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EFFORTS = {"fast": "photo-fast", "default": "photo", "max": "photo-max"}
+
+
+def write(folder: Path, name: str, result: dict[str, Any]) -> None:
+    (folder / "benchmarks" / "results" / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what the command reads and writes, with results drawn for the models that are there."""
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "models", tmp_path / "models")
+    (tmp_path / "README.md").write_text("# Before\n<!-- results -->\nold\n<!-- /results -->\nAfter\n", encoding="utf-8")
+    for name, options in {
+        "kodak": {"datasets": {"kodak": "Kodak"}},
+        "set14": {"datasets": {"set14": "Set14"}, "seed": 2},
+        "cifar10": {"datasets": {"cifar10": "CIFAR-10"}, "seed": 3, "batched": True},
+    }.items():
+        write(tmp_path, name, synthetic.result(pictures=4, models=shipped(), maps=False, **options))
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    return tmp_path
+
+
+def shipped() -> dict[str, str]:
+    configs = {effort: REPOSITORY / "models" / name / "config.json" for effort, name in EFFORTS.items()}
+    return {effort: json.loads(path.read_text(encoding="utf-8"))["id"] for effort, path in configs.items()}
+
+
+def section(checkout: Path) -> str:
+    return (checkout / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_writes_and_then_agrees(checkout: Path) -> None:
+    assert CliRunner().invoke(readme, ["--check"]).exit_code == 1
+    assert "old" in section(checkout)
+    done = CliRunner().invoke(readme)
+    assert done.exit_code == 0, done.output
+    assert "wrote README.md" in done.output
+    assert section(checkout).startswith("# Before\n<!-- results -->\nWhole files")
+    assert section(checkout).endswith("\n<!-- /results -->\nAfter\n")
+    again = CliRunner().invoke(readme, ["--check"])
+    assert (again.exit_code, again.output) == (0, "")
+
+
+@pytest.mark.parametrize("path", ["README.md", "models/photo/CARD.md"])
+def test_a_change_by_hand_is_found(checkout: Path, path: str) -> None:
+    CliRunner().invoke(readme)
+    target = checkout / path
+    target.write_text(target.read_text(encoding="utf-8").replace("JPEG XL", "JPEG 2000", 1), encoding="utf-8")
+    done = CliRunner().invoke(readme, ["--check"])
+    assert done.exit_code == 1
+    assert path in done.output
+
+
+def test_kodak_in_full_and_the_others_shorter(checkout: Path) -> None:
+    CliRunner().invoke(readme)
+    text = section(checkout)
+    kodak, rest = text.split("**Kodak, 4 photographs")[1].split("**Set14, 4 pictures")
+    assert "| codec | file | likelihood | without weights | without lattice | bytes |" in kodak
+    assert "encode against JPEG XL effort 7's encoding" in kodak
+    assert "decode against JPEG XL effort 10's encoding" in kodak
+    assert kodak.count("| **idfcodec default** |") == 2
+    assert "FLIF (not run: flif is not on the PATH)" in kodak
+    assert "| published, not measured here |" in kodak
+    set14, cifar = rest.split("**CIFAR-10, 4 test pictures")
+    assert "encode" not in set14
+    assert "JPEG XL effort 10" in set14
+    assert "QOI" not in set14
+    assert "report benchmarks/results/set14.json" in set14
+    assert "published" not in set14
+    assert "| codec | file | payload | likelihood |" in cifar
+    assert "| IDF trained on ImageNet32 | 3.60 |" in cifar
+    assert "Measured on Drawn by Hand 9000" in cifar
+
+
+def test_speeds_are_multiples_of_the_encoder_of_jpeg_xl(checkout: Path) -> None:
+    from benchmarks.results import load, totals
+
+    CliRunner().invoke(readme)
+    result = load(checkout / "benchmarks" / "results" / "kodak.json")
+    ours, unit = (totals(result, "kodak", key) for key in ("idfcodec-max", "jxl-e10"))
+    line = [line for line in section(checkout).splitlines() if line.startswith("| **idfcodec max** |")][1]
+    assert float(line.split("|")[4]) == pytest.approx((ours.encode_mb_s or 0) / (unit.encode_mb_s or 1), abs=0.006)
+
+
+def test_cards_say_what_the_model_reached(checkout: Path) -> None:
+    CliRunner().invoke(readme)
+    for name in EFFORTS.values():
+        text = (checkout / "models" / name / "CARD.md").read_text(encoding="utf-8")
+        identity = json.loads((checkout / "models" / name / "config.json").read_text(encoding="utf-8"))["id"]
+        assert f"| id | `{identity}` |" in text
+        assert "| kMAC/pixel |" in text
+        assert [line.split(" | ")[0] for line in text.splitlines()[-5:-2]] == ["| kodak", "| set14", "| cifar10"]
+        assert "JPEG XL effort 10" in text
+
+
+def test_results_of_other_models_are_refused(checkout: Path) -> None:
+    result = synthetic.result(pictures=2, models={**shipped(), "fast": "0123456789abcdef"}, maps=False)
+    write(checkout, "kodak", result)
+    with pytest.raises(BenchmarkError, match="idfcodec fast was measured with model 0123456789abcdef"):
+        rendered(checkout)
+
+
+def test_fine_tuning_is_told_while_its_model_is_shipped(checkout: Path) -> None:
+    tuned = {
+        "environment": {"cores": 2},
+        "training": {"started_from": shipped()["default"], "minutes_done": 10.1, "megapixels": 0.18},
+        "pictures": {"a.png": {"subpixels": 8000, "before": 4000, "after": 3000}},
+    }
+    write(checkout, "finetune", tuned)
+    assert "4.000 to 3.000 bits per subpixel, by 25.0%" in rendered(checkout)[checkout / "README.md"]
+    tuned["training"] = {"started_from": "0123456789abcdef"}
+    write(checkout, "finetune", tuned)
+    assert "Fine-tuning" not in rendered(checkout)[checkout / "README.md"]
+
+
+def test_a_readme_without_marks_is_refused(checkout: Path) -> None:
+    (checkout / "README.md").write_text("nothing", encoding="utf-8")
+    done = CliRunner().invoke(readme)
+    assert done.exit_code == 1
+    assert "<!-- results -->" in done.output
+
+
+def test_nothing_measured_yet(checkout: Path) -> None:
+    for path in (checkout / "benchmarks" / "results").iterdir():
+        path.unlink()
+    assert CliRunner().invoke(readme).exit_code == 0
+    assert "Not measured yet." in (checkout / "models" / "photo" / "CARD.md").read_text(encoding="utf-8")

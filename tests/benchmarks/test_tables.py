@@ -1,0 +1,219 @@
+"""Tables: the same figures as text, Markdown and CSV; rows for whatever went wrong; published figures kept apart."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.published import published, published_figures
+from benchmarks.rendering import csv_text, markdown, terminal
+from benchmarks.reporting import report
+from benchmarks.results import totals, validate
+from benchmarks.tables import Table, table
+from benchmarks.views import Section
+from tests.benchmarks import synthetic
+
+
+def section(**options: Any) -> Section:
+    result = validate(synthetic.result(**options))
+    return Section(result, next(iter(result["datasets"])))
+
+
+def rows_of_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def cells_of_markdown(text: str) -> dict[str, list[str]]:
+    """The cells of each row of the first table, by its label without marks and remarks."""
+    lines = [line for line in text.split("\n\n")[2].splitlines() if line.startswith("| ")][2:]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {re.sub(r"\*|(?<= )\((failed|crashed|not run).*", "", label).strip(): rest for label, *rest in cells}
+
+
+def cells_of_terminal(text: str, label: str, published_too: bool = False) -> list[str]:
+    """The figures behind a label, over all blocks."""
+    measured = text if published_too else text.partition("Published, not measured")[0]
+    lines = [line for line in measured.splitlines() if re.match(rf"{re.escape(label)}( \*)?  ", line)]
+    return [cell for line in lines for cell in re.split(r"\s{2,}", line)[1:]]
+
+
+def test_every_report_shows_the_same_figures() -> None:
+    computed = table(section())
+    in_csv = {row["key"]: row for row in rows_of_csv(csv_text([("r.json", computed)])) if row["origin"] != "published"}
+    in_markdown = cells_of_markdown(markdown(computed))
+    in_text = terminal(computed, 100)
+    assert max(map(len, in_text.splitlines())) <= 100
+    assert computed.rows
+    for row in computed.rows:
+        shown = [row.text(column) for column in computed.columns]
+        assert in_markdown[row.label] == shown
+        assert cells_of_terminal(in_text, row.label) == [text for text in shown if text]
+        for column, text in zip(computed.columns, shown, strict=True):
+            exact = in_csv[row.key][column.name]
+            assert (f"{float(exact):,.{column.decimals}f}" if exact else "") == text.partition(" ±")[0]
+
+
+def test_figures_are_those_of_the_totals() -> None:
+    measured = section()
+    for row in table(measured).rows:
+        wanted = totals(measured.result, measured.name, row.key)
+        if row.origin == "measured":
+            assert row.figures["file"] == wanted.bits_per_subpixel
+            assert row.figures["encode_mb_s"] == wanted.encode_mb_s
+        if row.family == "idfcodec":
+            assert row.figures["kmac_per_pixel"] == pytest.approx((wanted.mac_per_pixel or 0) / 1000)
+            assert row.figures["payload"] < row.figures["file"]
+
+
+def test_sizes_are_held_against_the_strongest_jpeg_xl() -> None:
+    computed = table(section())
+    against = {row.key: row.figures.get("against") for row in computed.rows}
+    assert against["jxl-e10"] == 1
+    assert next(column.title for column in computed.columns if column.name == "against").endswith("JPEG XL effort 10")
+    result = synthetic.result()
+    result["contenders"]["jxl-e10"].update(status="not run", reason="no time")
+    del result["datasets"]["kodak"]["measurements"]["jxl-e10"]
+    against = {row.key: row.figures.get("against") for row in table(Section(validate(result), "kodak")).rows}
+    assert against["jxl-e9"] == 1
+    assert against["jxl-e10"] is None
+
+
+def test_what_failed_or_did_not_run_has_a_row_that_says_so() -> None:
+    rows = {row.key: row for row in table(section(pictures=9)).rows}
+    assert rows["flif"].origin == "not run"
+    assert rows["flif"].remark == "not run: flif is not on the PATH"
+    assert rows["gralic"].origin == "crashed"
+    assert "segmentation fault" in rows["gralic"].remark
+    assert not rows["gralic"].figures
+    assert rows["avif"].origin == "incomplete"
+    assert rows["avif"].remark == "failed on 1 picture (<avif> & said no); figures over the other 8"
+    for text in (markdown(table(section())), terminal(table(section()), 120)):
+        assert "flif is not on the PATH" in text
+        assert "segmentation fault" in text
+
+
+def test_markdown_shows_errors_as_they_are() -> None:
+    assert r"\<avif\> \& said no" in markdown(table(section()))
+
+
+def test_skipped_files_are_counted_and_named() -> None:
+    for text in (markdown(table(section())), terminal(table(section()), 100)):
+        assert "9 pictures" in text
+        assert "1 file skipped" in text
+        assert "torn.png (image file is truncated)" in " ".join(text.split()).replace("\\", "")
+
+
+def test_columns_without_figures_are_left_out() -> None:
+    result = synthetic.result()
+    for entry in result["contenders"].values():
+        entry.pop("memory", None)
+    computed = table(Section(validate(result), "kodak"))
+    assert "memory" not in {column.name for column in computed.columns}
+    assert "memory" in rows_of_csv(csv_text([("r.json", computed)]))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "wanted"),
+    [
+        ("kodak", "", {"Kodak"}),
+        ("test", "The CIFAR-10 test pictures", {"CIFAR-10"}),
+        ("imagenet64", "", {"ImageNet64 (old)"}),
+        ("imagenet", "", {"ImageNet32 (old)", "ImageNet64 (old)"}),
+        ("set14", "Set14", set()),
+    ],
+)
+def test_published_figures_go_with_their_sets(name: str, title: str, wanted: set[str]) -> None:
+    assert {row.dataset for row in published_figures(section(datasets={name: title}))} == wanted
+
+
+def test_patches_of_kodak_are_not_kodak() -> None:
+    result = synthetic.result()
+    result["datasets"]["kodak"]["kind"] = "patches"
+    assert not published_figures(Section(result, "kodak"))
+
+
+def test_published_figures_are_told_apart_and_the_unverified_marked() -> None:
+    computed = table(section(datasets={"cifar10": "CIFAR-10"}))
+    assert not {row.family for row in computed.rows} & {"published"}
+    marked = {row.key for row in computed.published if row.label.endswith("†")}
+    assert marked == {row.system for row in published() if row.dataset == "CIFAR-10" and not row.checked}
+    assert "IDF++" in marked
+    assert "IDF" not in marked
+    text, page = terminal(computed, 140), markdown(computed)
+    for wanted in ("not measured here", "† not verified", "over all 10,000 pictures of CIFAR-10"):
+        assert wanted in text
+        assert wanted in page
+    assert cells_of_terminal(text, "IDF trained on ImageNet32", published_too=True)[0] == "3.60"
+    assert "| NeLLoC (3 residual blocks) | 3.25 | likelihood |" in page
+    kinds = [row["origin"] for row in rows_of_csv(csv_text([("r", computed)]))]
+    assert kinds.count("published") == len(computed.published)
+
+
+def test_published_figures_have_sources() -> None:
+    assert published()
+    for row in published():
+        assert row.source
+        assert row.kind in ("file", "likelihood")
+        assert 1 < float(row.bits_per_subpixel) < 8
+
+
+def save(result: dict[str, Any], path: Path) -> str:
+    path.write_text(json.dumps(result), encoding="utf-8")
+    return str(path)
+
+
+def test_results_of_several_machines_stay_apart(tmp_path: Path) -> None:
+    first, second = synthetic.result(seed=1), synthetic.result(seed=2)
+    second["environment"]["processor"] = "Another Processor"
+    (tmp_path / "a").mkdir()
+    paths = [save(first, tmp_path / "kodak.json"), save(second, tmp_path / "a" / "kodak.json")]
+    done = CliRunner().invoke(report, [*paths, "--csv", "-"])
+    assert done.exit_code == 0, done.output
+    rows = rows_of_csv(done.stdout)
+    assert {row["result"] for row in rows} == set(paths)  # the files' names alone would not tell them apart
+    sizes = {(row["result"], row["bytes"]) for row in rows if row["key"] == "jxl-e10"}
+    assert len(sizes) == 2
+    text = " ".join(CliRunner().invoke(report, paths).stdout.split())
+    assert text.index("Drawn by Hand 9000") < text.index("Another Processor")
+
+
+def test_several_sets_of_one_result(tmp_path: Path) -> None:
+    path = save(synthetic.result(datasets={"kodak": "Kodak", "set14": "Set14"}), tmp_path / "r.json")
+    done = CliRunner().invoke(report, [path, "--markdown", "-"])
+    assert re.findall("^## (.*)", done.stdout, re.MULTILINE) == ["Kodak", "Set14"]
+
+
+def test_targets_are_not_overwritten_without_force(tmp_path: Path) -> None:
+    path = save(synthetic.result(), tmp_path / "r.json")
+    target = tmp_path / "out.csv"
+    target.write_text("mine", encoding="utf-8")
+    done = CliRunner().invoke(report, [path, "--csv", str(target)])
+    assert done.exit_code == 1
+    assert "exists already" in done.output
+    assert target.read_text(encoding="utf-8") == "mine"
+    assert CliRunner().invoke(report, [path, "--csv", str(target), "-f"]).exit_code == 0
+    assert target.read_text(encoding="utf-8").startswith("result,")
+
+
+def test_wrong_usage_and_wrong_files(tmp_path: Path) -> None:
+    path = save(synthetic.result(), tmp_path / "r.json")
+    assert CliRunner().invoke(report, []).exit_code == 2
+    assert CliRunner().invoke(report, [path, "--csv", "-", "--markdown", "-"]).exit_code == 2
+    newer = save({**synthetic.result(), "schema": 999}, tmp_path / "newer.json")
+    done = CliRunner().invoke(report, [newer])
+    assert done.exit_code == 1
+    assert "newer" in done.output
+
+
+def test_a_set_that_nobody_coded() -> None:
+    result = synthetic.result(pictures=1, maps=False)
+    result["datasets"]["kodak"].update(measurements={}, budgets={})
+    computed: Table = table(Section(validate(result), "kodak"))
+    assert not any(row.figures for row in computed.rows)
+    assert terminal(computed, 80)
+    assert markdown(computed)
