@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -13,18 +14,20 @@ from numpy.typing import NDArray
 from idfcodec.batch import MAX_SIDE, Batch, Shape, pack_batch, unpack_batch
 from idfcodec.codec import (
     MAX_PIXELS,
+    RAW,
     Progress,
     checksum_of,
     chosen_model,
     each,
     from_planes,
+    from_stored,
     load_model,
     mode_of,
+    stored,
     to_planes,
 )
 from idfcodec.container import CHECKSUM_SIZE, Mode
 from idfcodec.errors import CorruptFile, IDFError, ModelError
-from idfcodec.flow.coding import decode_small, encode_small, fit_small, read_corrections, write_corrections
 from idfcodec.planes import from_image
 from idfcodec.tiles import Tile
 
@@ -33,24 +36,41 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_batch", "encode_batch"]
 
-PART = 4096  # pictures handed out to the threads at a time
+PART = 4096  # tasks handed out to the threads at a time
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
 
 
-def _each(work: Callable[[int], T], count: int, threads: int | None, progress: Progress | None) -> list[T]:
-    """`each` in parts, so that a file of millions of pictures does not queue millions of tasks."""
+def _alike(shapes: Sequence[Shape], most: int) -> list[list[int]]:
+    """Numbers of pictures that follow each other and have one shape, so many at most together."""
+    found: list[list[int]] = []
+    for number, shape in enumerate(shapes):
+        if found and len(found[-1]) < most and shapes[found[-1][0]] == shape:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
+
+
+def _each(
+    work: Callable[[list[int]], list[T]], tasks: list[list[int]], threads: int | None, progress: Progress | None
+) -> list[T]:
+    """`each` in parts, so that a file of millions of pictures does not queue millions of tasks; results in order."""
+    count = sum(map(len, tasks))
     found: list[T] = []
-    for start in range(0, count, PART):
+    for start in range(0, len(tasks), PART):
+        part = tasks[start : start + PART]
+        ends = list(accumulate(map(len, part), initial=len(found)))
 
-        def one(index: int, start: int = start) -> T:
-            return work(start + index)
+        def one(index: int, part: list[list[int]] = part) -> list[T]:
+            return work(part[index])
 
-        def tell(done: int, _: int, start: int = start) -> None:
+        def tell(done: int, _: int, ends: list[int] = ends) -> None:
             if progress:
-                progress(start + done, count)
+                progress(ends[done], count)
 
-        found += each(one, min(PART, count - start), threads, tell)
+        for results in each(one, len(part), threads, tell):
+            found += results
     return found
 
 
@@ -94,18 +114,22 @@ def encode_batch(
             raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
     planes = [to_planes(p, Tile(0, 0, h, w), mode) for p, (mode, h, w) in zip(pictures, shapes, strict=True)]
     rgb = [p for p in planes if len(p) == 3]
-    common = fit_small(flow, rgb) if rgb else {}
+    common = flow.fit_small(rgb) if rgb else b""
 
-    def work(index: int) -> bytes:
-        return encode_small(flow, planes[index], common if len(planes[index]) == 3 else {})
+    def work(numbers: list[int]) -> list[bytes]:
+        coded = flow.encode_small([planes[i] for i in numbers], common)
+        return [
+            data if len(data) <= planes[i].size else stored(pictures[i], shapes[i][0])
+            for i, data in zip(numbers, coded, strict=True)
+        ]
 
-    payloads = _each(work, len(planes), threads, progress)
+    payloads = _each(work, _alike(shapes, flow.side_by_side), threads, progress)
     return pack_batch(
         Batch(
             flow.id,
             _batch_checksum(shapes, pictures),
             tuple(shapes),
-            write_corrections(common, 3) if common else b"",
+            common,
             tuple(payloads),
         )
     )
@@ -146,16 +170,25 @@ def decode_batch(
     flow = load_model(batch.model.hex() if model is None else model, device=device)
     if flow.id != batch.model:
         raise ModelError(f"the file was made with model {batch.model.hex()}, not with {flow.name} ({flow.id.hex()})")
-    common = read_corrections(batch.common, 3) if batch.common else {}
 
-    def work(index: int) -> Pixels:
-        mode, height, width = batch.shapes[wanted[index]]
-        payload = batch.payloads[wanted[index]]
-        out = np.empty((height, width) if mode is Mode.GRAY else (height, width, 3), np.uint8)
-        from_planes(decode_small(flow, payload, (mode.planes, height, width), common if mode is Mode.RGB else {}), out)
-        return out
+    def work(numbers: list[int]) -> list[Pixels]:
+        mode, height, width = batch.shapes[wanted[numbers[0]]]
+        shape = (mode.planes, height, width)
+        payloads = [batch.payloads[wanted[i]] for i in numbers]
+        coded = [payload for payload in payloads if payload[:1] != bytes([RAW])]
+        decoded = iter(flow.decode_small(coded, shape, batch.common) if coded else [])
+        out = np.empty(
+            (len(numbers), height, width) if mode is Mode.GRAY else (len(numbers), height, width, 3), np.uint8
+        )
+        for picture, payload in zip(out, payloads, strict=True):
+            if payload[:1] == bytes([RAW]):
+                from_stored(payload, mode.planes, picture)
+            else:
+                from_planes(next(decoded), picture)
+        return list(out)
 
-    found = _each(work, len(wanted), threads, progress)
+    shapes = [batch.shapes[i] for i in wanted]
+    found = _each(work, _alike(shapes, flow.side_by_side), threads, progress)
     if pictures is None and _batch_checksum(batch.shapes, found) != batch.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")
     return found

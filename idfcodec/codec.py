@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from idfcodec.container import Container, Mode, pack, pixel_checksum, unpack
 from idfcodec.errors import CorruptFile, IDFError, ModelError
-from idfcodec.flow.coding import decode_tile, encode_tile, tile_costs
-from idfcodec.flow.hierarchy import Values, placed
-from idfcodec.flow.runtime import Flow, load_flow
+from idfcodec.flow.contract import IntegerFlow
+from idfcodec.flow.hierarchy import Values
+from idfcodec.flow.loading import load_flow
 from idfcodec.models import EFFORTS, find_model
 from idfcodec.planes import Picture, from_image
 from idfcodec.tiles import Tile, tile_grid
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEARNED",
+    "RAW",
     "Costs",
     "Progress",
     "checksum_of",
@@ -42,9 +43,11 @@ __all__ = [
     "each",
     "encode",
     "from_planes",
+    "from_stored",
     "likelihood",
     "load_model",
     "mode_of",
+    "stored",
     "to_planes",
 ]
 
@@ -57,13 +60,13 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=4)
-def _flow(folder: str, device: str) -> Flow:
+def _flow(folder: str, device: str) -> IntegerFlow:
     from pathlib import Path
 
     return load_flow(Path(folder), device=device)
 
 
-def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Flow:
+def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> IntegerFlow:
     """A model by name, id or folder; None is the default one. Loaded once per process and device.
 
     Raises:
@@ -160,6 +163,23 @@ def from_planes(planes: Values, out: Pixels) -> None:
     out[..., 0], out[..., 1], out[..., 2] = red, planes[0], blue
 
 
+def stored(pixels: Pixels, mode: Mode) -> bytes:
+    """A tile as its samples, for what no model makes shorter."""
+    return bytes([RAW]) + (pixels[..., 1] if mode is Mode.GRAY_AS_RGB else pixels).tobytes()
+
+
+def from_stored(payload: bytes | memoryview, planes: int, out: Pixels) -> None:
+    """Write a tile that `stored` made to its place, (h, w) or (h, w, 3).
+
+    Raises:
+        CorruptFile: it has another length.
+    """
+    if len(payload) != 1 + planes * out.shape[0] * out.shape[1]:
+        raise CorruptFile("a stored tile has the wrong length")
+    samples = np.frombuffer(payload[1:], np.uint8).reshape(*out.shape[:2], planes)
+    out[:] = samples[..., 0] if out.ndim == 2 else samples
+
+
 def checksum_of(mode: Mode, pixels: Pixels) -> bytes:
     height, width = pixels.shape[:2]
     shown = pixels[..., 0] if mode is Mode.GRAY_AS_RGB else pixels
@@ -205,12 +225,10 @@ def encode(
 
     def work(index: int) -> bytes:
         tile = tiles[index]
-        coded = encode_tile(flow, to_planes(pixels, tile, mode))
-        planes = 3 if mode is Mode.RGB else 1
-        if len(coded) <= tile.height * tile.width * planes:
+        coded = flow.encode_tile(to_planes(pixels, tile, mode))
+        if len(coded) <= tile.height * tile.width * mode.planes:
             return coded
-        part = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        return bytes([RAW]) + (part[..., 1] if mode is Mode.GRAY_AS_RGB else part).tobytes()
+        return stored(pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width], mode)
 
     payloads = each(work, len(tiles), threads, progress)
     data = pack(
@@ -267,18 +285,14 @@ def decode_picture(
         )
     pixels = np.empty((height, width) if mode is Mode.GRAY else (height, width, 3), np.uint8)
     tiles = tile_grid(height, width, container.tile)
-    channels = 3 if mode is Mode.RGB else 1
 
     def work(index: int) -> None:
         tile, payload = tiles[index], memoryview(container.tiles[index])
         out = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
         if payload[0] != RAW:
-            from_planes(decode_tile(flow, payload, (channels, tile.height, tile.width)), out)
+            from_planes(flow.decode_tile(payload, (mode.planes, tile.height, tile.width)), out)
             return
-        if len(payload) != 1 + channels * tile.height * tile.width:
-            raise CorruptFile("a stored tile has the wrong length")
-        stored = np.frombuffer(payload[1:], np.uint8).reshape(tile.height, tile.width, channels)
-        out[:] = stored[..., 0] if out.ndim == 2 else stored
+        from_stored(payload, mode.planes, out)
 
     each(work, len(tiles), threads, progress)
     if checksum_of(mode, pixels) != container.checksum:
@@ -311,7 +325,7 @@ class Costs:
 
     Args:
         steps: of each plane (G, R-G, B-G, or G alone) of each coding step, by (level, group): level 0 is the finest,
-            groups 0, 1 and 2 are the phases D, B and C, and group -1 the last latents.
+            groups 0, 1 and 2 are the phases D, B and C, and group -1 the last latents; a causal flow's is all (0, 0).
         pixels: (H, W) float32 of each pixel, all its planes together.
         rest: of flags, corrections and lists of colours.
     """
@@ -360,8 +374,7 @@ def costs(
     size = picture.pixels.shape[:2]
     tiles = tile_grid(size[0], size[1], TILE)
     found = each(
-        lambda i: tile_costs(
-            flow,
+        lambda i: flow.tile_costs(
             to_planes(picture.pixels, tiles[i], mode),
             weights=learned != "none",
             lattice=learned == "all",
@@ -372,8 +385,7 @@ def costs(
     )
     pixels = np.empty(size, np.float32)
     for tile, part in zip(tiles, found, strict=True):
-        map_ = placed({key: bits.sum(0) for key, bits in part.steps.items()}, (tile.height, tile.width))
-        pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = map_
+        pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = part.pixels
     steps = {key: tuple(sum(part.steps[key].sum(1) for part in found).tolist()) for key in found[0].steps}
     return Costs(steps, pixels, sum(part.rest for part in found))
 

@@ -21,6 +21,7 @@ from idfcodec.codec import decode, decode_picture, encode, likelihood, load_mode
 from idfcodec.container import Mode, pack, unpack
 from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
+from idfcodec.flow import coding
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig
 from idfcodec.models import EFFORTS, VARIABLE, find_model
@@ -182,14 +183,14 @@ def test_verify_changes_nothing(photo: Pixels) -> None:
 
 
 def test_verify_notices(photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = codec.decode_tile
+    right = coding.decode_tile
 
     def wrong(*arguments: object) -> object:
         planes = right(*arguments)  # type: ignore[arg-type]
         planes[0, 3, 4] ^= 1
         return planes
 
-    monkeypatch.setattr(codec, "decode_tile", wrong)
+    monkeypatch.setattr(coding, "decode_tile", wrong)
     encode(photo)
     with pytest.raises(IDFError):
         encode(photo, verify=True)

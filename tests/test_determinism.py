@@ -57,7 +57,7 @@ def digest(pixels: Pixels) -> str:
 def use(environment: Environment) -> None:
     """Make the codec of this process compute as `environment` says."""
     from idfcodec import codec
-    from idfcodec.flow.runtime import load_flow
+    from idfcodec.flow.loading import load_flow
 
     if environment.kernel is not None:
         codec._flow = lambda folder, device: load_flow(Path(folder), device=device, kernel=environment.kernel)  # type: ignore[assignment]

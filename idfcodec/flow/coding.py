@@ -15,8 +15,9 @@ from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
 from idfcodec.flow.adaptive import Adaptation, Learned, Switches
 from idfcodec.flow.compiled import compiled
+from idfcodec.flow.contract import Costs, with_zeros, without_zeros
 from idfcodec.flow.correction import MOST_CLASSES, Corrections, Search
-from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, record
+from idfcodec.flow.hierarchy import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values, placed, record
 from idfcodec.flow.lattice import BLURS
 from idfcodec.flow.palette import colours_of, decode_palette, encode_palette, palette_bits
 from idfcodec.flow.prior import CLASSES, TOTAL
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from idfcodec.flow.runtime import Flow
 
 __all__ = [
-    "Costs",
     "decode_small",
     "decode_tile",
     "encode_small",
@@ -397,7 +397,7 @@ def write_corrections(corrections: Corrections, planes: int) -> bytes:
 def encode_small(flow: Flow, planes: Values, corrections: Corrections) -> bytes:
     """Code one of many small pictures, whose common corrections are sent elsewhere: a byte of flags, what they say."""
     steps = record(flow, planes)
-    data = _write(flow, _with(steps, corrections), Switches(0), {}).rstrip(b"\0")  # the last word's, as a rule
+    data = without_zeros(_write(flow, _with(steps, corrections), Switches(0), {}))
     colours = colours_of(planes)
     if colours is not None and colours.size < len(data):
         data = min(data, bytes([PALETTE]) + encode_palette(flow, steps, colours), key=len)
@@ -514,29 +514,7 @@ def decode_small(flow: Flow, data: bytes, shape: tuple[int, int, int], correctio
     """
     if data[:1] == bytes([PALETTE]):
         return decode_palette(flow, data[1:], shape)
-    if data[:1] > b"\0" or data.endswith(b"\0"):
-        raise CorruptFile("a small picture has unknown flags, or zero bytes at its end that are to be left out")
-    whole = (data or b"\0") + bytes(-(len(data) - 1) % 4 if data else 0)
-    return _decode(flow, _Reader(flow, whole, shape[0], corrections), shape)
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What the model says that a tile costs, in bits.
-
-    Args:
-        steps: of each latent of each coding step, (C, N) by (level, group); where the tile is coded by its colours,
-            a pixel's cost stands with its first plane.
-        rest: of flags, corrections and the list of colours.
-    """
-
-    steps: dict[tuple[int, int], NDArray[np.float64]]
-    rest: float
-
-    @property
-    def total(self) -> float:
-        """All of it."""
-        return self.rest + sum(float(bits.sum()) for bits in self.steps.values())
+    return _decode(flow, _Reader(flow, with_zeros(data), shape[0], corrections), shape)
 
 
 def tile_costs(flow: Flow, planes: Values, *, weights: bool = True, lattice: bool = True) -> Costs:
@@ -549,7 +527,8 @@ def tile_costs(flow: Flow, planes: Values, *, weights: bool = True, lattice: boo
         lattice: with the weights of values and of pairs of values, if `weights`.
     """
     steps = record(flow, planes)
-    costs = _plain_costs(flow, steps, len(planes), weights=weights, lattice=lattice)
+    size = (planes.shape[1], planes.shape[2])
+    costs = _costs(*_plain_costs(flow, steps, len(planes), weights=weights, lattice=lattice), size)
     colours = colours_of(planes) if weights else None
     if colours is None:
         return costs
@@ -557,11 +536,18 @@ def tile_costs(flow: Flow, planes: Values, *, weights: bool = True, lattice: boo
     by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}
     for pixels, into in zip(bits, by_step.values(), strict=True):
         into[0] = pixels
-    few = Costs(by_step, 8.0 * (colours.size + (3 if colours.shape[1] > 1 else 1)))
+    few = _costs(by_step, 8.0 * (colours.size + (3 if colours.shape[1] > 1 else 1)), size)
     return min(costs, few, key=lambda c: c.total)
 
 
-def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, lattice: bool) -> Costs:
+_BySteps = dict[tuple[int, int], NDArray[np.float64]]
+
+
+def _costs(steps: _BySteps, rest: float, size: tuple[int, int]) -> Costs:
+    return Costs(steps, rest, placed({key: bits.sum(0) for key, bits in steps.items()}, size))
+
+
+def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, lattice: bool) -> tuple[_BySteps, float]:
     rest, switches = 0.0, Switches(0)
     if weights:
         corrections, (steps,) = _correct(flow, [steps], flow.search)
@@ -578,4 +564,4 @@ def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, l
         for rows_of, symbols in ((plane.escape_groups(escaped), group), (plane.escape_parts(escaped, group), part)):
             bits[escaped] -= np.log2(row_spans(rows_of, symbols)[1] / TOTAL)
         bits[escaped] += 1
-    return Costs(by_step, rest)
+    return by_step, rest

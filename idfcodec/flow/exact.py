@@ -194,15 +194,17 @@ class ExactNetwork:
         return h, head.scaled(h).round_()
 
 
-def fold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head: bool) -> tuple[Tensor, Tensor, Tensor]:
+def fold(
+    weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: int = 0, head: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Real weights to the integers of `Convolution`.
 
     Args:
         weight: (O, I, k, k) real.
         bias: (O,) real.
         exponent: (O,) from `network.exponents`.
-        centred: the input is meant as `u - 128` (the first convolutions): its offset goes into the bias.
-        head: the output keeps `head_exponents` fractional bits instead of those of an activation.
+        centred: so many of the inputs, at their end, are meant as `u - 128`: their offset goes into the bias.
+        head: (O,) fractional bits that the output keeps instead of those of an activation.
 
     Returns:
         weight int8, bias int32 and exponent int8.
@@ -210,20 +212,19 @@ def fold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head:
     scale = torch.exp2(exponent.double())
     integers = torch.round(weight.double() * scale.view(-1, 1, 1, 1))
     offset = torch.round(bias.double() * scale * 2**ACTIVATION_BITS)
-    if centred:
-        offset -= 128 * integers.sum((1, 2, 3))
-    if head:
-        exponent = exponent + ACTIVATION_BITS - head_exponents()
+    offset -= 128 * integers[:, weight.shape[1] - centred :].sum((1, 2, 3))
+    if head is not None:
+        exponent = exponent + ACTIVATION_BITS - head
     return integers.to(torch.int8), offset.to(torch.int32), exponent.to(torch.int8)
 
 
-def unfold(weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: bool, head: bool) -> tuple[Tensor, Tensor]:
+def unfold(
+    weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: int = 0, head: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The inverse of `fold`: the real weight and bias that a convolution's integers stand for."""
     power = exponent.double()
-    offset = bias.double()
-    if head:
-        power = power - ACTIVATION_BITS + head_exponents()
-    if centred:
-        offset = offset + 128 * weight.double().sum((1, 2, 3))
+    if head is not None:
+        power = power - ACTIVATION_BITS + head
+    offset = bias.double() + 128 * weight[:, weight.shape[1] - centred :].double().sum((1, 2, 3))
     scale = torch.exp2(-power)
     return (weight.double() * scale.view(-1, 1, 1, 1)).float(), (offset * scale / 2**ACTIVATION_BITS).float()

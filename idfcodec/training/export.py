@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,21 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from idfcodec.errors import ModelError
 from idfcodec.flow import prior
+from idfcodec.flow.causal import TrainableCausalFlow
+from idfcodec.flow.causal_exact import CausalExactNetwork, head_bits, shares
+from idfcodec.flow.causal_exact import known_answer as causal_answer
 from idfcodec.flow.correction import Search
-from idfcodec.flow.exact import ExactNetwork, fold, unfold
+from idfcodec.flow.exact import ExactNetwork, fold, head_exponents, unfold
+from idfcodec.flow.loading import CAUSAL, TENSORS, content_hash, part
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig, QuantConv, exponents
-from idfcodec.flow.runtime import TENSORS, content_hash, known_answer, part
+from idfcodec.flow.runtime import known_answer
 
-__all__ = ["Exported", "export", "make_search", "read_exported", "restore"]
+__all__ = ["Exported", "export", "export_causal", "make_search", "read_exported", "restore"]
 
 
 def _last(model: TrainableFlow) -> Tensor:
@@ -35,13 +39,81 @@ def _last(model: TrainableFlow) -> Tensor:
     ).to(torch.int32)
 
 
+# Of a convolution: how many of its inputs, at their end, are centred, and the fractional bits that a head keeps.
+Meaning = tuple[int, Tensor | None]
+
+
+def _meaning(name: str, module: QuantConv) -> Meaning:
+    """Of a convolution of the hierarchical flow."""
+    centred = module.weight.shape[1] if name.endswith("first") else 0
+    return centred, head_exponents() if name.endswith("head") else None
+
+
+def _causal_meaning(name: str, module: QuantConv) -> Meaning:
+    """Of a convolution of the causal flow."""
+    _, kind, *rest = name.split(".")
+    if kind == "first":
+        return module.weight.shape[1], None
+    if kind == "into":
+        return int(rest[0]), None
+    return 0, head_bits(int(rest[0])) if kind == "heads" else None
+
+
+def _integers(model: nn.Module, meaning: Callable[[str, QuantConv], Meaning]) -> dict[str, Tensor]:
+    """The tensors of all convolutions, and the tables."""
+    tensors = {name: torch.from_numpy(table) for name, table in prior.build_tables().items()}
+    for name, module in model.named_modules():
+        if isinstance(module, QuantConv):
+            weight, bias = module.weight.detach(), module.bias.detach()
+            centred, head = meaning(name, module)
+            parts = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
+            for kind, tensor in zip(("weight", "bias", "exponent"), parts, strict=True):
+                tensors[f"{name}.{kind}"] = tensor.contiguous()
+    return tensors
+
+
+def _write(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    architecture: Mapping[str, Any],
+    answers: list[str],
+    note: Mapping[str, Any] | None,
+) -> str:
+    architecture = json.loads(json.dumps(architecture))
+    identity = content_hash(tensors, architecture).hex()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TENSORS).write_bytes(save({**tensors}))
+    description = {"id": identity, "architecture": architecture, "known_answers": answers, **(note or {})}
+    (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
+    return identity
+
+
+def export_causal(model: TrainableCausalFlow, folder: Path, *, note: Mapping[str, Any] | None = None) -> str:
+    """Write a causal flow to `folder` as `export` does a hierarchical one.
+
+    Args:
+        model: trained; its own rounding need not be on.
+        folder: made if need be.
+        note: see `export`.
+
+    Raises:
+        ModelError: a convolution breaks the bound of exact arithmetic.
+    """
+    model = model.cpu()
+    tensors = _integers(model, _causal_meaning) | {"shares": shares()}
+    with torch.inference_mode():
+        network = CausalExactNetwork(part(tensors, "network"), model.config, kernel="float32", device="cpu")
+        answers = [causal_answer(network).hex()]
+    return _write(folder, tensors, asdict(model.config) | {"order": CAUSAL}, answers, note)
+
+
 def export(
     model: TrainableFlow,
     folder: Path,
     *,
     levels: int = 6,
     search: Search | None = None,
-    note: dict[str, Any] | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> str:
     """Write `model` to `folder` as integers and return its id, 16 hexadecimal digits.
 
@@ -56,29 +128,15 @@ def export(
         ModelError: a convolution breaks the bound of exact arithmetic.
     """
     model = model.cpu()
-    tensors = {name: torch.from_numpy(table) for name, table in prior.build_tables().items()}
-    tensors["last"] = _last(model)
-    for name, module in model.named_modules():
-        if isinstance(module, QuantConv):
-            weight, bias = module.weight.detach(), module.bias.detach()
-            centred, head = name.endswith("first"), name.endswith("head")
-            parts = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
-            for kind, tensor in zip(("weight", "bias", "exponent"), parts, strict=True):
-                tensors[f"{name}.{kind}"] = tensor.contiguous()
+    tensors = _integers(model, _meaning) | {"last": _last(model)}
     config = replace(model.config, levels=max(levels, model.config.networks))
-    architecture = json.loads(json.dumps(asdict(config) | {"search": asdict(search or Search())}))
     with torch.inference_mode():
         networks = [
             ExactNetwork(part(tensors, f"networks.{i}"), config, kernel="float32", device="cpu")
             for i in range(config.networks)
         ]
         answers = [known_answer(network).hex() for network in networks]
-    identity = content_hash(tensors, architecture).hex()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / TENSORS).write_bytes(save(tensors))
-    description = {"id": identity, "architecture": architecture, "known_answers": answers, **(note or {})}
-    (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
-    return identity
+    return _write(folder, tensors, asdict(config) | {"search": asdict(search or Search())}, answers, note)
 
 
 @dataclass(frozen=True)
@@ -145,7 +203,8 @@ def restore(model: TrainableFlow, tensors: Mapping[str, Tensor]) -> None:
                     module.bias.zero_()
                 continue
             integers = (tensors[f"{source}.{kind}"] for kind in ("weight", "bias", "exponent"))
-            weight, bias = unfold(*integers, centred=name.endswith("first"), head=name.endswith("head"))
+            centred, head = _meaning(name, module)
+            weight, bias = unfold(*integers, centred=centred, head=head)
             if weight.shape != module.weight.shape:
                 raise ModelError(f"the model to start from has other sizes than were asked for, in {name}")
             module.weight.copy_(weight)

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from idfcodec.errors import IDFError
 from idfcodec.flow.correction import Search
+from idfcodec.flow.loading import part
 from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig
-from idfcodec.flow.runtime import part
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.data import load_folder, random_batches, validation_crops
 from idfcodec.training.distributed import ALONE, Processes

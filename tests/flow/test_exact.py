@@ -14,9 +14,10 @@ from torch.nn import functional as F
 
 from idfcodec.errors import ModelError
 from idfcodec.flow.exact import Convolution, ExactNetwork, fold, head_exponents
+from idfcodec.flow.loading import TENSORS, content_hash, load_flow
 from idfcodec.flow.model import TrainableFlow, normalise
 from idfcodec.flow.network import ACCUMULATOR_LIMIT, WEIGHT_LIMIT, ContextNetwork, QuantConv, exponents
-from idfcodec.flow.runtime import TENSORS, Flow, content_hash, known_answer, load_flow
+from idfcodec.flow.runtime import Flow, known_answer
 
 SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (9, 34)]
 OFFSET = torch.tensor([0, 128, 128]).view(3, 1, 1)
@@ -290,7 +291,7 @@ def test_folded_weights_keep_all_bounds(scale: float, size: int) -> None:
     with torch.no_grad():
         layer.bias.normal_(0, scale)
     weight, bias = layer.weight.detach(), layer.bias.detach()
-    for centred, head in ((True, False), (False, False), (False, True)):
+    for centred, head in ((64, None), (2, None), (0, None), (0, head_exponents())):
         parts = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
         assert int(parts[0].abs().max()) <= WEIGHT_LIMIT
         Convolution.build(*parts, padding=0, kernel="float32", device="cpu")
