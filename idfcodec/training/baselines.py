@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from idfcodec.baselines.contract import FlowModel
+from idfcodec.baselines.contract import Density
 from idfcodec.baselines.dequantization import bits
 from idfcodec.baselines.families import build
 from idfcodec.flow.correction import Search
@@ -30,31 +30,31 @@ PICTURES: dict[str, dict[str, Any]] = {
 BATCH = 64  # of a validation
 
 
-class Baseline(Family):
+class Baseline(Family[Density]):
     """A family of `baselines.families.FAMILIES`, of pictures (3, size, size); Adam for all parameters."""
 
     @property
     def validation_size(self) -> int:
-        return 2 * self.config.size
+        return self.config.size * (2 if self.config.kind == "photos" else 1)
 
-    def build(self) -> FlowModel:
+    def build(self) -> Density:
         config = self.config
         torch.manual_seed(config.seed)
         settings = {**PICTURES.get(config.family, {}), **config.settings}
         return build(config.family, (3, config.size, config.size), **settings)
 
-    def optimisers(self, model: nn.Module) -> list[Optimizer]:
+    def optimisers(self, model: Density) -> list[Optimizer]:
         return [torch.optim.Adam(model.parameters(), lr=self.config.learning_rate, betas=(0.9, 0.99))]
 
     @torch.no_grad()
-    def begin(self, model: nn.Module, batch: Tensor) -> None:
+    def begin(self, model: Density, batch: Tensor) -> None:
         bits(model, batch)
 
-    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, model: Density, batch: Tensor) -> Tensor:
         return bits(model, batch).mean()
 
     @torch.no_grad()
-    def validate(self, model: nn.Module, crops: Crops, device: str) -> list[float]:
+    def validate(self, model: Density, crops: Crops, device: str) -> list[float]:
         """In one part, over the squares of the model's size that each crop is cut into."""
         size = self.config.size
         squares = [
@@ -64,10 +64,10 @@ class Baseline(Family):
             for left in range(0, crop.shape[1] - size + 1, size)
         ]
         generator = torch.Generator(device).manual_seed(0)
-        parts = torch.stack(squares).to(device).split(BATCH)
+        parts = torch.split(torch.stack(squares).to(device), BATCH)
         return [float(torch.cat([bits(model, part, generator=generator) for part in parts]).mean())]
 
-    def export(self, model: nn.Module, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
+    def export(self, model: Density, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
         path = out / f"{self.config.family}.safetensors"
-        model.cpu().save(path)  # type: ignore[operator]
+        model.cpu().save(path)
         return str(path)

@@ -23,8 +23,8 @@ class TrainConfig:
     processes, `threads` are those of one process.
     `quantise_from` is the share of the run after which weights and activations are rounded as they will be exported.
     The log holds the mean loss of every `log_every` steps.
-    `family` is one of `families.FAMILIES`. The sizes from `levels` to `networks` and `quantise_from` are for the codec's
-    own, idf; those of the others are their `settings`, fields of the family's configuration.
+    `family` is one of `families.FAMILIES`. The sizes from `levels` to `networks`, and `quantise_from`, are those of the
+    codec's own, idf; the others have their `settings`, fields of the family's configuration.
     """
 
     steps: int = 100_000

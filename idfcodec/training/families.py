@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from idfcodec.training.config import TrainConfig
 
 __all__ = ["FAMILIES", "Crops", "Family", "family_of"]
 
+M = TypeVar("M", bound=nn.Module)
 Crops = list[NDArray[np.uint8]]
 
 # Where each family's class is; a module is imported when its family is asked for.
@@ -36,7 +37,7 @@ FAMILIES = {
 }
 
 
-class Family(ABC):
+class Family(ABC, Generic[M]):
     """One family, for one run.
 
     Args:
@@ -55,32 +56,34 @@ class Family(ABC):
         """Largest side in pixels of the crops that `validate` is given."""
 
     @abstractmethod
-    def build(self) -> nn.Module:
+    def build(self) -> M:
         """A fresh model, its initial weights drawn from the seed."""
 
     @abstractmethod
-    def optimisers(self, model: nn.Module) -> list[Optimizer]:
+    def optimisers(self, model: M) -> list[Optimizer]:
         """Between them they have all of the model's parameters, each with its first learning rate."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, model: M, batch: Tensor) -> Tensor:
         """Mean bits per subpixel, (), of (B, 3, H, W) uint8."""
 
     @abstractmethod
-    def validate(self, model: nn.Module, crops: Crops, device: str) -> list[float]:
+    def validate(self, model: M, crops: Crops, device: str) -> list[float]:
         """Bits per subpixel of (H, W, 3) uint8 crops, in parts that are logged; their sum is the total."""
 
     @abstractmethod
-    def export(self, model: nn.Module, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
+    def export(self, model: M, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
         """Leave the trained model in the folder `out`; what the user is told that it is called."""
 
-    def begin(self, model: nn.Module, batch: Tensor) -> None:
+    def begin(self, model: M, batch: Tensor) -> None:
         """Called with the first batch of a fresh run, for weights that are set by data."""
+        return
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
+    def prepare(self, model: M, progress: float) -> None:
         """Called before every step and every validation, with the share of the run that is done."""
+        return
 
-    def restore(self, model: nn.Module, folder: Path) -> tuple[str, Search]:
+    def restore(self, model: M, folder: Path) -> tuple[str, Search]:
         """Take the weights of an exported model; its id and its search.
 
         Raises:
@@ -89,7 +92,7 @@ class Family(ABC):
         raise IDFError(f"a {self.config.family} cannot start from another model's weights")
 
 
-def family_of(config: TrainConfig) -> Family:
+def family_of(config: TrainConfig) -> Family[Any]:
     """The family that `config` names.
 
     Raises:
@@ -98,5 +101,5 @@ def family_of(config: TrainConfig) -> Family:
     if config.family not in FAMILIES:
         raise IDFError(f"there is no family {config.family!r} to train; choose one of {', '.join(FAMILIES)}")
     module, name = FAMILIES[config.family]
-    make: Callable[[TrainConfig], Family] = getattr(import_module(f"idfcodec.training.{module}"), name)
+    make: Callable[[TrainConfig], Family[Any]] = getattr(import_module(f"idfcodec.training.{module}"), name)
     return make(config)

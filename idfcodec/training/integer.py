@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
@@ -28,7 +28,7 @@ def _fast_arithmetic(device: str) -> AbstractContextManager[Any]:
     return torch.autocast(device, torch.bfloat16, enabled=native)
 
 
-class IntegerFlow(Family):
+class IntegerFlow(Family[TrainableFlow]):
     """The family `idf`, the codec's own."""
 
     def __init__(self, config: TrainConfig) -> None:
@@ -47,7 +47,7 @@ class IntegerFlow(Family):
         torch.manual_seed(config.seed)
         return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels, config.networks))
 
-    def optimisers(self, model: nn.Module) -> list[Optimizer]:
+    def optimisers(self, model: TrainableFlow) -> list[Optimizer]:
         hidden = [
             p for name, p in model.named_parameters() if p.ndim == 4 and "head" not in name and "first" not in name
         ]
@@ -56,16 +56,16 @@ class IntegerFlow(Family):
         rate = self.config.learning_rate
         return [Muon(hidden, lr=rate), torch.optim.Adam(others, lr=rate / 2, betas=(0.9, 0.99))]
 
-    def prepare(self, model: nn.Module, progress: float) -> None:
-        model.quantise(progress >= self.config.quantise_from)  # type: ignore[operator]
+    def prepare(self, model: TrainableFlow, progress: float) -> None:
+        model.quantise(progress >= self.config.quantise_from)
 
-    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, model: TrainableFlow, batch: Tensor) -> Tensor:
         with _fast_arithmetic(batch.device.type):
             mean: Tensor = model(batch).sum() / batch.numel()
         return mean
 
     @torch.no_grad()
-    def validate(self, model: nn.Module, crops: Crops, device: str) -> list[float]:
+    def validate(self, model: TrainableFlow, crops: Crops, device: str) -> list[float]:
         """By level, the last latents at the end."""
         total: Tensor = torch.zeros(self.config.levels + 1)
         subpixels = 0
@@ -78,16 +78,10 @@ class IntegerFlow(Family):
             subpixels += x.numel()
         return [value / subpixels for value in total.tolist()]
 
-    def restore(self, model: nn.Module, folder: Path) -> tuple[str, Search]:
+    def restore(self, model: TrainableFlow, folder: Path) -> tuple[str, Search]:
         exported = read_exported(folder)
-        restore(_flow(model), exported.tensors)
+        restore(model, exported.tensors)
         return exported.id, make_search(exported.architecture["search"])
 
-    def export(self, model: nn.Module, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
-        return export(_flow(model), out, search=search, note={"training": summary})
-
-
-def _flow(model: nn.Module) -> TrainableFlow:
-    if not isinstance(model, TrainableFlow):
-        raise TypeError(f"not an integer flow: {type(model).__name__}")
-    return model
+    def export(self, model: TrainableFlow, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
+        return export(model, out, search=search, note={"training": summary})

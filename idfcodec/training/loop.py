@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -33,7 +32,8 @@ __all__ = ["Trained", "build", "train"]
 
 def build(config: TrainConfig) -> nn.Module:
     """A fresh model for `config`, its initial weights drawn from the seed."""
-    return family_of(config).build()
+    model: nn.Module = family_of(config).build()
+    return model
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Run:
     def __init__(self, config: TrainConfig, device: str) -> None:
         self.config = config
         self.family = family_of(config)
-        self.model = self.family.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = self.family.build().to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimisers = self.family.optimisers(self.model)
         self.rates = [o.param_groups[0]["lr"] for o in self.optimisers]
