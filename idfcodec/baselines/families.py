@@ -20,6 +20,7 @@ FAMILIES = {
     "nice": ("nice", "NICE"),
     "realnvp": ("realnvp", "RealNVP"),
     "glow": ("glow", "Glow"),
+    "flowpp": ("flowpp", "FlowPP"),
     "maf": ("autoregressive", "MAF"),
     "iaf": ("autoregressive", "IAF"),
     "nsf": ("autoregressive", "NSF"),

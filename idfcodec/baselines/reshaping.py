@@ -17,6 +17,8 @@ from idfcodec.errors import IDFError
 
 __all__ = ["Flatten", "Logit", "Squeeze"]
 
+_EDGE = 2**-22
+
 
 class Squeeze(Transform):
     """Space to depth: (B, C, H, W) to (B, 4 C, H / 2, W / 2); volume is preserved."""
@@ -76,4 +78,6 @@ class Logit(Transform):
         return torch.logit(y), log_det.flatten(1).sum(1)
 
     def inverse(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        return (torch.sigmoid(z) - self.alpha) / (1 - 2 * self.alpha)
+        # Beyond 17, float32 has no y but 1, whose z is infinite: let samples out there have a density.
+        y = torch.sigmoid(z).clamp(_EDGE, 1 - _EDGE)
+        return (y - self.alpha) / (1 - 2 * self.alpha)

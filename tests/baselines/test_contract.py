@@ -16,6 +16,7 @@ from idfcodec.baselines.contract import FORMAT
 from idfcodec.baselines.families import build, load
 from idfcodec.baselines.glow import ActNorm
 from idfcodec.baselines.realnvp import BatchNormalisation, mask_of
+from idfcodec.baselines.reshaping import Logit
 from idfcodec.errors import IDFError
 
 
@@ -107,6 +108,15 @@ def test_masks_are_complements_and_alternate() -> None:
     assert mask_of("vector", (4,), 1).tolist() == [1, 0, 1, 0]
     assert mask_of("checkerboard", (1, 2, 3), 0)[0].tolist() == [[0, 1, 0], [1, 0, 1]]
     assert mask_of("channels", (4, 1, 1), 0).flatten().tolist() == [1, 1, 0, 0]
+
+
+def test_samples_far_out_have_a_density_behind_a_logit() -> None:
+    layer = Logit(0.05)
+    x = layer.inverse(torch.tensor([[-1000.0, -20.0, 0.0, 20.0, 1000.0]]))
+    z, log_det = layer(x)
+    assert torch.isfinite(z).all()
+    assert torch.isfinite(log_det).all()
+    torch.testing.assert_close(layer.inverse(z), x, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 4, 4)])
