@@ -44,12 +44,14 @@ class Contender:
         width: the setting that is searched for.
         settings: the others.
         learning_rate: the first one.
+        step: what the width must be a multiple of.
     """
 
     title: str
     width: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = 0.002
+    step: int = 1
 
 
 CONTENDERS = {
@@ -58,7 +60,9 @@ CONTENDERS = {
         "RealNVP", "hidden", {"layers": 2, "depth": 1, "scales": 3, "batch_norm": True, "logit": 0.05}
     ),
     "glow": Contender("Glow", "hidden", {"layers": 6, "depth": 1, "scales": 3}),
-    "flowpp": Contender("Flow++ (small)", "hidden", {}),
+    "flowpp": Contender(
+        "Flow++ (small)", "hidden", {"layers": 2, "depth": 1, "components": 4, "heads": 2, "noise": 2}, 0.002, 2
+    ),
     "pixelcnn": Contender("PixelCNN-style", "hidden", {}),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
 }
@@ -101,16 +105,17 @@ def _count(name: str, width: int, options: Options) -> int:
 
 
 def _width(name: str, options: Options, target: int) -> int:
+    step = CONTENDERS[name].step
     low, high = 1, 2
-    while _count(name, high, options) < target:
+    while _count(name, high * step, options) < target:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        if _count(name, middle, options) < target:
+        if _count(name, middle * step, options) < target:
             low = middle
         else:
             high = middle
-    return min((low, high), key=lambda width: abs(_count(name, width, options) - target))
+    return min((low * step, high * step), key=lambda width: abs(_count(name, width, options) - target))
 
 
 def fitted(name: str, seed: int, options: Options) -> Path:
