@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from idfcodec.baselines.contract import Density
 from idfcodec.errors import IDFError
 
-__all__ = ["Bound", "Dequantization", "Uniform", "bits", "bits_per_dimension", "bound_of", "to_pixels"]
+__all__ = ["VALUES", "Bound", "Dequantization", "Uniform", "bits", "bits_per_dimension", "bound_of", "to_pixels"]
 
 Bound = Literal["exact", "uniform dequantization", "variational dequantization"]
-VALUES = 256
+VALUES = 256  # of 8-bit pixels
 
 
 class Dequantization(nn.Module):

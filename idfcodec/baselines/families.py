@@ -26,6 +26,7 @@ FAMILIES = {
     "nsf": ("autoregressive", "NSF"),
     "ncsf": ("autoregressive", "NCSF"),
     "discrete": ("discrete", "DiscreteFlow"),
+    "pixelcnn": ("pixelcnn", "PixelCNN"),
     "planar": ("planar", "Planar"),
     "radial": ("planar", "Radial"),
 }
