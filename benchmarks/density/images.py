@@ -108,7 +108,7 @@ def draw(record: dict[str, Any], options: Options) -> None:
         top = max(max(row[key] for row in model["seeds"]) for _, model in models)
         axis.set_xlim(0, 1.14 * top)
         axis.set_yticks(range(len(models)), [m["title"] for _, m in models] if column == 0 else [], fontsize=8)
-        axis.xaxis.set_major_locator(figures.few_ticks(6))
+        axis.xaxis.set_major_locator(figures.few_ticks(5))
         axis.tick_params(labelsize=8, length=2)
         axis.set_xlabel("bits per dimension", fontsize=8)
         axis.set_title(f"{title}, {record['pictures'][key]['count']} pictures", fontsize=8)

@@ -14,7 +14,7 @@ from idfcodec.demo import draw
 from idfcodec.errors import IDFError
 from idfcodec.training.data import load_folder, random_batches, validation_crops
 
-__all__ = ["CLASSES", "SIDE", "cifar", "held_back", "seen", "side_of", "unlike"]
+__all__ = ["CLASSES", "SIDE", "cifar", "held_back", "pictures", "seen", "side_of", "unlike"]
 
 SIDE = 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # CIFAR-10's
@@ -28,6 +28,11 @@ def side_of(options: Options) -> int:
 @lru_cache(2)
 def _folder(folder: Path, smallest: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return load_folder(folder, smallest=smallest)
+
+
+def pictures(options: Options, *, held: bool) -> list[np.ndarray]:
+    """(H, W, 3) uint8: the training pictures, or the tenth of them that is held back."""
+    return _folder(train_folder(options), side_of(options))[held]
 
 
 def train_folder(options: Options) -> Path:
@@ -49,7 +54,7 @@ def _tensor(pictures: list[np.ndarray]) -> Tensor:
 def held_back(options: Options) -> Tensor:
     """(N, 3, side, side) uint8: nine squares from the middle of each picture that training leaves out."""
     side = side_of(options)
-    crops = validation_crops(_folder(train_folder(options), side)[1], size=3 * side)
+    crops = validation_crops(pictures(options, held=True), size=3 * side)
     squares = [
         crop[top : top + side, left : left + side]
         for crop in crops
@@ -78,8 +83,8 @@ def cifar(options: Options) -> tuple[Tensor, Tensor]:
 def seen(options: Options, count: int, seed: int) -> Tensor:
     """(count, 3, side, side) uint8: the first crops that a training of this seed learns from."""
     batch = 32
-    batches = random_batches(_folder(train_folder(options), side_of(options))[0], batch=batch, size=side_of(options),
-                             seed=seed)  # fmt: skip
+    training = pictures(options, held=False)
+    batches = random_batches(training, batch=batch, size=side_of(options), seed=seed)
     parts = [next(batches) for _ in range(-(-count // batch))]
     batches.close()
     return _tensor(list(np.concatenate(parts)[:count]))

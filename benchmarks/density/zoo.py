@@ -61,7 +61,7 @@ CONTENDERS = {
     ),
     "glow": Contender("Glow", "hidden", {"layers": 6, "depth": 1, "scales": 3}),
     "flowpp": Contender(
-        "Flow++ (small)", "hidden", {"layers": 2, "depth": 1, "components": 4, "heads": 2, "noise": 2}, 0.002, 2
+        "Flow++ (small)", "hidden", {"layers": 1, "depth": 1, "components": 4, "heads": 2, "noise": 1}, 0.002, 2
     ),
     "pixelcnn": Contender("PixelCNN-style", "hidden", {}),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
