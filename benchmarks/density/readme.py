@@ -73,8 +73,8 @@ def images(record: dict[str, Any]) -> list[str]:
     seeds = len(next(iter(record["models"].values()))["seeds"])
     last = [
         "",
-        f"Bits per dimension, mean ± standard deviation over {seeds} seeds; {equal['processor_seconds']:.0f} seconds of "
-        f"one thread a training. A bound is with one sample of the noise, then with {count}.",
+        f"Bits per dimension, mean ± standard deviation over {seeds} seeds; {equal['processor_seconds']:.0f} seconds "
+        f"of one thread a training. A bound is with one sample of the noise, then with {count}.",
     ]
     if any(not row["checked"] for row in record["published"]):
         last.append("† not verified: repeated from the literature, not read in the source itself.")

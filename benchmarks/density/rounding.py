@@ -9,8 +9,8 @@ of photographs, of 8 and of 4 bits (where a step of the rounding is sixteen time
     without rounding   z reals, cost by the logistic density under uniform noise in [-1/2, 1/2): a bound
 
 and the second one's weights are judged with rounding, too. Then the straight-through gradient is compared with the
-slope of the loss itself: central differences along random directions, so long that the couplings' shifts change by a
-quarter of a step of the rounding, which smooths the steps. Without rounding, they tell what the method itself loses.
+slope of the loss itself: central differences along random directions, so long that the latents change by a quarter of a
+step of the rounding or by a whole one, which smooths the steps. Without rounding, they tell what the method itself loses.
 
 References:
     Hoogeboom et al., *Integer Discrete Flows and Lossless Compression*, 2019, https://arxiv.org/abs/1905.07376
@@ -42,11 +42,12 @@ COUPLINGS = (1, 2, 4, 8, 16)
 SEEDS = 3
 SIDE = 4  # of the squares
 D = SIDE * SIDE
-DEPTHS = (8, 4)  # bits of a pixel
 STEPS = 800
 BATCH = 256
-DIRECTIONS = 48
-MOVE = 0.25  # of a step, by which a perturbation changes the latents, root mean square
+DIRECTIONS = 32
+# Steps of the rounding by which a perturbation changes the latents, root mean square: enough of them to smooth the steps
+# out, and no more than leaves the slopes of the flow without rounding as they are.
+MOVES = {8: 1.0, 4: 0.25}
 
 # What is drawn: panels, and their lines with where the values are.
 _TIMES = [(w, t) for w in ("rounded", "relaxed") for t in ("early", "late")]
@@ -73,13 +74,14 @@ class SmallFlow(nn.Module):
 
     Args:
         couplings: how many; their halves alternate between the colours of a checkerboard, rows and columns.
-        values: how many an integer can take, from 0 on.
+        bits: of the integers.
         hidden: units of the two hidden layers of each network.
     """
 
-    def __init__(self, couplings: int, values: int, hidden: int = 48) -> None:
+    def __init__(self, couplings: int, bits: int, hidden: int = 48) -> None:
         super().__init__()
-        self.unit = values / 4  # of everything that is learned
+        self.unit = 2**bits / 4  # of everything that is learned
+        self.move = MOVES[bits]
         self.networks = nn.ModuleList(Dense(D // 2, D // 2, hidden=hidden, depth=2) for _ in range(couplings))
         self.location = nn.Parameter(torch.full((D,), 2.0))
         self.log_scale = nn.Parameter(torch.full((D,), -0.7))
@@ -137,17 +139,21 @@ def squares(options: Options, depth: int, count: int, seed: int, *, held: bool) 
 
 def run(options: Options) -> None:
     """rounding.json and rounding.png."""
-    tasks = [(bits, n, seed, options) for seed in options.seeds(SEEDS) for bits in DEPTHS for n in COUPLINGS]
+    tasks = [(bits, n, seed, options) for seed in options.seeds(SEEDS) for bits in MOVES for n in COUPLINGS]
     rows = side_by_side(measure, tasks, options.jobs)
     tables: dict[str, Any] = {}
-    for bits in DEPTHS:
+    for bits in MOVES:
         tables[str(bits)] = {}
         for n in COUPLINGS:
             ours = [row for task, row in zip(tasks, rows, strict=True) if task[:2] == (bits, n)]
             row = {key: spread([row[key] for row in ours]) for key in ours[0] if key != "parameters"}
             tables[str(bits)][str(n)] = {"parameters": ours[0]["parameters"], **row}
             print(f"rounding: {bits} bits, {n} couplings", {k: v["mean"] for k, v in row.items()}, flush=True)
-    record = {"squares": f"{SIDE} x {SIDE}, gray, held back", "move": MOVE, "seeds": len(options.seeds(SEEDS))}
+    record = {
+        "squares": f"{SIDE} x {SIDE}, gray, held back",
+        "moves": {str(bits): move for bits, move in MOVES.items()},
+        "seeds": len(options.seeds(SEEDS)),
+    }
     unit = "bits per dimension; agreement is a cosine, slope a ratio"
     write_record(options, "rounding", {**record, "bits": tables}, unit)
     draw(tables, options)
@@ -157,15 +163,16 @@ def measure(depth: int, couplings: int, seed: int, options: Options) -> dict[str
     """Both trainings of one flow and seed, what they reach on held-back squares, and how true their gradients are."""
     held = squares(options, depth, options.few(8192, 64), seed + 1000, held=True)
     data = squares(options, depth, options.few(60_000, 512), seed, held=False)
-    some = data[: options.few(2048, 64)]
+    count = options.few(2048, 32)
+    some = data[:count], data[count : 2 * count]
     generator = torch.Generator().manual_seed(seed)
     noise = torch.rand(held.shape, generator=generator) - 0.5
     out: dict[str, Any] = {}
     for mode in ("rounded", "relaxed"):
         torch.manual_seed(seed)
-        model = SmallFlow(couplings, 2**depth)
+        model = SmallFlow(couplings, depth)
         out["parameters"] = parameters(model)
-        of = _loss(model, mode, noise[: len(some)])
+        of = _loss(model, mode, noise[:count])
         for when in fit(model, mode, data, options.scaled(STEPS), seed):
             cosine, slope = agreement(model, of, some, seed, options.few(DIRECTIONS))
             out[f"{mode}_agreement_{when}"], out[f"{mode}_slope_{when}"] = cosine, slope
@@ -185,12 +192,12 @@ def _loss(model: SmallFlow, mode: str, noise: Tensor) -> Callable[[Tensor], Tens
 
 
 def fit(model: SmallFlow, mode: str, data: Tensor, steps: int, seed: int) -> Any:
-    """Train in place; yields "early" after a tenth of the steps, and "late" at the end."""
+    """Train in place; yields "early" after a tenth of the steps, "late" after half of them."""
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.003)
     for step in range(steps):
-        if step == steps // 10:
-            yield "early"
+        if step in (steps // 10, steps // 2):
+            yield "early" if step == steps // 10 else "late"
         optimiser.param_groups[0]["lr"] = 0.003 * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         x = data[torch.randint(len(data), (BATCH,), generator=generator)]
         noise = torch.rand(x.shape, generator=generator) - 0.5
@@ -198,42 +205,45 @@ def fit(model: SmallFlow, mode: str, data: Tensor, steps: int, seed: int) -> Any
         _loss(model, mode, noise)(x).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-    yield "late"
 
 
 def agreement(
-    model: SmallFlow, loss: Callable[[Tensor], Tensor], x: Tensor, seed: int, directions: int
+    model: SmallFlow, loss: Callable[[Tensor], Tensor], halves: tuple[Tensor, Tensor], seed: int, directions: int
 ) -> tuple[float, float]:
     """How the gradient that autograd gives compares with the slope of the loss itself.
+
+    Products are between one half of the data and the other, whose errors have nothing to do with each other: so neither
+    the steps of a finite sample's loss nor the sample itself count as a bias.
 
     Returns:
         The cosine between both slopes along random directions in the space of the networks' weights, and the loss's own
         slope along the gradient as a share of what the gradient promises: 1 and 1 for a gradient without bias.
     """
     weights = list(model.networks.parameters())
-    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss(x), weights)])
+    gradients = torch.stack([torch.cat([g.flatten() for g in torch.autograd.grad(loss(x), weights)]) for x in halves])
     generator = torch.Generator().manual_seed(seed)
-    random = torch.randn(directions, len(gradient), generator=generator)
-    promised, found = [], []
+    random = torch.randn(directions, gradients.shape[1], generator=generator)
+    along = F.normalize(torch.cat((gradients, random)))
     start = torch.nn.utils.parameters_to_vector(weights).detach()
+    found = torch.zeros(len(along), 2)
     with torch.no_grad():
-        for direction in [gradient, *random]:
-            direction = direction / direction.norm()
-            length = _length(model, weights, start, direction, x)
-            sides = []
+        for i, direction in enumerate(along):
+            length = _length(model, weights, start, direction, halves[0])
             for sign in (1, -1):
                 torch.nn.utils.vector_to_parameters(start + sign * length * direction, weights)
-                sides.append(float(loss(x)))
-            promised.append(float(gradient @ direction))
-            found.append((sides[0] - sides[1]) / (2 * length))
+                found[i] += torch.stack([sign * loss(x) for x in halves]) / (2 * length)
         torch.nn.utils.vector_to_parameters(start, weights)
-    a, b = np.array(promised[1:]), np.array(found[1:])
-    cosine = float(a @ b / max(1e-30, float(np.linalg.norm(a) * np.linalg.norm(b))))
-    return cosine, found[0] / max(1e-30, promised[0])
+    promised = along @ gradients.T
+    p, f = promised[2:].double(), found[2:].double()
+    crossed = (p[:, 0] @ f[:, 1] + p[:, 1] @ f[:, 0]) / 2
+    lengths = (p[:, 0] @ p[:, 1]).clamp_min(1e-30) * (f[:, 0] @ f[:, 1]).clamp_min(1e-30)
+    cosine = float((crossed / lengths.sqrt()).clamp(-1.5, 1.5))
+    slope = float((found[0, 1] + found[1, 0]) / (promised[0, 1] + promised[1, 0]))
+    return cosine, max(-2.0, min(2.0, slope))
 
 
 def _length(model: SmallFlow, weights: list[Any], start: Tensor, direction: Tensor, x: Tensor) -> float:
-    """How far to go so that the latents, without rounding, move by MOVE."""
+    """How far to go so that the latents, without rounding, move as far as they should."""
     model.round(False)
     torch.nn.utils.vector_to_parameters(start, weights)
     before = model.flow.forward(x)
@@ -241,7 +251,7 @@ def _length(model: SmallFlow, weights: list[Any], start: Tensor, direction: Tens
     for _ in range(3):
         torch.nn.utils.vector_to_parameters(start + length * direction, weights)
         moved = float((model.flow.forward(x) - before).square().mean().sqrt())
-        length *= min(30.0, max(1 / 30, MOVE / max(moved, 1e-9)))
+        length *= min(30.0, max(1 / 30, model.move / max(moved, 1e-9)))
     return length
 
 

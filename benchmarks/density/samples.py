@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from benchmarks.density import patches
 from benchmarks.density.common import Options, side_by_side, write_record
@@ -25,7 +26,7 @@ from idfcodec.density_tools import sheet
 __all__ = ["TEMPERATURES", "attributes", "between", "nearest", "run"]
 
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0)
-EACH = 16  # samples of a temperature
+EACH = 9  # samples of a temperature
 SHOWN = 8  # columns of the other figures
 BANK = 8192  # crops of the training to look for neighbours in
 CHANGES = (("automobile", "horse"), ("ship", "frog"))  # from the one class to the other
@@ -38,8 +39,8 @@ def run(options: Options) -> None:
     found = dict(zip(names, side_by_side(explore, [(name, options) for name in names], options.jobs), strict=True))
     draw_sheets(found, options)
     draw_neighbours(found, options)
-    draw_rows({n: f["between"] for n, f in found.items() if f["between"] is not None}, "between", options)
-    draw_rows({n: f["classes"] for n, f in found.items() if f["classes"] is not None}, "classes", options)
+    draw_between({n: f["between"] for n, f in found.items() if f["between"] is not None}, options)
+    draw_classes({n: f["classes"] for n, f in found.items() if f["classes"] is not None}, options)
     record = {
         "temperatures": list(TEMPERATURES),
         "crops_to_be_near_to": options.few(BANK, 64),
@@ -109,7 +110,7 @@ def attributes(model: Loaded, pictures: Tensor, labels: Tensor) -> Tensor:
 
 
 def draw_sheets(found: dict[str, Any], options: Options) -> None:
-    figure, axes = figures.new_figure(len(found), len(TEMPERATURES), side=1.75)
+    figure, axes = figures.new_figure(len(found), len(TEMPERATURES), side=1.9)
     for row, (name, model) in enumerate(found.items()):
         axes[row, 0].set_ylabel(contenders()[name].title, fontsize=8)
         for column, t in enumerate(TEMPERATURES):
@@ -122,36 +123,49 @@ def draw_sheets(found: dict[str, Any], options: Options) -> None:
 
 def draw_neighbours(found: dict[str, Any], options: Options) -> None:
     """Samples above, the nearest crops of the training below."""
-    figure, axes = figures.new_figure(len(found), 1, side=1.0)
-    figure.set_size_inches(4.6, 1.25 * len(found))
-    for axis, (name, model) in zip(axes[:, 0], found.items(), strict=True):
-        axis.imshow(rows_of(torch.cat(model["near"]), len(model["near"][0])), interpolation="nearest")
-        axis.set_ylabel(contenders()[name].title, fontsize=7)
-        distance = model["values"]["to_nearest_crop"]
-        axis.set_title(f"samples, below each the nearest of the training's crops: {distance:.0f} away", fontsize=7)
-    figures.save_figure(figure, options.out / "samples-neighbours.png", resolution=110)
+    pages = {name: rows_of(torch.cat(model["near"]), len(model["near"][0])) for name, model in found.items()}
+    notes = {name: f", nearest {model['values']['to_nearest_crop']:.0f} away" for name, model in found.items()}
+    _stacked(pages, notes, "samples, and below each the nearest crop of the training", options, "neighbours")
 
 
-def draw_rows(found: dict[str, Tensor], kind: str, options: Options) -> None:
-    """A panel for each model."""
-    figure, axes = figures.new_figure(1, len(found), side=2.6)
-    width = SHOWN if kind == "between" else len(AMOUNTS)
-    for column, (axis, (name, pictures)) in enumerate(zip(axes[0], found.items(), strict=True)):
-        page = rows_of(pictures, width)
+def draw_between(found: dict[str, Tensor], options: Options) -> None:
+    """A row of pictures for each pair, the ends of which are the pictures themselves."""
+    pages = {name: rows_of(pictures, SHOWN) for name, pictures in found.items()}
+    _stacked(pages, dict.fromkeys(found, ""), "from picture to picture by way of the latents", options, "between")
+
+
+def _stacked(pages: dict[str, Any], notes: dict[str, str], caption: str, options: Options, kind: str) -> None:
+    """Wide pages, one below the other, each under its model's name."""
+    figure, axes = figures.new_figure(len(pages), 1)
+    height, width = next(iter(pages.values())).shape[:2]
+    figure.set_size_inches(4.2, (4.2 * height / width + 0.25) * len(pages) + 0.3)
+    for axis, (name, page) in zip(axes[:, 0], pages.items(), strict=True):
         axis.imshow(page, interpolation="nearest")
-        axis.set_title(contenders()[name].title, fontsize=8)
-        if kind == "classes":
-            step = (page.shape[1] - 2) / width
-            axis.set_xticks([step * (i + 0.5) for i in range(width)], [f"{a:g}" for a in AMOUNTS], fontsize=7)
-            if column == 0:
-                high = page.shape[0] / len(CHANGES)
-                labels = [f"{a}\nto {b}" for a, b in CHANGES]
-                axis.set_yticks([high * (i + 0.5) for i in range(len(CHANGES))], labels, fontsize=7)
-            axis.tick_params(length=0)
+        axis.set_title(f"{contenders()[name].title}{notes[name]}", fontsize=8)
+    figure.supxlabel(caption, fontsize=8)
     figures.save_figure(figure, options.out / f"samples-{kind}.png", resolution=110)
 
 
+def draw_classes(found: dict[str, Tensor], options: Options) -> None:
+    """A panel for each model, two pictures for each change, its amount growing to the right."""
+    figure, axes = figures.new_figure(1, len(found), side=1.9)
+    for column, (axis, (name, pictures)) in enumerate(zip(axes[0], found.items(), strict=True)):
+        page = rows_of(pictures, len(AMOUNTS))
+        axis.imshow(page, interpolation="nearest")
+        axis.set_title(contenders()[name].title, fontsize=8)
+        step = page.shape[1] / len(AMOUNTS)
+        axis.set_xticks([step * (i + 0.5) for i in range(len(AMOUNTS))], [f"{a:g}" for a in AMOUNTS], fontsize=7)
+        if column == 0:
+            step = page.shape[0] / len(CHANGES)
+            labels = [f"{a}\nto {b}" for a, b in CHANGES]
+            axis.set_yticks([step * (i + 0.5) for i in range(len(CHANGES))], labels, fontsize=7)
+        axis.tick_params(length=0)
+    figure.supxlabel("how much of the difference of the classes' mean latents is added", fontsize=8)
+    figures.save_figure(figure, options.out / "samples-classes.png", resolution=110)
+
+
 def rows_of(pictures: Tensor, columns: int) -> Any:
-    """(n, 3, h, w) as a page of rows of so many."""
-    pages = [torch.from_numpy(sheet(row)) for row in torch.split(pictures, columns)]
-    return torch.cat(pages).numpy()
+    """(n, 3, h, w) uint8 as one page (H, W, 3) of rows of so many, white between them."""
+    framed = F.pad(pictures, (1, 1, 1, 1), value=255)
+    grid = framed.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2)
+    return grid.reshape(len(grid) * framed.shape[2], columns * framed.shape[3], 3).numpy()
