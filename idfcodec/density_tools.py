@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["density", "sample"]
 
 TOYS = ("moons", "rings", "checkerboard", "gaussians", "circle", "torus")
-MODELS = ("nice", "realnvp", "glow", "maf", "iaf", "nsf", "ncsf", "planar", "radial")
+MODELS = ("nice", "realnvp", "glow", "flowpp", "maf", "iaf", "nsf", "ncsf", "planar", "radial")
 HELD_OUT = 20000
 MARGIN = 2  # pixels between the pictures of a sheet
 

@@ -48,6 +48,8 @@ class Dense(nn.Module):
             nn.init.zeros_(self.last.bias)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        if condition is not None and condition.ndim != 2:
+            raise IDFError(f"expected a condition of shape (B, K), got {tuple(condition.shape)}")
         h = x if condition is None else torch.cat((x, condition), 1)
         for layer in self.hidden:
             h = F.silu(layer(h))

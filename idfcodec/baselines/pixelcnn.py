@@ -5,10 +5,12 @@
 
 a mixture of discretized logistics for all channels of a pixel together, in which the mean of a channel depends linearly
 on the channels before it. The dependence on other pixels is masked in the convolutions: instead of kernels with zeros
-they have only the taps that may be seen. One stack of them sees the rows above, the other the rest of the own row too,
-given what the first one has found. So there is no blind spot.
+they have only the taps that may be seen. One stack of them sees the rows above, the other the rest of the own row,
+given what the first has found at the pixel. So there is no blind spot, and in sampling the first stack needs one pass a
+row.
 
-Against the paper: no down- and upsampling, no dropout.
+The stacks are those of the gated PixelCNN, mixture and blocks those of PixelCNN++; of the latter there is no down- and
+upsampling, and no dropout.
 
 References:
     van den Oord et al., *Pixel Recurrent Neural Networks*, 2016, https://arxiv.org/abs/1601.06759
@@ -36,6 +38,9 @@ from idfcodec.errors import IDFError
 __all__ = ["CausalConvolution", "Mixture", "PixelCNN", "PixelCNNConfig"]
 
 
+HALF = (VALUES - 1) / 2  # networks see x / HALF - 1
+
+
 @dataclass(frozen=True)
 class PixelCNNConfig:
     """Sizes of the model.
@@ -45,7 +50,7 @@ class PixelCNNConfig:
         layers: gated blocks of each stack.
         hidden: channels inside.
         components: K of the mixtures; the paper has 10.
-        condition: channels K of a condition, fed to both stacks.
+        condition: channels K of a condition, fed to the first stack.
     """
 
     shape: Shape = (3, 32, 32)
@@ -66,39 +71,28 @@ class CausalConvolution(nn.Module):
     Args:
         inputs: channels.
         outputs: channels.
-        rows: of the kernel; the last one is the pixel's own.
-        left: taps left of the pixel.
-        right: taps right of it: for a stack that has only seen the rows above.
+        down: whether it has the taps of the stack of rows, 2x3: the own row and the one above, to both sides; else
+            those of the stack of columns, 1x3: the pixel and two left of it.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, rows: int = 2, left: int = 1, right: int = 0) -> None:
+    def __init__(self, inputs: int, outputs: int, *, down: bool) -> None:
         super().__init__()
-        self.padding = (left, right, rows - 1, 0)
-        self.convolution = nn.Conv2d(inputs, outputs, (rows, left + 1 + right))
+        self.padding = (1, 1, 1, 0) if down else (2, 0, 0, 0)  # left, right, above, below
+        self.convolution = nn.Conv2d(inputs, outputs, (2, 3) if down else (1, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.convolution(F.pad(x, self.padding))
         return out
 
 
-def _down(x: Tensor) -> Tensor:
-    """Every row becomes the one above it; the first is zero."""
-    return F.pad(x, (0, 0, 1, 0))[:, :, :-1]
-
-
-def _right(x: Tensor) -> Tensor:
-    """Every column becomes the one left of it; the first is zero."""
-    return F.pad(x, (1, 0))[..., :-1]
-
-
 class _Block(nn.Module):
-    """x + gated causal convolution of x and, at the pixel itself, of what another stack knows."""
+    """x + gated causal convolution of x and, at the pixel itself, of what the other stack knows."""
 
-    def __init__(self, channels: int, *, right: int, other: bool) -> None:
+    def __init__(self, channels: int, *, down: bool) -> None:
         super().__init__()
-        self.inner = CausalConvolution(2 * channels, channels, right=right)
-        self.outer = CausalConvolution(2 * channels, 2 * channels, right=right)
-        self.other = nn.Conv2d(2 * channels, channels, 1) if other else None
+        self.inner = CausalConvolution(2 * channels, channels, down=down)
+        self.outer = CausalConvolution(2 * channels, 2 * channels, down=down)
+        self.other = None if down else nn.Conv2d(2 * channels, channels, 1)
 
     def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:
         h = self.inner(concatenated_elu(x))
@@ -128,7 +122,7 @@ class Mixture:
         mean = self.means[:, :, channel]
         first = channel * (channel - 1) // 2
         for before in range(channel):
-            mean = mean + self.slopes[:, :, first + before] * (x[:, None, before] - (VALUES - 1) / 2)
+            mean = mean + self.slopes[:, :, first + before] * (x[:, None, before] - HALF)
         return mean
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -184,12 +178,11 @@ class PixelCNN(Density):
         super().__init__(config)
         channels, hidden, k = config.shape[0], config.hidden, config.components
         # One channel more is 1 inside of the picture: padding is told from black.
-        self.above = CausalConvolution(channels + 1, hidden, left=1, right=1)
-        self.above_too = CausalConvolution(channels + 1, hidden, rows=1, left=1, right=1)
-        self.left = CausalConvolution(channels + 1, hidden, rows=2, left=0)
-        self.vertical = nn.ModuleList(_Block(hidden, right=1, other=False) for _ in range(config.layers))
-        self.horizontal = nn.ModuleList(_Block(hidden, right=0, other=True) for _ in range(config.layers))
-        self.conditioner = nn.Conv2d(config.condition, 2 * hidden, 1) if config.condition else None
+        self.first_row = CausalConvolution(channels + 1, hidden, down=True)
+        self.first_column = CausalConvolution(channels + 1, hidden, down=False)
+        self.rows = nn.ModuleList(_Block(hidden, down=True) for _ in range(config.layers))
+        self.columns = nn.ModuleList(_Block(hidden, down=False) for _ in range(config.layers))
+        self.conditioner = nn.Conv2d(config.condition, hidden, 1) if config.condition else None
         self.parts = [k, k * channels, k * channels, k * channels * (channels - 1) // 2]
         self.last = nn.Conv2d(2 * hidden, sum(self.parts), 1)
         with torch.no_grad():  # of a fresh model, components lie side by side and cover all values
@@ -200,28 +193,39 @@ class PixelCNN(Density):
             bias[k + k * channels : k + 2 * k * channels] = -1.5
             self.last.bias.copy_(bias)  # type: ignore[union-attr]
 
-    def mixture(self, x: Tensor, condition: Tensor | None = None) -> Mixture:
-        """The parameters at every pixel of x (B, C, H, W), integers in a floating dtype, given the pixels before it."""
-        half = (VALUES - 1) / 2
-        b, channels, height, width = x.shape
-        scaled = torch.cat((x / half - 1, x.new_ones(b, 1, height, width)), 1)
-        vertical = _down(self.above(scaled))
-        horizontal = _down(self.above_too(scaled)) + _right(self.left(scaled))
+    def _scaled(self, x: Tensor) -> Tensor:
+        return torch.cat((x / HALF - 1, x.new_ones(len(x), 1, *x.shape[2:])), 1)
+
+    def _above(self, x: Tensor, condition: Tensor | None) -> list[Tensor]:
+        """What each block of the first stack knows from the rows above: (B, hidden, H, W) each."""
+        h = F.pad(self.first_row(self._scaled(x)), (0, 0, 1, 0))[:, :, :-1]  # each row gets what is known of the last
         if self.conditioner is not None and condition is not None:
-            maps = self.conditioner(as_maps(condition, (height, width)))
-            vertical, horizontal = vertical + maps[:, : self.config.hidden], horizontal + maps[:, self.config.hidden :]
-        for down, right in zip(self.vertical, self.horizontal, strict=True):
-            vertical = down(vertical)
-            horizontal = right(horizontal, vertical)
-        out = self.last(concatenated_elu(horizontal))
+            h = h + self.conditioner(as_maps(condition, (x.shape[2], x.shape[3])))
+        out = []
+        for block in self.rows:
+            h = block(h)
+            out.append(h)
+        return out
+
+    def _given(self, above: list[Tensor], x: Tensor) -> Mixture:
+        """The parameters at every pixel, given what is known from the rows above and the own row's pixels before it."""
+        b, channels, height, width = x.shape
+        h = F.pad(self.first_column(self._scaled(x)), (1, 0))[..., :-1]
+        for block, known in zip(self.columns, above, strict=True):
+            h = block(h, known)
+        out = self.last(concatenated_elu(h))
         weights, means, scales, slopes = out.split(self.parts, 1)
         k = self.config.components
         return Mixture(
             torch.log_softmax(weights, 1),
-            half * (means.reshape(b, k, channels, height, width) + 1),
-            scales.reshape(b, k, channels, height, width).clamp(*LOG_SCALES) + math.log(half),
+            HALF * (means.reshape(b, k, channels, height, width) + 1),
+            scales.reshape(b, k, channels, height, width).clamp(*LOG_SCALES) + math.log(HALF),
             torch.tanh(slopes.reshape(b, k, -1, height, width)),
         )
+
+    def mixture(self, x: Tensor, condition: Tensor | None = None) -> Mixture:
+        """The parameters at every pixel of x (B, C, H, W), integers in a floating dtype, given the pixels before it."""
+        return self._given(self._above(x, condition), x)
 
     def _integers(self, x: Tensor) -> Tensor:
         self._check_shape(x)
@@ -246,18 +250,20 @@ class PixelCNN(Density):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """(n, C, H, W) int64, in H W passes of the rows that a pixel depends on."""
+        """(n, C, H, W) int64, pixel by pixel."""
         self._check_draw(n, temperature)
         condition = self._check_condition(condition, n)
         channels, height, width = self.config.shape
-        reach = 2 + 2 * self.config.layers  # rows above a pixel that the convolutions see: two at first, two a block
         if condition is not None:
             condition = as_maps(condition, (height, width))
+        # How far the convolutions see: two rows at first and two a block; three columns at first and four a block.
+        up, left = 2 + 2 * self.config.layers, 3 + 4 * self.config.layers
         x = torch.zeros(n, channels, height, width, dtype=self.last.weight.dtype, device=self.last.weight.device)
         for row in range(height):
-            rows = slice(max(0, row - reach), row + 1)
-            given = None if condition is None else condition[:, :, rows]
+            rows = slice(max(0, row - up), row + 1)
+            above = self._above(x[:, :, rows], None if condition is None else condition[:, :, rows])
             for column in range(width):
-                drawn = self.mixture(x[:, :, rows], given).at(-1, column).sample(temperature, generator)
-                x[:, :, row, column] = drawn[..., 0, 0]
+                columns = slice(max(0, column - left), column + 1)
+                mixture = self._given([h[:, :, -1:, columns] for h in above], x[:, :, row : row + 1, columns])
+                x[:, :, row, column] = mixture.at(-1, -1).sample(temperature, generator)[..., 0, 0]
         return x.long()

@@ -40,6 +40,7 @@ def _mixture(shape: tuple[int, ...], split: str, swap: bool, condition: int = 0)
 
 TRANSFORMS = [
     TransformCase("squeeze", reshaping.Squeeze, PICTURE),
+    TransformCase("diagonals", lambda: reshaping.Diagonals(8), (8, 2, 2)),
     TransformCase("flatten", lambda: reshaping.Flatten(PICTURE), PICTURE),
     TransformCase("logit", reshaping.Logit, PICTURE, range="unit"),
     TransformCase("sequential", lambda: Sequential(reshaping.Logit(), [reshaping.Squeeze()]), PICTURE, range="unit"),

@@ -59,6 +59,7 @@ def test_shapes_that_do_not_fit() -> None:
         lambda: given.log_prob(x),
         lambda: given.log_prob(x, torch.zeros(4, 2)),
         lambda: given.log_prob(x, torch.zeros(3, 3)),
+        lambda: given.log_prob(x, torch.zeros(4, 3, 2, 2)),
         lambda: given.sample(2),
         lambda: mask_of("stripes", (2,), 0),
         lambda: make_base("cauchy"),
@@ -78,13 +79,18 @@ def test_one_condition_serves_all_samples() -> None:
         assert not torch.allclose(model.log_prob(x, c), model.log_prob(x, -c))
 
 
-def test_a_map_as_condition_is_averaged_to_each_scale() -> None:
+@pytest.mark.parametrize(
+    ("family", "settings"), [("realnvp", {"scales": 2}), ("glow", {"scales": 2}), ("flowpp", {"heads": 2, "noise": 0})]
+)
+def test_a_map_as_condition_is_averaged_to_each_scale(family: str, settings: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    model = build("glow", (3, 8, 8), layers=1, scales=2, hidden=4, depth=1, condition=2)
+    model = build(family, (3, 8, 8), layers=1, hidden=4, depth=1, condition=2, **settings)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
     x, c = torch.rand(2, 3, 8, 8), torch.randn(2, 2, 8, 8)
-    assert model.log_prob(x, c).shape == (2,)
-    flat = torch.ones(2, 2, 8, 8)
-    torch.testing.assert_close(model.log_prob(x, flat), model.log_prob(x, torch.ones(2, 2)))
+    assert (model.log_prob(x, c) - model.log_prob(x, -c)).abs().min() > 1e-3
+    torch.testing.assert_close(model.log_prob(x, torch.ones(2, 2, 8, 8)), model.log_prob(x, torch.ones(2, 2)))
 
 
 @pytest.mark.parametrize("base", [Gaussian(), Logistic(), SplitGaussian(2)])
