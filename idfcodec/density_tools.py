@@ -15,12 +15,12 @@ from idfcodec.usage import json_option, parse_size, picture_format
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from idfcodec.baselines.contract import FlowModel
+    from idfcodec.baselines.contract import Density
 
 __all__ = ["density", "sample"]
 
 TOYS = ("moons", "rings", "checkerboard", "gaussians", "circle", "torus")
-MODELS = ("nice", "realnvp", "glow", "maf", "iaf", "nsf", "ncsf", "planar", "radial")
+MODELS = ("nice", "realnvp", "glow", "flowpp", "maf", "iaf", "nsf", "ncsf", "planar", "radial")
 HELD_OUT = 20000
 MARGIN = 2  # pixels between the pictures of a sheet
 
@@ -165,6 +165,7 @@ def sample(
         from idfcodec import planes
 
         if baseline:
+            from idfcodec.baselines.dequantization import to_pixels
             from idfcodec.baselines.families import load
 
             flow = load(Path(str(model)))
@@ -172,7 +173,7 @@ def sample(
             if drawn.ndim == 2:
                 _scatter(drawn, Path(output), force=force)
                 return Outcome(f"{output}: {n:,} samples in the plane", {})
-            pictures = (256 * drawn).floor().clamp(0, 255).byte()
+            pictures = to_pixels(drawn)
         else:
             from idfcodec import codec
 
@@ -205,7 +206,7 @@ def sheet(pictures: "Tensor") -> Any:
     return out if channels == 3 else out[..., 0].copy()
 
 
-def _drawn(flow: "FlowModel", n: int, temperature: float, seed: int) -> "Tensor":
+def _drawn(flow: "Density", n: int, temperature: float, seed: int) -> "Tensor":
     import torch
 
     from idfcodec.errors import IDFError

@@ -1,6 +1,7 @@
 """The commands around the codec: `bpd` measures, `train` makes models, `demo` draws a picture to try them on."""
 
 import io
+import json
 import os
 import time
 from pathlib import Path
@@ -23,7 +24,10 @@ from idfcodec.usage import (
     picture_format,
 )
 
-__all__ = ["bpd", "demo", "train"]
+__all__ = ["FAMILIES", "bpd", "demo", "train"]
+
+# As in `training/families.py`; repeated so that help needs no PyTorch.
+FAMILIES = ("idf", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
 
 
 @click.command()
@@ -89,12 +93,27 @@ def bpd(
 @click.option(
     "--from", "start", metavar="MODEL", help="Fine-tune a model: its name, id or folder, or fast, default or max."
 )
+@click.option(
+    "--family",
+    type=click.Choice(FAMILIES),
+    default="idf",
+    show_default=True,
+    help="The codec's own, an integer flow, or what is beside it: a density of pictures of one size.",
+)
 @click.option("--steps", type=click.IntRange(min=1), default=100_000, show_default=True, help="Steps of the optimizer.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop by the clock, the schedule with it.")
 @click.option(
-    "--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Crops in a step, of all processes."
+    "--batch",
+    type=click.IntRange(min=1),
+    default=8,
+    help="Crops in a step, of all processes.  [default: 8; of another family 32]",
 )
-@click.option("--size", type=click.IntRange(min=16), default=96, show_default=True, help="Side of a crop in pixels.")
+@click.option(
+    "--size",
+    type=click.IntRange(min=16),
+    default=96,
+    help="Side of a crop in pixels.  [default: 96; of another family 32]",
+)
 @click.option(
     "--kind",
     type=click.Choice(["photos", "thumbnails"]),
@@ -106,7 +125,14 @@ def bpd(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
     default=0.004,
-    help="Of the first steps.  [default: 0.004; with --from 0.0012]",
+    help="Of the first steps.  [default: 0.004; with --from 0.0012; of another family 0.002]",
+)
+@click.option(
+    "--set",
+    "given_settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A size of another family than idf, such as layers=8 or hidden=64; repeatable.",
 )
 @click.option(
     "--channels",
@@ -150,6 +176,7 @@ def train(
     folder: str,
     out: str,
     start: str | None,
+    given_settings: tuple[str, ...],
     threads: int | None,
     device: str,
     resume: bool,
@@ -157,6 +184,8 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model on the pictures in FOLDER and export it, ready for --model.
+
+    A family other than idf becomes a FAMILY.safetensors, for the command sample.
 
     Checkpoints, a log (one JSON object a line) and the exported model go to the folder of --out. A run that was
     stopped goes on with --resume, its settings unchanged but for those that are given again. Several processes that
@@ -167,6 +196,7 @@ def train(
       idfcodec train photos/ --out models/mine --minutes 60
       idfcodec train photos/ --out models/mine --resume
       idfcodec train slides/ --out models/slides --from default --minutes 10
+      idfcodec train photos/ --family glow --set layers=8 --out runs/glow --minutes 10
       torchrun --nproc-per-node 2 -m idfcodec train photos/ --out models/mine --device cuda
       idfcodec compress --model models/mine photo.png
     """
@@ -174,14 +204,16 @@ def train(
         raise click.UsageError("--from and --resume exclude each other: what is resumed has its start behind it.")
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in settings.items() if source(name) is not ParameterSource.DEFAULT}
+    if given_settings:
+        given["settings"] = dict(_setting(text) for text in given_settings)
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of the processes of torchrun, the first one speaks
     report = Report(quiet=quiet)
 
     def work(name: str) -> Outcome:
         from idfcodec.training import loop
-        from idfcodec.training.config import TrainConfig, fine_tuning, resumed
+        from idfcodec.training.config import fine_tuning, fresh, resumed
         from idfcodec.training.distributed import default_threads, joined
-        from idfcodec.training.export import export
+        from idfcodec.training.families import family_of
 
         target = Path(out)
         given["threads"] = threads or default_threads()
@@ -192,13 +224,15 @@ def train(
         elif resume:
             config = resumed(target, **given)
         else:
-            config = TrainConfig(**given)
+            config = fresh(**given)
         say = None if quiet else log_line
         with joined(device) as processes:
             options: dict[str, Any] = {"device": device, "processes": processes, "report": say}
             trained = loop.train(Path(name), target, config, resume=resume, start_from=model, **options)
-            note = {"training": trained.summary}
-            identity = export(trained.model, target, search=trained.search, note=note) if processes.leads else ""
+            identity = ""
+            if processes.leads:
+                family = family_of(config)
+                identity = family.export(trained.model, target, summary=trained.summary, search=trained.search)
         return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
 
     finish([folder], work, report)
@@ -233,6 +267,17 @@ def demo(output: str, size: str, force: bool, quiet: bool) -> None:
         return Outcome(f"{written}: {width}x{height} RGB, {len(stream.getvalue()):,} bytes", {})
 
     finish([output], work, report)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`NAME=VALUE` with a value that is a number, true or false, or a word."""
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="'--set'")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def log_line(record: dict[str, Any]) -> None:

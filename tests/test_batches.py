@@ -217,9 +217,21 @@ def test_a_payload_is_written_in_one_way_only(few: bytes) -> None:
     for first in (payloads[0] + b"\0", payloads[0] + bytes(4), b"\4" + payloads[0][1:], b"\x08" + payloads[0][1:]):
         with pytest.raises(CorruptFile):
             decode_batch(changed(few, payloads=(first, *payloads[1:])), pictures=[0])
-    for payload in (b"\0", bytes(5), b"\x80\0"):
+    for payload in (b"\0", bytes(5), b"\x80", b"\x80\0\0", b"\x81\0"):
         with pytest.raises(CorruptFile):
             decode_batch(changed(black, payloads=(payload,)), pictures=[0])
+
+
+def test_noise_is_stored() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    pictures = [noise[0], generate("photo", 16, 16), noise[1], noise[2]]
+    data = encode_batch(pictures)
+    payloads = unpack_batch(data).payloads
+    assert [len(payloads[i]) for i in (0, 2, 3)] == [1 + noise[0].size] * 3
+    assert all(np.array_equal(a, b) for a, b in zip(decode_batch(data), pictures, strict=True))
+    gray = np.repeat(noise[0, ..., :1], 3, 2)
+    assert len(unpack_batch(encode_batch([gray])).payloads[0]) == 1 + gray[..., 0].size
+    assert np.array_equal(decode_batch(encode_batch([gray]))[0], gray)
 
 
 @pytest.mark.parametrize("common", [b"c", b"cccc", bytes(4), b"\xff" * 40])

@@ -2,12 +2,13 @@
 
     python -m benchmarks.density [--only NAME] [--out FOLDER] [--long]
 
-The experiments of the plane take about fifteen minutes on one core.
+About half an hour on two cores. Trained models of pictures are kept in runs/density, and are not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from importlib import import_module
@@ -15,11 +16,17 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.density.common import Options
+from benchmarks.density.common import CACHE, SHARED, Options, side_by_side
 from idfcodec.errors import IDFError
 
-# Each is a module with `run(options)`, which leaves NAME.json and figures in `options.out`.
-EXPERIMENTS = ("couplings", "table", "conditional", "circular", "discrete")
+# Each is a module with `run(options)`, which leaves NAME.json and figures in `options.out`. Those of a group run side
+# by side; a group of one has the processes for its own trainings. The last group looks at what `images` trains.
+GROUPS = (
+    ("rounding", "couplings", "table", "conditional", "circular", "discrete"),
+    ("images",),
+    ("samples", "ood"),
+)
+EXPERIMENTS = tuple(name for group in GROUPS for name in group)
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -30,20 +37,40 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--long", action="store_true", help="train four times as long")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="so many steps for every training, to try things out")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="side by side; default: %(default)s"
+    )
+    parser.add_argument("--data", metavar="FOLDER", type=Path, default=SHARED, help="pictures; default: %(default)s")
+    parser.add_argument("--cache", metavar="FOLDER", type=Path, default=CACHE, help="models; default: %(default)s")
+    parser.add_argument("--readme", action="store_true", help="only put the results into README.md beside this module")
     given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(1)
+    if given.readme:
+        from benchmarks.density import readme
+
+        readme.write(given.out)
+        return 0
     given.out.mkdir(parents=True, exist_ok=True)
-    options = Options(given.out, given.long, given.seed, given.steps)
-    for name in given.only or EXPERIMENTS:
-        start = time.monotonic()
-        try:
-            import_module(f"benchmarks.density.{name}").run(options)
-        except IDFError as ex:
-            print(f"{name}: {ex}", file=sys.stderr)
-            return 1
-        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
+    options = Options(given.out, given.long, given.seed, given.steps, given.jobs, given.data, given.cache)
+    wanted = given.only or EXPERIMENTS
+    try:
+        for group in GROUPS:
+            names = [name for name in group if name in wanted]
+            side_by_side(experiment, [(name, options) for name in names], given.jobs)
+    except IDFError as ex:
+        print(ex, file=sys.stderr)
+        return 1
     return 0
+
+
+def experiment(name: str, options: Options) -> None:
+    """Run one, and say how long it took."""
+    start = time.monotonic()
+    try:
+        import_module(f"benchmarks.density.{name}").run(options)
+    except IDFError as ex:
+        raise IDFError(f"{name}: {ex}") from ex
+    print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from idfcodec.baselines.contract import FlowModel
+from idfcodec.baselines.contract import Density
 from idfcodec.baselines.families import build
 from idfcodec.baselines.fit import FitConfig, evaluate, fit
 from idfcodec.baselines.toys import Toy
 
-__all__ = ["PLANE", "Options", "Result", "fit_toy", "parameters", "write_record"]
+__all__ = ["PLANE", "SHARED", "Options", "Result", "fit_toy", "parameters", "side_by_side", "write_record"]
 
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"  # the pictures beside the checkout
+CACHE = ROOT / "runs" / "density"  # git ignores it
 PLANE = ("moons", "rings", "checkerboard", "gaussians")
 HELD_OUT = 20000
 
@@ -30,16 +37,31 @@ class Options:
         out: folder for its figures and its JSON.
         long: train four times as long.
         seed: of weights and samples.
-        steps: a fixed number of steps for all trainings, for trying things out; None for each experiment's own.
+        steps: a fixed number of steps for all trainings, for trying things out; None for each experiment's own. Then
+            pictures are smaller and fewer, too, and there is one seed only.
+        jobs: trainings that run side by side, in processes of one thread.
+        data: folder of pictures, with `train/` and `cifar10/` as ../shared/data has them.
+        cache: folder for trained models of pictures, which later experiments take from there.
     """
 
     out: Path
     long: bool = False
     seed: int = 0
     steps: int | None = None
+    jobs: int = 1
+    data: Path = SHARED
+    cache: Path = CACHE
 
     def scaled(self, steps: int) -> int:
         return self.steps or steps * (4 if self.long else 1)
+
+    def few(self, count: int, least: int = 4) -> int:
+        """`count`, or `least` when things are only tried out."""
+        return count if self.steps is None else least
+
+    def seeds(self, count: int) -> list[int]:
+        """As many seeds as an experiment repeats its trainings with."""
+        return list(range(self.seed, self.seed + self.few(count, 1)))
 
 
 @dataclass(frozen=True)
@@ -52,14 +74,29 @@ class Result:
         values: for the record: parameters, seconds, held-out log-likelihood, and how far below the truth's it is.
     """
 
-    model: FlowModel
+    model: Any
     losses: list[float]
     values: dict[str, Any]
 
 
-def parameters(model: FlowModel) -> int:
+def parameters(model: Density) -> int:
     """How many numbers are learned."""
     return sum(p.numel() for p in model.parameters())
+
+
+def side_by_side(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], jobs: int) -> list[T]:
+    """`work(*task)` for every task, in order; up to `jobs` of them at a time, each in a process of one thread.
+
+    Args:
+        work: a function at the top of a module.
+        tasks: its arguments.
+        jobs: 1 for this process.
+    """
+    if jobs == 1 or len(tasks) < 2:
+        return [work(*task) for task in tasks]
+    # Fresh processes: a fork would carry this one's threads along.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return list(pool.map(work, *zip(*tasks, strict=True)))
 
 
 def fit_toy(toy: Toy, family: str, config: FitConfig, **settings: Any) -> Result:
@@ -86,13 +123,18 @@ def fit_toy(toy: Toy, family: str, config: FitConfig, **settings: Any) -> Result
     return Result(model, losses, values)
 
 
-def write_record(options: Options, name: str, values: dict[str, Any]) -> None:
+def write_record(
+    options: Options,
+    name: str,
+    values: dict[str, Any],
+    unit: str = "nats, of 20,000 samples that no training has seen",
+) -> None:
     """Leave `NAME.json` beside the figures, with what is needed to judge and to repeat it."""
     record = {
         "experiment": name,
         "command": f"python -m benchmarks.density --only {name}{' --long' if options.long else ''}",
         "seed": options.seed,
-        "unit": "nats, of 20,000 samples that no training has seen",
+        "unit": unit,
         "environment": {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()},
         **values,
     }

@@ -1,6 +1,7 @@
-"""What every baseline is: a bijection with a tractable log-determinant, and a density made of such bijections.
+"""What every baseline is: a density of data of a fixed shape, nearly always one that is made of bijections.
 
-A transform maps x to z = f(x) and knows log |det df/dx|. A model sends data through levels of transforms. Behind each
+A density has log p, samples and a file; that is all an autoregressive model of pixels has. A flow adds its latents. A
+transform maps x to z = f(x) and knows log |det df/dx|. A model sends data through levels of transforms. Behind each
 level but the last, half of the channels are factored out as latents, the other half goes on:
 
     (z_1, h_1) = split(f_1(x)),  (z_2, h_2) = split(f_2(h_1)),  ...,  z_L = f_L(h_{L-1})
@@ -27,7 +28,7 @@ from idfcodec.baselines.bases import Base
 from idfcodec.errors import IDFError
 from idfcodec.files import write_target
 
-__all__ = ["FORMAT", "FlowModel", "Latent", "Sequential", "Shape", "Transform"]
+__all__ = ["FORMAT", "Density", "FlowModel", "Latent", "Sequential", "Shape", "Transform"]
 
 FORMAT = "idfcodec-baseline-1"  # what the metadata of a saved model begin with
 Shape = tuple[int, ...]
@@ -93,38 +94,59 @@ class Latent(NamedTuple):
     rest: Tensor | None
 
 
-class FlowModel(nn.Module):
-    """A density of data of a fixed shape.
+class Density(nn.Module):
+    """A density of reals, or the probabilities of integers, of a fixed shape: what every family is.
 
     Args:
         config: a frozen dataclass that JSON can hold, with `shape` (D,) or (C, H, W) and `condition`, the number of
             channels K of the condition, 0 for none. A family's class takes this as its one argument.
-        levels: the transforms f_1 ... f_L.
-        bases: the prior of each level's latents.
 
     Raises:
         IDFError: here and below, an argument's shape is not the model's.
     """
 
     family: ClassVar[str]
+    config_type: ClassVar[type]
+    integers: ClassVar[bool] = False  # whether data are int64, and `log_prob` is a probability; else reals
 
-    def __init__(self, config: Any, levels: Sequence[Transform], bases: Sequence[Base]) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
-        self.levels = nn.ModuleList(levels)
-        self.bases = nn.ModuleList(bases)
-        self.latent_shapes = self._shapes(tuple(config.shape))
 
-    def _shapes(self, shape: Shape) -> list[Shape]:
-        shapes = []
-        for i, level in enumerate(self.levels):
-            shape = level.output_shape(shape)  # type: ignore[operator]
-            if i + 1 < len(self.levels):
-                if shape[0] % 2:
-                    raise IDFError(f"{shape[0]} channels cannot be halved between two levels")
-                shape = (shape[0] // 2, *shape[1:])
-            shapes.append(shape)
-        return shapes
+    def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """log p(x | condition) in nats, (B,), of x (B, *shape)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """`log_prob`, so that wrappers around modules work."""
+        return self.log_prob(x, condition)
+
+    def sample(
+        self,
+        n: int,
+        temperature: float = 1.0,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """(n, *shape) samples.
+
+        Args:
+            n: how many.
+            temperature: at least 0; below 1, samples are likelier and less various. Of flows, what the priors' scales
+                are multiplied by (Kingma and Dhariwal 2018, section 6).
+            condition: (n, K), or (1, K) for all.
+            generator: where the randomness comes from, on the model's device; None for torch's own.
+        """
+        raise NotImplementedError
+
+    def save(self, path: Path) -> None:
+        """Write weights, family and configuration to a safetensors file, as a whole or not at all.
+
+        `families.load` reads it.
+        """
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.state_dict().items()}
+        metadata = {"format": FORMAT, "family": self.family, "config": json.dumps(asdict(self.config))}
+        write_target(path, to_bytes(tensors, metadata), force=True)
 
     def _check_shape(self, x: Tensor) -> None:
         if tuple(x.shape[1:]) != tuple(self.config.shape):
@@ -145,6 +167,37 @@ class FlowModel(nn.Module):
             raise IDFError(f"{len(condition)} conditions for {count} samples")
         return condition
 
+    def _check_draw(self, n: int, temperature: float) -> None:
+        if n < 1 or not temperature >= 0:
+            raise IDFError(f"cannot draw {n} samples at a temperature of {temperature}")
+
+
+class FlowModel(Density):
+    """A density made of bijections.
+
+    Args:
+        config: see `Density`.
+        levels: the transforms f_1 ... f_L.
+        bases: the prior of each level's latents.
+    """
+
+    def __init__(self, config: Any, levels: Sequence[Transform], bases: Sequence[Base]) -> None:
+        super().__init__(config)
+        self.levels = nn.ModuleList(levels)
+        self.bases = nn.ModuleList(bases)
+        self.latent_shapes = self._shapes(tuple(config.shape))
+
+    def _shapes(self, shape: Shape) -> list[Shape]:
+        shapes = []
+        for i, level in enumerate(self.levels):
+            shape = level.output_shape(shape)  # type: ignore[operator]
+            if i + 1 < len(self.levels):
+                if shape[0] % 2:
+                    raise IDFError(f"{shape[0]} channels cannot be halved between two levels")
+                shape = (shape[0] // 2, *shape[1:])
+            shapes.append(shape)
+        return shapes
+
     def transform(self, x: Tensor, condition: Tensor | None = None) -> tuple[list[Latent], Tensor]:
         """Latents of every level, and the log-determinant in nats, (B,)."""
         self._check_shape(x)
@@ -162,15 +215,10 @@ class FlowModel(nn.Module):
         return out, total
 
     def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """log p(x | condition) in nats, (B,), of x (B, *shape)."""
         latents, total = self.transform(x, condition)
         for base, (z, rest) in zip(self.bases, latents, strict=True):
             total = total + base.log_prob(z, rest)  # type: ignore[operator]
         return total
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """`log_prob`, so that wrappers around modules work."""
-        return self.log_prob(x, condition)
 
     def latents(self, x: Tensor, condition: Tensor | None = None) -> list[Tensor]:
         """z of every level, finest first: (B, *latent_shapes[i])."""
@@ -194,16 +242,7 @@ class FlowModel(nn.Module):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """(n, *shape) samples.
-
-        Args:
-            n: how many.
-            temperature: what the priors' scales are multiplied by, at least 0 (Kingma and Dhariwal 2018, section 6).
-            condition: (n, K), or (1, K) for all.
-            generator: where the randomness comes from, on the model's device; None for torch's own.
-        """
-        if n < 1 or not temperature >= 0:
-            raise IDFError(f"cannot draw {n} samples at a temperature of {temperature}")
+        self._check_draw(n, temperature)
         condition = self._check_condition(condition, n)
         rest: Tensor | None = None
         for level, base, shape in zip(
@@ -212,15 +251,6 @@ class FlowModel(nn.Module):
             z = base.sample((n, *shape), temperature, rest, generator)  # type: ignore[operator]
             rest = level.inverse(z if rest is None else torch.cat((rest, z), 1), condition)  # type: ignore[operator]
         return _present(rest)
-
-    def save(self, path: Path) -> None:
-        """Write weights, family and configuration to a safetensors file, as a whole or not at all.
-
-        `families.load` reads it.
-        """
-        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.state_dict().items()}
-        metadata = {"format": FORMAT, "family": self.family, "config": json.dumps(asdict(self.config))}
-        write_target(path, to_bytes(tensors, metadata), force=True)
 
 
 def _present(x: Tensor | None) -> Tensor:

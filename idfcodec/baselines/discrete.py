@@ -230,6 +230,7 @@ class DiscreteFlow(FlowModel):
 
     family: ClassVar[str] = "discrete"
     config_type: ClassVar[type] = DiscreteConfig
+    integers: ClassVar[bool] = True
 
     def __init__(self, config: DiscreteConfig) -> None:
         layers = [ModuloLayer(config, turn) for turn in range(config.layers)]
@@ -269,8 +270,7 @@ class DiscreteFlow(FlowModel):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        if n < 1 or not temperature >= 0:
-            raise IDFError(f"cannot draw {n} samples at a temperature of {temperature}")
+        self._check_draw(n, temperature)
         z = self.bases[0].sample((n, *self.config.shape), temperature, None, generator)  # type: ignore[operator]
         return self.inverse([z], condition)
 

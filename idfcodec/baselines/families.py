@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from idfcodec.baselines.contract import FORMAT, FlowModel, Shape
+from idfcodec.baselines.contract import FORMAT, Density, Shape
 from idfcodec.errors import IDFError
 
 __all__ = ["FAMILIES", "build", "family_of", "load"]
@@ -20,18 +20,20 @@ FAMILIES = {
     "nice": ("nice", "NICE"),
     "realnvp": ("realnvp", "RealNVP"),
     "glow": ("glow", "Glow"),
+    "flowpp": ("flowpp", "FlowPP"),
     "maf": ("autoregressive", "MAF"),
     "iaf": ("autoregressive", "IAF"),
     "nsf": ("autoregressive", "NSF"),
     "ncsf": ("autoregressive", "NCSF"),
     "discrete": ("discrete", "DiscreteFlow"),
+    "pixelcnn": ("pixelcnn", "PixelCNN"),
     "planar": ("planar", "Planar"),
     "radial": ("planar", "Radial"),
 }
 
 
 def family_of(name: str) -> Any:
-    """The class of a family, a `FlowModel` whose `config_type` is its configuration.
+    """The class of a family, a `Density` whose `config_type` is its configuration.
 
     Raises:
         IDFError: there is no such family.
@@ -42,7 +44,7 @@ def family_of(name: str) -> Any:
     return getattr(import_module(f"idfcodec.baselines.{module}"), class_name)
 
 
-def build(name: str, shape: Shape, **settings: Any) -> FlowModel:
+def build(name: str, shape: Shape, **settings: Any) -> Density:
     """A fresh model of a family.
 
     Args:
@@ -58,12 +60,12 @@ def build(name: str, shape: Shape, **settings: Any) -> FlowModel:
     for setting in settings:
         if setting not in known:
             raise IDFError(f"{name} has no setting {setting!r}; it has {', '.join(sorted(known))}")
-    model: FlowModel = family(family.config_type(shape=tuple(shape), **settings))
+    model: Density = family(family.config_type(shape=tuple(shape), **settings))
     return model
 
 
-def load(path: Path) -> FlowModel:
-    """The model that `FlowModel.save` wrote, ready to be used (`eval`).
+def load(path: Path) -> Density:
+    """The model that `Density.save` wrote, ready to be used (`eval`).
 
     Raises:
         IDFError: the file is missing, damaged, or not a baseline.

@@ -34,6 +34,7 @@ __all__ = [
     "draw_points",
     "draw_warp",
     "draw_warp_back",
+    "few_ticks",
     "new_figure",
     "overview",
     "save_figure",
@@ -168,15 +169,16 @@ def draw_losses(axes: Axes, losses: Sequence[float], floor: float | None = None)
         axes.axhline(floor, color=CLASS_COLOURS[1], linewidth=0.8, linestyle="--")
     axes.set_ylim(low - 0.1 * (start - low + 0.1), min(start, low + 2) + 0.05)
     axes.set_box_aspect(1)
-    axes.xaxis.set_major_locator(_few_ticks())
-    axes.yaxis.set_major_locator(_few_ticks())
+    axes.xaxis.set_major_locator(few_ticks())
+    axes.yaxis.set_major_locator(few_ticks())
     axes.tick_params(labelsize=TINY, length=2)
 
 
-def _few_ticks() -> Any:
+def few_ticks(count: int = 3) -> Any:
+    """Where an axis has about `count` round values."""
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(3)
+    return MaxNLocator(count)
 
 
 def overview(model: FlowModel, toy: Toy, losses: Sequence[float], *, seed: int = 0) -> Figure:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from idfcodec.baselines.contract import FlowModel
+from idfcodec.baselines.contract import Density
 from idfcodec.errors import IDFError
 
 __all__ = ["Draw", "FitConfig", "evaluate", "fit", "integral"]
@@ -38,7 +38,7 @@ class FitConfig:
     seed: int = 0
 
 
-def fit(model: FlowModel, draw: Draw, config: FitConfig) -> list[float]:
+def fit(model: Density, draw: Draw, config: FitConfig) -> list[float]:
     """Train in place; the loss of every step, -E log p(x | condition) in nats. Leaves the model in `eval`.
 
     Raises:
@@ -72,7 +72,7 @@ def fit(model: FlowModel, draw: Draw, config: FitConfig) -> list[float]:
 
 
 @torch.no_grad()
-def evaluate(model: FlowModel, x: Tensor, condition: Tensor | None = None, *, batch: int = 8192) -> Tensor:
+def evaluate(model: Density, x: Tensor, condition: Tensor | None = None, *, batch: int = 8192) -> Tensor:
     """log p(x | condition) in nats, (N,), of many samples."""
     parts = []
     for first in range(0, len(x), batch):
@@ -81,7 +81,7 @@ def evaluate(model: FlowModel, x: Tensor, condition: Tensor | None = None, *, ba
     return torch.cat(parts)
 
 
-def integral(model: FlowModel, low: float, high: float, size: int, condition: Tensor | None = None) -> float:
+def integral(model: Density, low: float, high: float, size: int, condition: Tensor | None = None) -> float:
     """Sum of the model's density over a grid of `size`**D cells: 1 up to the grid's error, if it is a density.
 
     Args:

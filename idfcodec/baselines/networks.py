@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from idfcodec.baselines.contract import Shape
 from idfcodec.errors import IDFError
 
-__all__ = ["Convolutional", "Dense", "check_sizes", "coupling_network"]
+__all__ = ["Convolutional", "Dense", "as_maps", "check_sizes", "coupling_network"]
 
 
 def check_sizes(config: object, *names: str) -> None:
@@ -48,6 +48,8 @@ class Dense(nn.Module):
             nn.init.zeros_(self.last.bias)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        if condition is not None and condition.ndim != 2:
+            raise IDFError(f"expected a condition of shape (B, K), got {tuple(condition.shape)}")
         h = x if condition is None else torch.cat((x, condition), 1)
         for layer in self.hidden:
             h = F.silu(layer(h))
@@ -55,10 +57,21 @@ class Dense(nn.Module):
         return out
 
 
+def as_maps(condition: Tensor, size: tuple[int, int]) -> Tensor:
+    """A condition as maps of the size (h, w) of a picture, (B, K, h, w).
+
+    Args:
+        condition: (B, K), the same at every pixel, or (B, K, h', w'), averaged or repeated.
+        size: (h, w).
+    """
+    maps = condition[..., None, None] if condition.ndim == 2 else condition
+    return F.adaptive_avg_pool2d(maps, size)  # averaging is repetition where the target is the larger one
+
+
 class Convolutional(nn.Module):
     """Residual blocks between two 3x3 convolutions, (B, inputs, h, w) to (B, outputs, h, w).
 
-    A condition is (B, K), the same at every pixel, or (B, K, h', w'), averaged or repeated to the picture's size.
+    A condition is as in `as_maps`.
 
     References:
         Dinh et al. 2017, section 3.7: residual networks, there with batch and weight normalisation.
@@ -75,9 +88,7 @@ class Convolutional(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         if condition is not None:
-            maps = condition[..., None, None] if condition.ndim == 2 else condition
-            # Averaging is repetition where the target is the larger one.
-            x = torch.cat((x, F.adaptive_avg_pool2d(maps, (x.shape[-2], x.shape[-1]))), 1)
+            x = torch.cat((x, as_maps(condition, (x.shape[-2], x.shape[-1]))), 1)
         h = self.first(x)
         for inner, outer in zip(self.inner, self.outer, strict=True):
             h = h + outer(F.silu(inner(F.silu(h))))

@@ -7,7 +7,7 @@ With a binary mask b, what it keeps tells how the rest is scaled and shifted:
 
 Masks alternate between couplings: the even and the odd dimensions of vectors; of pictures the two colours of a
 checkerboard and, after a squeeze, the two halves of the channels. Half of the dimensions are factored out after each
-scale but the last.
+scale but the last: of every colour, the pixels off the diagonals of blocks of 2x2.
 
 References:
     Dinh et al., *Density estimation using Real NVP*, 2017, https://arxiv.org/abs/1605.08803
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from idfcodec.baselines.bases import make_base
 from idfcodec.baselines.contract import FlowModel, Sequential, Shape, Transform
 from idfcodec.baselines.networks import check_sizes, coupling_network
-from idfcodec.baselines.reshaping import Logit, Squeeze
+from idfcodec.baselines.reshaping import Diagonals, Logit, Squeeze
 from idfcodec.errors import IDFError
 
 __all__ = ["AffineCoupling", "BatchNormalisation", "RealNVP", "RealNVPConfig", "mask_of"]
@@ -199,6 +199,7 @@ class RealNVP(FlowModel):
                 layers.append(squeeze)
                 shape = squeeze.output_shape(shape)
                 layers += _couplings("channels", shape, config.layers, config)
+                layers.append(Diagonals(shape[0]))
                 shape = (shape[0] // 2, *shape[1:])
             levels.append(Sequential(layers))
         super().__init__(config, levels, [make_base(config.prior) for _ in levels])

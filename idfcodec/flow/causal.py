@@ -142,7 +142,7 @@ class TrainableCausalFlow(nn.Module):
         return value + (torch.round(value * steps) / steps - value).detach() if self.quantised else value
 
     def _gather(self, shown: Tensor, where: Tensor) -> Tensor:
-        """What the network sees of the pixels at `where`, plane by plane: (N, 4 * neighbours), 0 outside of a picture."""
+        """What is seen of the pixels at `where`, plane by plane, (N, 4 * neighbours); 0 outside of a picture."""
         rows, columns = self.config.rows, self.config.columns
         height, width = shown.shape[-2:]
         inside = torch.full_like(shown[:, :1], INSIDE)

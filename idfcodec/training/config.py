@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from idfcodec.errors import IDFError
 from idfcodec.training.export import read_exported
 
-__all__ = ["FINE_TUNING", "TrainConfig", "fine_tuning", "resumed"]
+__all__ = ["BASELINE", "FINE_TUNING", "TrainConfig", "fine_tuning", "fresh", "resumed"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class TrainConfig:
     processes, `threads` are those of one process.
     `quantise_from` is the share of the run after which weights and activations are rounded as they will be exported.
     The log holds the mean loss of every `log_every` steps.
+    `family` is one of `families.FAMILIES`. The sizes from `levels` to `networks`, and `quantise_from`, are those of the
+    codec's own, idf; the others have their `settings`, fields of the family's configuration.
     """
 
     steps: int = 100_000
@@ -39,11 +42,21 @@ class TrainConfig:
     seed: int = 0
     threads: int = 2
     log_every: int = 200
+    family: str = "idf"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 # What a run that starts from a model's weights does otherwise: smaller steps, and rounding from the first of them on,
 # for the model has been rounded already.
 FINE_TUNING = {"learning_rate": 0.0012, "quantise_from": 0.0}
+
+# What a run does otherwise that trains another family than the codec's own: pictures of one small size, Adam.
+BASELINE = {"size": 32, "batch": 32, "learning_rate": 0.002}
+
+
+def fresh(**settings: Any) -> TrainConfig:
+    """The configuration of a run that starts from nothing, of any family, except for `settings`."""
+    return _config(settings if settings.get("family", "idf") == "idf" else {**BASELINE, **settings})
 
 
 def fine_tuning(model: Path, **settings: Any) -> TrainConfig:
@@ -70,7 +83,7 @@ def resumed(out: Path, **settings: Any) -> TrainConfig:
         return _config(settings)
     try:
         before = {**json.loads(path.read_bytes())}
-        known = {field.name: before[field.name] for field in fields(TrainConfig) if field.name in before}
+        known = {known.name: before[known.name] for known in fields(TrainConfig) if known.name in before}
         return _config({**known, **settings})
     except (ValueError, TypeError) as ex:
         raise IDFError(f"{path}: not the settings of a run ({ex})") from ex

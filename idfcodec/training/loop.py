@@ -8,57 +8,32 @@ import math
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from idfcodec.errors import IDFError
 from idfcodec.flow.correction import Search
 from idfcodec.flow.loading import part
-from idfcodec.flow.model import TrainableFlow
-from idfcodec.flow.network import NetworkConfig
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.data import load_folder, random_batches, validation_crops
 from idfcodec.training.distributed import ALONE, Processes
-from idfcodec.training.export import make_search, read_exported, restore
-from idfcodec.training.muon import Muon
+from idfcodec.training.export import make_search
+from idfcodec.training.families import family_of
 
-__all__ = ["Trained", "build", "train", "validate"]
-
-
-def fast_arithmetic(device: str) -> AbstractContextManager[Any]:
-    """Autocasting to bfloat16 where the device has it; elsewhere it would be emulated, slowly."""
-    native = device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.autocast(device, torch.bfloat16, enabled=native)
+__all__ = ["Trained", "build", "train"]
 
 
-def build(config: TrainConfig) -> TrainableFlow:
+def build(config: TrainConfig) -> nn.Module:
     """A fresh model for `config`, its initial weights drawn from the seed."""
-    torch.manual_seed(config.seed)
-    return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels, config.networks))
-
-
-@torch.no_grad()
-def validate(model: TrainableFlow, crops: list[NDArray[np.uint8]], device: str) -> list[float]:
-    """Likelihood of the crops in bits per subpixel: by level, the last latents at the end; the sum is the total."""
-    total: Tensor = torch.zeros(model.config.levels + 1)
-    subpixels = 0
-    multiple = 2**model.config.levels
-    for crop in crops:
-        height, width = (side // multiple * multiple for side in crop.shape[:2])
-        x = torch.from_numpy(crop[:height, :width].copy()).permute(2, 0, 1)[None].to(device)
-        with fast_arithmetic(device):
-            total += model(x).cpu()
-        subpixels += x.numel()
-    return [value / subpixels for value in total.tolist()]
+    model: nn.Module = family_of(config).build()
+    return model
 
 
 @dataclass(frozen=True)
@@ -66,12 +41,12 @@ class Trained:
     """A finished run.
 
     Args:
-        model: the averaged weights.
+        model: the averaged weights, in `eval`.
         summary: what was done, for the model's `config.json`.
         search: that of the model it started from, for `export`; None if it started from nothing.
     """
 
-    model: TrainableFlow
+    model: nn.Module
     summary: dict[str, Any]
     search: Search | None
 
@@ -81,17 +56,10 @@ class _Run:
 
     def __init__(self, config: TrainConfig, device: str) -> None:
         self.config = config
-        self.model = build(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.family = family_of(config)
+        self.model = self.family.build().to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        hidden = [
-            p for name, p in self.model.named_parameters() if p.ndim == 4 and "head" not in name and "first" not in name
-        ]
-        chosen = {id(p) for p in hidden}
-        others = [p for p in self.model.parameters() if id(p) not in chosen]
-        self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(hidden, lr=config.learning_rate),
-            torch.optim.Adam(others, lr=config.learning_rate / 2, betas=(0.9, 0.99)),
-        ]
+        self.optimisers = self.family.optimisers(self.model)
         self.rates = [o.param_groups[0]["lr"] for o in self.optimisers]
         self.step = 0
         self.seconds = 0.0
@@ -139,21 +107,25 @@ class _Run:
 
     def start(self, folder: Path) -> None:
         """Take the weights of an exported model."""
-        exported = read_exported(folder)
-        restore(self.model, exported.tensors)
+        self.started_from, self.search = self.family.restore(self.model, folder)
         self.average.load_state_dict(self.model.state_dict())
-        self.started_from, self.search = exported.id, make_search(exported.architecture["search"])
 
-    def advance(self, batch: Tensor, device: str, processes: Processes) -> float:
+    def begin(self, batch: Tensor, processes: Processes) -> None:
+        """What the first batch of a fresh run sets: alike in all processes, though each has its own share."""
+        self.family.begin(self.model, batch)
+        with torch.no_grad():
+            processes.average(list(self.model.parameters()))
+        self.average.load_state_dict(self.model.state_dict())
+
+    def advance(self, batch: Tensor, processes: Processes) -> float:
         """One step on this process's share of the batch; the loss of the whole batch."""
         progress = self.progress
-        self.model.quantise(progress >= self.config.quantise_from)
+        self.family.prepare(self.model, progress)
         factor = min(1.0, (self.step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-3
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * factor
             optimiser.zero_grad(set_to_none=True)
-        with fast_arithmetic(device):
-            loss: Tensor = self.model(batch).sum() / batch.numel()
+        loss = self.family.loss(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         loss = loss.detach()
         processes.average([loss, *(p.grad for p in self.model.parameters() if p.grad is not None)])
@@ -164,6 +136,8 @@ class _Run:
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+            for average, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                average.lerp_(buffer, 1 - decay) if buffer.is_floating_point() else average.copy_(buffer)
         self.step += 1
         return float(loss)
 
@@ -179,6 +153,7 @@ def train(
     processes: Processes = ALONE,
     report: Callable[[dict[str, Any]], None] | None = None,
     save_every: float = 240.0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Trained:
     """Train on the pictures of `folder`; keep checkpoints and a log in `out`; return the averaged weights.
 
@@ -193,19 +168,18 @@ def train(
         processes: those that train together, see `distributed.joined`; all call this function with equal arguments.
         report: called with each log record.
         save_every: seconds between checkpoints.
+        clock: seconds, by which `config.minutes` are measured; `time.process_time` for those of the processor.
 
     Raises:
         IDFError: nothing to train on, nothing to resume, no such model to start from, a size that the levels do not
-            divide, or a batch that the processes do not.
+            divide, a batch that the processes do not, or what the family cannot do.
     """
-    if config.size % 2**config.levels:
-        raise IDFError(f"crops of {config.size} pixels do not halve {config.levels} times")
     if config.batch % processes.count:
         raise IDFError(f"a batch of {config.batch} crops cannot be dealt evenly to {processes.count} processes")
     torch.set_num_threads(config.threads)
-    training, held = load_folder(folder, smallest=config.size)
-    crops = validation_crops(held, size=256 if config.kind == "photos" else config.size, kind=config.kind)
     run = _Run(config, device)
+    training, held = load_folder(folder, smallest=config.size)
+    crops = validation_crops(held, size=run.family.validation_size, kind=config.kind)
     checkpoint = out / "checkpoint.safetensors"
     if resume:
         if not checkpoint.exists():
@@ -228,8 +202,8 @@ def train(
             report(record)
 
     def check() -> float:
-        run.average.quantise(run.progress >= config.quantise_from)
-        levels = validate(run.average, crops, device)
+        run.family.prepare(run.average, run.progress)
+        levels = run.family.validate(run.average, crops, device)
         log(validation=round(sum(levels), 5), levels=[round(v, 5) for v in levels])
         return sum(levels)
 
@@ -244,20 +218,22 @@ def train(
         count=processes.count,
     )
     losses: list[float] = []
-    clock = saved = time.monotonic()
+    before = saved = clock()
     while run.progress < 1:
         batch = torch.from_numpy(next(batches)).permute(0, 3, 1, 2).to(device)
-        losses.append(run.advance(batch, device, processes))
-        now = time.monotonic()
-        run.seconds = processes.agree(run.seconds + now - clock)
-        clock = now
+        if run.step == 0 and start_from is None:
+            run.begin(batch, processes)
+        losses.append(run.advance(batch, processes))
+        now = clock()
+        run.seconds = processes.agree(run.seconds + now - before)
+        before = now
         if len(losses) == config.log_every:
             log(loss=round(float(np.mean(losses)), 5), progress=round(run.progress, 4))
             losses.clear()
         if processes.leads and now - saved > save_every:
             run.save(checkpoint)
             check()
-            clock = saved = time.monotonic()
+            before = saved = clock()
     batches.close()
     if processes.leads:
         run.save(checkpoint)

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idfcodec.baselines import glow, nice, realnvp, reshaping
+from idfcodec.baselines import flowpp, glow, nice, realnvp, reshaping
 from idfcodec.baselines.autoregressive import CircularCoupling
 from idfcodec.baselines.contract import FlowModel, Sequential, Transform
 from idfcodec.baselines.families import build
 from idfcodec.baselines.planar import PlanarStep, RadialStep
 
 SIZES = {"hidden": 8, "depth": 1}
+FLOWPP = {"layers": 1, "components": 3, "noise": 0, **SIZES}
 VECTOR, PICTURE = (3,), (2, 4, 4)
 
 
@@ -33,8 +34,13 @@ def _affine(kind: str, shape: tuple[int, ...], parity: int, condition: int = 0) 
     return lambda: realnvp.AffineCoupling(realnvp.mask_of(kind, shape, parity), condition=condition, **SIZES)
 
 
+def _mixture(shape: tuple[int, ...], split: str, swap: bool, condition: int = 0) -> Callable[[], Transform]:
+    return lambda: flowpp.MixtureCoupling(shape, split, swap=swap, components=3, heads=2, condition=condition, **SIZES)
+
+
 TRANSFORMS = [
     TransformCase("squeeze", reshaping.Squeeze, PICTURE),
+    TransformCase("diagonals", lambda: reshaping.Diagonals(8), (8, 2, 2)),
     TransformCase("flatten", lambda: reshaping.Flatten(PICTURE), PICTURE),
     TransformCase("logit", reshaping.Logit, PICTURE, range="unit"),
     TransformCase("sequential", lambda: Sequential(reshaping.Logit(), [reshaping.Squeeze()]), PICTURE, range="unit"),
@@ -56,6 +62,11 @@ TRANSFORMS = [
     TransformCase("linear-picture", lambda: glow.InvertibleLinear(2), PICTURE),
     TransformCase("half-additive", lambda: glow.HalfCoupling(VECTOR, affine=False, **SIZES), VECTOR),
     TransformCase("half-affine", lambda: glow.HalfCoupling(PICTURE, affine=True, condition=2, **SIZES), PICTURE, 2),
+    TransformCase("mixture-vector-0", _mixture(VECTOR, "channels", False), VECTOR),
+    TransformCase("mixture-vector-1", _mixture(VECTOR, "channels", True, 2), VECTOR, 2),
+    TransformCase("mixture-channels", _mixture(PICTURE, "channels", True), PICTURE),
+    TransformCase("mixture-checkerboard-0", _mixture(PICTURE, "checkerboard", False), PICTURE),
+    TransformCase("mixture-checkerboard-1", _mixture(PICTURE, "checkerboard", True, 2), PICTURE, 2),
     TransformCase("circular", lambda: CircularCoupling(3, 0, bins=4, **SIZES), VECTOR, range="angle"),
     TransformCase("circular-1", lambda: CircularCoupling(1, 0, bins=4, **SIZES), (1,), range="angle"),
     TransformCase("planar", lambda: PlanarStep(3), VECTOR),
@@ -86,6 +97,10 @@ MODELS = [
     ModelCase("glow-additive", "glow", (2,), {"layers": 3, "affine": False, "condition": 2, **SIZES}),
     ModelCase("glow-picture", "glow", PICTURE, {"layers": 2, "scales": 2, "condition": 2, **SIZES}),
     ModelCase("glow-logit", "glow", PICTURE, {"layers": 2, "scales": 1, "logit": 0.05, **SIZES}, "unit"),
+    ModelCase("flowpp", "flowpp", (2,), {"layers": 3, "components": 4, **SIZES}),
+    ModelCase("flowpp-condition", "flowpp", (2,), {"layers": 2, "components": 4, "condition": 2, **SIZES}),
+    ModelCase("flowpp-picture", "flowpp", PICTURE, {**FLOWPP, "heads": 2, "condition": 2}),
+    ModelCase("flowpp-logit", "flowpp", PICTURE, {**FLOWPP, "heads": 0, "logit": 0.05, "hidden": 2}, "unit"),
     ModelCase("maf", "maf", (2,), {"layers": 3, **SIZES}),
     ModelCase("maf-condition", "maf", (2,), {"layers": 3, "condition": 2, **SIZES}),
     ModelCase("iaf", "iaf", (2,), {"layers": 3, "condition": 2, **SIZES}),

@@ -16,6 +16,7 @@ from idfcodec.baselines.contract import FORMAT
 from idfcodec.baselines.families import build, load
 from idfcodec.baselines.glow import ActNorm
 from idfcodec.baselines.realnvp import BatchNormalisation, mask_of
+from idfcodec.baselines.reshaping import Logit
 from idfcodec.errors import IDFError
 
 
@@ -58,6 +59,7 @@ def test_shapes_that_do_not_fit() -> None:
         lambda: given.log_prob(x),
         lambda: given.log_prob(x, torch.zeros(4, 2)),
         lambda: given.log_prob(x, torch.zeros(3, 3)),
+        lambda: given.log_prob(x, torch.zeros(4, 3, 2, 2)),
         lambda: given.sample(2),
         lambda: mask_of("stripes", (2,), 0),
         lambda: make_base("cauchy"),
@@ -77,13 +79,18 @@ def test_one_condition_serves_all_samples() -> None:
         assert not torch.allclose(model.log_prob(x, c), model.log_prob(x, -c))
 
 
-def test_a_map_as_condition_is_averaged_to_each_scale() -> None:
+@pytest.mark.parametrize(
+    ("family", "settings"), [("realnvp", {"scales": 2}), ("glow", {"scales": 2}), ("flowpp", {"heads": 2, "noise": 0})]
+)
+def test_a_map_as_condition_is_averaged_to_each_scale(family: str, settings: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    model = build("glow", (3, 8, 8), layers=1, scales=2, hidden=4, depth=1, condition=2)
+    model = build(family, (3, 8, 8), layers=1, hidden=4, depth=1, condition=2, **settings)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
     x, c = torch.rand(2, 3, 8, 8), torch.randn(2, 2, 8, 8)
-    assert model.log_prob(x, c).shape == (2,)
-    flat = torch.ones(2, 2, 8, 8)
-    torch.testing.assert_close(model.log_prob(x, flat), model.log_prob(x, torch.ones(2, 2)))
+    assert (model.log_prob(x, c) - model.log_prob(x, -c)).abs().min() > 1e-3
+    torch.testing.assert_close(model.log_prob(x, torch.ones(2, 2, 8, 8)), model.log_prob(x, torch.ones(2, 2)))
 
 
 @pytest.mark.parametrize("base", [Gaussian(), Logistic(), SplitGaussian(2)])
@@ -107,6 +114,15 @@ def test_masks_are_complements_and_alternate() -> None:
     assert mask_of("vector", (4,), 1).tolist() == [1, 0, 1, 0]
     assert mask_of("checkerboard", (1, 2, 3), 0)[0].tolist() == [[0, 1, 0], [1, 0, 1]]
     assert mask_of("channels", (4, 1, 1), 0).flatten().tolist() == [1, 1, 0, 0]
+
+
+def test_samples_far_out_have_a_density_behind_a_logit() -> None:
+    layer = Logit(0.05)
+    x = layer.inverse(torch.tensor([[-1000.0, -20.0, 0.0, 20.0, 1000.0]]))
+    z, log_det = layer(x)
+    assert torch.isfinite(z).all()
+    assert torch.isfinite(log_det).all()
+    torch.testing.assert_close(layer.inverse(z), x, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 4, 4)])

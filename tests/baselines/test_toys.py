@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import torch
 
-from idfcodec.baselines.dequantization import Uniform, bits_per_dimension, bound
+from idfcodec.baselines.dequantization import Uniform, bits, bits_per_dimension, bound_of, to_pixels
 from idfcodec.baselines.families import build
 from idfcodec.baselines.fit import FitConfig, evaluate, fit, integral
 from idfcodec.baselines.toys import TOYS, Toy, grid, toy
@@ -104,15 +103,36 @@ def test_bits_per_dimension() -> None:
 
 def test_importance_samples_tighten_the_bound() -> None:
     torch.manual_seed(0)
-    model: Any = build("realnvp", (1, 4, 4), layers=1, hidden=4, depth=1, logit=0.05).eval()
+    model = build("realnvp", (1, 4, 4), layers=1, hidden=4, depth=1, logit=0.05).eval()
     pixels = torch.randint(0, 4, (64, 1, 4, 4))
+
+    def mean(samples: int) -> float:
+        generator = torch.Generator().manual_seed(1)
+        return float(bits(model, pixels, dequantization=Uniform(4), samples=samples, generator=generator).mean())
+
     with torch.no_grad():
-        few, many = (
-            float(
-                bound(
-                    model, pixels, dequantization=Uniform(4), samples=n, generator=torch.Generator().manual_seed(1)
-                ).mean()
-            )
-            for n in (1, 32)
-        )
-    assert few > many > 1.5
+        assert mean(1) > mean(32) > 1.5
+
+
+def test_bits_of_pixels_are_a_bound_or_exact() -> None:
+    pixels = torch.randint(0, 256, (5, 1, 4, 4), dtype=torch.uint8)
+    flow = build("glow", (1, 4, 4), layers=1, hidden=4, depth=1).eval()
+    assert bound_of(flow) == "uniform dequantization"
+    x = Uniform()(pixels, torch.Generator().manual_seed(1))[0]
+    expected = bits_per_dimension(flow.log_prob(x), 16)
+    assert torch.equal(bits(flow, pixels, generator=torch.Generator().manual_seed(1)), expected)
+    assert bits(flow.double(), pixels).dtype == torch.float64
+    table = build("discrete", (3,), categories=8, hidden=4)
+    assert bound_of(table) == "exact"
+    torch.testing.assert_close(bits(table, torch.randint(0, 8, (6, 3))), torch.full((6,), 3.0))
+    for wrong in (pixels.float(), pixels[:, :, :2]):
+        with pytest.raises(IDFError):
+            bits(flow, wrong)
+    with pytest.raises(IDFError):
+        bits(flow, pixels, samples=0)
+
+
+def test_samples_as_pixels() -> None:
+    assert to_pixels(torch.tensor([-0.1, 0.0, 0.999 / 256, 1 / 256, 0.9999, 1.5])).tolist() == [0, 0, 0, 1, 255, 255]
+    assert to_pixels(torch.tensor([0, 7, 255])).tolist() == [0, 7, 255]
+    assert to_pixels(torch.tensor([0.5]), values=4).tolist() == [2]

@@ -37,7 +37,9 @@ def test_density_says_how_close_it_comes_and_draws(run: Run, tmp_path: Path) -> 
         assert image.width > 400
 
 
-@pytest.mark.parametrize(("toy", "model"), [("circle", "ncsf"), ("torus", "ncsf"), ("rings", "planar")])
+@pytest.mark.parametrize(
+    ("toy", "model"), [("circle", "ncsf"), ("torus", "ncsf"), ("rings", "planar"), ("moons", "flowpp")]
+)
 def test_density_of_every_kind(run: Run, tmp_path: Path, toy: str, model: str) -> None:
     done = run("density", toy, "--model", model, "--layers", "2", "--hidden", "8", "--steps", "3", "--out", "a.svg")
     assert (done.code, done.err) == (0, "")
@@ -90,10 +92,19 @@ def test_a_saved_baseline_is_drawn_from(run: Run, tmp_path: Path) -> None:
         assert np.asarray(image.convert("L")).std() > 1  # not blank
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_sheet_of_a_baseline_of_pictures(run: Run, tmp_path: Path, channels: int) -> None:
+@pytest.mark.parametrize(
+    ("channels", "family", "settings"),
+    [
+        (1, "realnvp", {"depth": 1, "scales": 1, "logit": 0.05}),
+        (3, "realnvp", {"depth": 1, "scales": 1, "logit": 0.05}),
+        (3, "pixelcnn", {}),
+    ],
+)
+def test_a_sheet_of_a_baseline_of_pictures(
+    run: Run, tmp_path: Path, channels: int, family: str, settings: dict[str, Any]
+) -> None:
     torch.manual_seed(0)
-    model = build("realnvp", (channels, 8, 8), layers=1, hidden=4, depth=1, scales=1, logit=0.05)
+    model = build(family, (channels, 8, 8), layers=1, hidden=4, **settings)
     model.save(tmp_path / "p.safetensors")
     sheets = []
     for name, seed in (("a.png", "1"), ("b.png", "1"), ("c.png", "2")):
