@@ -27,7 +27,7 @@ from idfcodec.usage import (
 __all__ = ["FAMILIES", "bpd", "demo", "train"]
 
 # As in `training/families.py`; repeated so that help needs no PyTorch.
-FAMILIES = ("idf", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
+FAMILIES = ("idf", "causal", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
 
 
 @click.command()
@@ -98,7 +98,7 @@ def bpd(
     type=click.Choice(FAMILIES),
     default="idf",
     show_default=True,
-    help="The codec's own, an integer flow, or what is beside it: a density of pictures of one size.",
+    help="The codec's own, integer flows of photographs (idf) or small pictures (causal), or what is beside them.",
 )
 @click.option("--steps", type=click.IntRange(min=1), default=100_000, show_default=True, help="Steps of the optimizer.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop by the clock, the schedule with it.")
@@ -185,7 +185,7 @@ def train(
 ) -> None:
     """Train a model on the pictures in FOLDER and export it, ready for --model.
 
-    A family other than idf becomes a FAMILY.safetensors, for the command sample.
+    A family other than idf and causal becomes a FAMILY.safetensors, for the command sample.
 
     Checkpoints, a log (one JSON object a line) and the exported model go to the folder of --out. A run that was
     stopped goes on with --resume, its settings unchanged but for those that are given again. Several processes that

@@ -11,7 +11,7 @@ from typing import Any
 from idfcodec.errors import IDFError
 from idfcodec.training.export import read_exported
 
-__all__ = ["BASELINE", "FINE_TUNING", "TrainConfig", "fine_tuning", "fresh", "resumed"]
+__all__ = ["BASELINE", "CAUSAL", "FINE_TUNING", "TrainConfig", "fine_tuning", "fresh", "resumed"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class TrainConfig:
     processes, `threads` are those of one process.
     `quantise_from` is the share of the run after which weights and activations are rounded as they will be exported.
     The log holds the mean loss of every `log_every` steps.
-    `family` is one of `families.FAMILIES`. The sizes from `levels` to `networks`, and `quantise_from`, are those of the
-    codec's own, idf; the others have their `settings`, fields of the family's configuration.
+    `family` is one of `families.FAMILIES`. The sizes from `levels` to `networks` are those of idf, the codec's
+    own; the others have their `settings`, fields of the family's configuration.
     """
 
     steps: int = 100_000
@@ -50,13 +50,15 @@ class TrainConfig:
 # for the model has been rounded already.
 FINE_TUNING = {"learning_rate": 0.0012, "quantise_from": 0.0}
 
-# What a run does otherwise that trains another family than the codec's own: pictures of one small size, Adam.
+# What a run does otherwise that trains another family: small pictures; the flows that are none of integers by Adam.
 BASELINE = {"size": 32, "batch": 32, "learning_rate": 0.002}
+CAUSAL = {"size": 32, "batch": 64, "kind": "thumbnails"}
 
 
 def fresh(**settings: Any) -> TrainConfig:
     """The configuration of a run that starts from nothing, of any family, except for `settings`."""
-    return _config(settings if settings.get("family", "idf") == "idf" else {**BASELINE, **settings})
+    others = {"idf": {}, "causal": CAUSAL}.get(settings.get("family", "idf"), BASELINE)
+    return _config({**others, **settings})
 
 
 def fine_tuning(model: Path, **settings: Any) -> TrainConfig:
@@ -68,6 +70,9 @@ def fine_tuning(model: Path, **settings: Any) -> TrainConfig:
         ModelError: there is no such model, or it is damaged.
     """
     architecture = read_exported(model).architecture
+    if architecture.get("order") == "causal":
+        sizes = {name: value for name, value in architecture.items() if name != "order"}
+        return _config({**CAUSAL, **FINE_TUNING, "family": "causal", "settings": sizes, **settings})
     sizes = {name: architecture[name] for name in ("channels", "blocks", "networks")}
     return _config({**FINE_TUNING, **sizes, **settings})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from idfcodec.errors import IDFError
 
@@ -31,6 +31,8 @@ class Kind:
         filters: one is drawn for each crop; what stands there twice is drawn twice as often.
         twice: share of the downscaled crops that get there in two steps, half of them as JPEG in between.
         reprocessed: share of the crops that go through YCbCr, JPEG or gray afterwards.
+        squeezed: standard deviation of the logarithm of a downscaled crop's width over its height before.
+        blurred: share of the downscaled crops that are blurred before the last step.
     """
 
     downscaled: float
@@ -38,6 +40,8 @@ class Kind:
     filters: tuple[Image.Resampling, ...]
     twice: float
     reprocessed: float
+    squeezed: float = 0.0
+    blurred: float = 0.0
 
 
 _FILTER = Image.Resampling
@@ -45,10 +49,12 @@ KINDS = {
     "photos": Kind(0.5, (1.2, 3.0), (_FILTER.LANCZOS,), 0.0, 0.45),
     "thumbnails": Kind(
         1.0,
-        (1.0, 0.0),
-        (_FILTER.BILINEAR, _FILTER.BILINEAR, _FILTER.BICUBIC, _FILTER.BOX, _FILTER.LANCZOS),
-        0.5,
+        (1.5, 0.0),
+        (*[_FILTER.BILINEAR] * 4, *[_FILTER.BICUBIC] * 4, _FILTER.HAMMING, _FILTER.BOX, _FILTER.LANCZOS),
+        0.6,
         0.15,
+        squeezed=0.15,
+        blurred=0.25,
     ),
 }
 
@@ -130,14 +136,18 @@ def _jpeg(image: Image.Image, quality: tuple[int, int], rng: np.random.Generator
 
 def _resized(crop: NDArray[np.uint8], size: int, kind: Kind, rng: np.random.Generator) -> NDArray[np.uint8]:
     image = Image.fromarray(crop)
-    sides = [size]
+
+    def resize(side: int) -> Image.Image:
+        return image.resize((side, side), kind.filters[rng.integers(len(kind.filters))], reducing_gap=3.0)
+
     if kind.twice and rng.random() < kind.twice:
-        sides = [int(size * rng.uniform(0.8, 2.5)), size]
-    for side in sides:
-        image = image.resize((side, side), kind.filters[rng.integers(len(kind.filters))])
-        if side != size and rng.random() < 0.5:
-            image = _jpeg(image, (60, 96), rng)
-    return np.asarray(image)
+        least, most = 1.25 * size, max(1.25 * size, min(10 * size, *image.size))
+        image = resize(int(least * (most / least) ** rng.random()))
+        if rng.random() < 0.7:
+            image = _jpeg(image, (50, 97), rng)
+    if kind.blurred and rng.random() < kind.blurred:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.15, 0.6) * min(image.size) / size))
+    return np.asarray(resize(size))
 
 
 def _crop(
@@ -150,9 +160,11 @@ def _crop(
         low, high = kind.factors
         factor = float(rng.uniform(low, high)) if high else float(low * (max(low, most) / low) ** rng.random())
     factor = min(factor, most)
-    span = int(size * factor)
-    top, left = rng.integers(height - span + 1), rng.integers(width - span + 1)
-    crop = pixels[top : top + span, left : left + span]
+    span = across = int(size * factor)
+    if span != size and kind.squeezed:
+        across = min(width, max(size, int(span * np.exp(rng.normal(0, kind.squeezed)))))
+    top, left = rng.integers(height - span + 1), rng.integers(width - across + 1)
+    crop = pixels[top : top + span, left : left + across]
     if span != size:
         crop = _resized(crop, size, kind, rng)
         if rng.random() < 0.3:  # exposure, only where resizing has already spread the values

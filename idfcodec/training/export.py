@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from idfcodec.errors import ModelError
 from idfcodec.flow import prior
-from idfcodec.flow.causal import TrainableCausalFlow
+from idfcodec.flow.causal import CausalConfig, TrainableCausalFlow
 from idfcodec.flow.causal_exact import CausalExactNetwork, head_bits, shares
 from idfcodec.flow.causal_exact import known_answer as causal_answer
 from idfcodec.flow.correction import Search
@@ -25,7 +25,7 @@ from idfcodec.flow.model import TrainableFlow
 from idfcodec.flow.network import NetworkConfig, QuantConv, exponents
 from idfcodec.flow.runtime import known_answer
 
-__all__ = ["Exported", "export", "export_causal", "make_search", "read_exported", "restore"]
+__all__ = ["Exported", "export", "export_causal", "make_search", "read_exported", "restore", "restore_causal"]
 
 
 def _last(model: TrainableFlow) -> Tensor:
@@ -141,7 +141,7 @@ def export(
 
 @dataclass(frozen=True)
 class Exported:
-    """What `export` wrote: the model's id, its architecture (`NetworkConfig` and `search`) and its integers."""
+    """What `export` wrote: id, architecture (`NetworkConfig` and `search`, or `CausalConfig`) and integers of a model."""
 
     id: str
     architecture: dict[str, Any]
@@ -165,7 +165,9 @@ def read_exported(folder: Path) -> Exported:
     try:
         config = json.loads((folder / "config.json").read_bytes())
         architecture, identity = config["architecture"], config["id"]
-        needed = [field.name for field in fields(NetworkConfig)] + ["search"]
+        causal = architecture.get("order") == CAUSAL
+        needed = [field.name for field in fields(CausalConfig if causal else NetworkConfig)]
+        needed += [] if causal else ["search"]
         missing = [name for name in needed if name not in architecture]
         tensors = load_file(folder / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as ex:
@@ -212,3 +214,24 @@ def restore(model: TrainableFlow, tensors: Mapping[str, Tensor]) -> None:
         location, scale, shape = tensors["last"].double()
         location, scale = location / 2**prior.LOCATION_BITS, scale / prior.SCALE_STEPS + prior.SCALE_MIN
         model.last.copy_(torch.stack((location, scale, shape / prior.SHAPE_STEPS)))
+
+
+def restore_causal(model: TrainableCausalFlow, tensors: Mapping[str, Tensor]) -> None:
+    """Give a causal flow the weights of an exported one of the same sizes.
+
+    Raises:
+        ModelError: the tensors are not those of such a model.
+    """
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if isinstance(module, QuantConv):
+                try:
+                    integers = [tensors[f"{name}.{kind}"] for kind in ("weight", "bias", "exponent")]
+                except KeyError as ex:
+                    raise ModelError(f"the model to start from lacks the tensor {ex.args[0]}") from ex
+                centred, head = _causal_meaning(name, module)
+                weight, bias = unfold(*integers, centred=centred, head=head)
+                if weight.shape != module.weight.shape:
+                    raise ModelError(f"the model to start from has other sizes than were asked for, in {name}")
+                module.weight.copy_(weight)
+                module.bias.copy_(bias)

@@ -28,7 +28,8 @@ Crops = list[NDArray[np.uint8]]
 
 # Where each family's class is; a module is imported when its family is asked for.
 FAMILIES = {
-    "idf": ("integer", "IntegerFlow"),
+    "idf": ("integer", "HierarchicalFamily"),
+    "causal": ("causal", "CausalFamily"),
     "nice": ("baselines", "Baseline"),
     "realnvp": ("baselines", "Baseline"),
     "glow": ("baselines", "Baseline"),
@@ -83,8 +84,8 @@ class Family(ABC, Generic[M]):
         """Called before every step and every validation, with the share of the run that is done."""
         return
 
-    def restore(self, model: M, folder: Path) -> tuple[str, Search]:
-        """Take the weights of an exported model; its id and its search.
+    def restore(self, model: M, folder: Path) -> tuple[str, Search | None]:
+        """Take the weights of an exported model; its id, and its search if it has one.
 
         Raises:
             IDFError: it is none that this family can start from.

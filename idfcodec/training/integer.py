@@ -1,4 +1,4 @@
-"""The integer flow as the trainer sees it: Muon for the hidden convolutions, bfloat16 where the device has it."""
+"""The hierarchical flow as the trainer sees it: Muon for the hidden convolutions, bfloat16 where the device has it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
@@ -19,7 +19,7 @@ from idfcodec.training.export import export, make_search, read_exported, restore
 from idfcodec.training.families import Crops, Family
 from idfcodec.training.muon import Muon
 
-__all__ = ["IntegerFlow"]
+__all__ = ["HierarchicalFamily", "optimisers_of"]
 
 
 def _fast_arithmetic(device: str) -> AbstractContextManager[Any]:
@@ -28,7 +28,15 @@ def _fast_arithmetic(device: str) -> AbstractContextManager[Any]:
     return torch.autocast(device, torch.bfloat16, enabled=native)
 
 
-class IntegerFlow(Family[TrainableFlow]):
+def optimisers_of(model: nn.Module, rate: float) -> list[Optimizer]:
+    """Muon for the hidden convolutions of an integer flow, Adam at half its rate for the rest."""
+    hidden = [p for name, p in model.named_parameters() if p.ndim == 4 and "head" not in name and "first" not in name]
+    chosen = {id(p) for p in hidden}
+    others = [p for p in model.parameters() if id(p) not in chosen]
+    return [Muon(hidden, lr=rate), torch.optim.Adam(others, lr=rate / 2, betas=(0.9, 0.99))]
+
+
+class HierarchicalFamily(Family[TrainableFlow]):
     """The family `idf`, the codec's own."""
 
     def __init__(self, config: TrainConfig) -> None:
@@ -48,13 +56,7 @@ class IntegerFlow(Family[TrainableFlow]):
         return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels, config.networks))
 
     def optimisers(self, model: TrainableFlow) -> list[Optimizer]:
-        hidden = [
-            p for name, p in model.named_parameters() if p.ndim == 4 and "head" not in name and "first" not in name
-        ]
-        chosen = {id(p) for p in hidden}
-        others = [p for p in model.parameters() if id(p) not in chosen]
-        rate = self.config.learning_rate
-        return [Muon(hidden, lr=rate), torch.optim.Adam(others, lr=rate / 2, betas=(0.9, 0.99))]
+        return optimisers_of(model, self.config.learning_rate)
 
     def prepare(self, model: TrainableFlow, progress: float) -> None:
         model.quantise(progress >= self.config.quantise_from)
