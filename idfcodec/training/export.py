@@ -141,7 +141,7 @@ def export(
 
 @dataclass(frozen=True)
 class Exported:
-    """What `export` wrote: id, architecture (`NetworkConfig` and `search`, or `CausalConfig`) and integers of a model."""
+    """What `export` wrote: a model's id, architecture (see `NetworkConfig` and `CausalConfig`) and integers."""
 
     id: str
     architecture: dict[str, Any]
