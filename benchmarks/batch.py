@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.contenders import Pixels
 
-__all__ = ["LARGEST", "decode_all", "encode_all", "payload_lengths", "shares"]
+__all__ = ["LARGEST", "costs_all", "decode_all", "encode_all", "payload_lengths", "shares"]
 
 LARGEST = 512
 """Pixels on a side of a picture, more than which no such file holds."""
@@ -25,6 +25,13 @@ def decode_all(data: bytes, *, model: Path, threads: int, device: str) -> list[P
     from idfcodec import decode_batch
 
     return list(decode_batch(data, model=model, threads=threads, device=device))
+
+
+def costs_all(pictures: Sequence[Pixels], *, model: Path, threads: int, device: str, fitted: bool) -> list[float]:
+    """What the model says in bits that each picture costs, with or without what all have in common."""
+    from idfcodec.batches import batch_costs
+
+    return batch_costs(list(pictures), model=model, threads=threads, device=device, fitted=fitted)
 
 
 def payload_lengths(data: bytes) -> list[int]:

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from idfcodec.models import EFFORTS
 
-__all__ = ["Shapes", "describe_model", "mac_per_pixel", "model_label", "parameters", "tensor_shapes"]
+__all__ = ["Shapes", "describe_model", "mac_of_every_pixel", "mac_per_pixel", "model_label", "parameters", "tensor_shapes"]
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -20,11 +20,12 @@ def describe_model(folder: Path) -> dict[str, Any]:
     """Identity and cost of an exported model: "id", "name" (its folder's), "parameters" and "mac_per_pixel"."""
     config = json.loads((folder / "config.json").read_bytes())
     shapes = tensor_shapes(folder)
+    levels = config["architecture"].get("levels")
     return {
         "id": config["id"],
         "name": folder.resolve().name,
         "parameters": parameters(shapes),
-        "mac_per_pixel": mac_per_pixel(shapes, config["architecture"]["levels"]),
+        "mac_per_pixel": mac_of_every_pixel(shapes) if levels is None else mac_per_pixel(shapes, levels),
     }
 
 
@@ -46,7 +47,14 @@ def parameters(shapes: Shapes) -> int:
     return sum(
         math.prod(shape)
         for name, shape in shapes.items()
-        if name.startswith("networks.") and name.endswith((".weight", ".bias"))
+        if name.startswith(("networks.", "network.")) and name.endswith((".weight", ".bias"))
+    )
+
+
+def mac_of_every_pixel(shapes: Shapes) -> float:
+    """Multiply-accumulates a pixel of a causal flow, whose convolutions of one pixel run on all of them."""
+    return float(
+        sum(math.prod(s) for name, s in shapes.items() if name.startswith("network.") and name.endswith(".weight"))
     )
 
 

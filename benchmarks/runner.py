@@ -103,6 +103,8 @@ def measure_dataset(
         for contender in several:
             progress.step(f"{dataset.name} {contender.label}, one file")
             measured.rows[contender.key] = measure_batch(contender, names, pixels, protocol)
+            if extras.likelihood:
+                _add_batch_likelihood(measured.rows[contender.key], contender, pixels, protocol)
     for entry in entries[:WARM_UP]:
         one = entry.read()
         for contender in single:
@@ -117,7 +119,7 @@ def measure_dataset(
             progress.step(f"{entry.name} {contender.label}")
             measured.rows[contender.key][entry.name] = measure(contender, entry.name, one, protocol)
         if extras.likelihood:
-            for contender in contenders:
+            for contender in single:
                 _add_likelihood(measured, contender, entry.name, one, protocol)
     out: Row = {
         "title": dataset.title,
@@ -250,6 +252,18 @@ def _add_likelihood(measured: Measured, contender: Contender, name: str, pixels:
     found = likelihood(contender, pixels, device=protocol.device)
     row |= found.row
     measured.budgets.setdefault(contender.key, {})[name] = found.budget
+
+
+def _add_batch_likelihood(
+    rows: dict[str, Row], contender: Contender, pictures: Sequence[Pixels], protocol: Protocol
+) -> None:
+    """In a batch nothing is learned from a picture; what all pictures have in common is."""
+    if any("error" in row for row in rows.values()) or contender.model is None:
+        return
+    for key, fitted in (("likelihood_bits", True), ("likelihood_bits_without_weights", False)):
+        options: dict[str, Any] = {"threads": contender.threads, "device": protocol.device, "fitted": fitted}
+        for row, bits in zip(rows.values(), batch.costs_all(pictures, model=contender.model, **options), strict=True):
+            row[key] = round(bits, 2)
 
 
 def _maps(

@@ -17,7 +17,6 @@ from idfcodec.codec import (
     RAW,
     Progress,
     checksum_of,
-    chosen_model,
     each,
     from_planes,
     from_stored,
@@ -28,13 +27,15 @@ from idfcodec.codec import (
 )
 from idfcodec.container import CHECKSUM_SIZE, Mode
 from idfcodec.errors import CorruptFile, IDFError, ModelError
+from idfcodec.flow.contract import IntegerFlow, Values
+from idfcodec.models import choose_model
 from idfcodec.planes import from_image
 from idfcodec.tiles import Tile
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode_batch", "encode_batch"]
+__all__ = ["batch_costs", "decode_batch", "encode_batch"]
 
 PART = 4096  # tasks handed out to the threads at a time
 Pixels = NDArray[np.uint8]
@@ -81,6 +82,61 @@ def _batch_checksum(shapes: Sequence[Shape], pictures: Sequence[Pixels]) -> byte
     return digest.digest()
 
 
+def _prepared(
+    images: Sequence[NDArray[np.uint8] | Image.Image],
+) -> tuple[list[Pixels], list[Shape], list[Values]]:
+    """Pixels, shape and planes of each picture."""
+    if not len(images):
+        raise IDFError("a batch needs at least one picture")
+    pictures = [from_image(image).pixels for image in images]
+    shapes = [(mode_of(pixels), pixels.shape[0], pixels.shape[1]) for pixels in pictures]
+    for _, height, width in shapes:
+        if max(height, width) > MAX_SIDE:
+            raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
+    planes = [to_planes(p, Tile(0, 0, h, w), mode) for p, (mode, h, w) in zip(pictures, shapes, strict=True)]
+    return pictures, shapes, planes
+
+
+def _common(flow: IntegerFlow, planes: Sequence[Values]) -> bytes:
+    rgb = [p for p in planes if len(p) == 3]
+    return flow.fit_small(rgb) if rgb else b""
+
+
+def batch_costs(
+    images: Sequence[NDArray[np.uint8] | Image.Image],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    fitted: bool = True,
+) -> list[float]:
+    """What the exported model says in bits that each picture of a batch costs.
+
+    Args:
+        images: see `encode_batch`, as are `model`, `effort`, `threads` and `device`.
+        model: its name, id or folder.
+        effort: chooses a shipped model instead.
+        threads: at a time.
+        device: "cpu" or "cuda".
+        fitted: with what the encoder tells once of all pictures, of which each has an equal share.
+
+    Raises:
+        UnsupportedImage: another kind of picture.
+        ModelError: see `load_model`.
+        IDFError: there are no pictures, or one is too large.
+    """
+    model = choose_model(None if model is None else os.fspath(model), effort, batch=True)
+    flow = load_model(model, device=device)
+    _, shapes, planes = _prepared(images)
+    common = _common(flow, planes) if fitted else b""
+
+    def work(numbers: list[int]) -> list[float]:
+        return [bits + 8 * len(common) / len(planes) for bits in flow.small_costs([planes[i] for i in numbers], common)]
+
+    return _each(work, _alike(shapes, flow.side_by_side), threads, None)
+
+
 def encode_batch(
     images: Sequence[NDArray[np.uint8] | Image.Image],
     *,
@@ -96,25 +152,19 @@ def encode_batch(
 
     Args:
         images: (H, W) or (H, W, 3) uint8 or PIL images of mode L or RGB, up to 512 pixels on a side.
-        model: see `encode`, as are `effort`, `threads`, `device` and `progress`, which counts pictures.
+        model: name, id or folder; None is the default one for small pictures.
+        effort: chooses a shipped model instead, see `models.BATCH_EFFORTS`.
+        threads: see `encode`, as are `device` and `progress`, which counts pictures.
 
     Raises:
         UnsupportedImage: another kind of picture.
         ModelError: see `load_model`.
         IDFError: there are no pictures, or one is too large.
     """
-    model = chosen_model(model, effort)
-    if not len(images):
-        raise IDFError("a batch needs at least one picture")
+    model = choose_model(None if model is None else os.fspath(model), effort, batch=True)
     flow = load_model(model, device=device)
-    pictures = [from_image(image).pixels for image in images]
-    shapes = [(mode_of(pixels), pixels.shape[0], pixels.shape[1]) for pixels in pictures]
-    for _, height, width in shapes:
-        if max(height, width) > MAX_SIDE:
-            raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
-    planes = [to_planes(p, Tile(0, 0, h, w), mode) for p, (mode, h, w) in zip(pictures, shapes, strict=True)]
-    rgb = [p for p in planes if len(p) == 3]
-    common = flow.fit_small(rgb) if rgb else b""
+    pictures, shapes, planes = _prepared(images)
+    common = _common(flow, planes)
 
     def work(numbers: list[int]) -> list[bytes]:
         coded = flow.encode_small([planes[i] for i in numbers], common)

@@ -97,7 +97,7 @@ def compress(
       idfcodec compress --json photo.png           sizes and speed for a script
     """
     output = check_usage(inputs, output, stdout, as_json, batch=batch)
-    model = choose_model(model, effort)
+    model = choose_model(model, effort, batch=batch)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if batch:

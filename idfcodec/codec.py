@@ -23,7 +23,7 @@ from idfcodec.errors import CorruptFile, IDFError, ModelError
 from idfcodec.flow.contract import IntegerFlow
 from idfcodec.flow.hierarchy import Values
 from idfcodec.flow.loading import load_flow
-from idfcodec.models import EFFORTS, find_model
+from idfcodec.models import choose_model, find_model
 from idfcodec.planes import Picture, from_image
 from idfcodec.tiles import Tile, tile_grid
 
@@ -36,7 +36,6 @@ __all__ = [
     "Costs",
     "Progress",
     "checksum_of",
-    "chosen_model",
     "costs",
     "decode",
     "decode_picture",
@@ -73,16 +72,6 @@ def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu
         ModelError: there is no such model, it is damaged, or the device does not compute it exactly.
     """
     return _flow(str(find_model(None if name is None else os.fspath(name)).resolve()), device)
-
-
-def chosen_model(model: str | os.PathLike[str] | None, effort: str | None) -> str | os.PathLike[str] | None:
-    if effort is None:
-        return model
-    if model is not None:
-        raise IDFError("effort and model exclude each other: an effort is a choice of model")
-    if effort not in EFFORTS:
-        raise IDFError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
-    return EFFORTS[effort]
 
 
 _lock = threading.Lock()
@@ -216,7 +205,7 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
-    model = chosen_model(model, effort)
+    model = choose_model(None if model is None else os.fspath(model), effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     pixels = picture.pixels
     flow = load_model(model, device=device)
@@ -367,7 +356,7 @@ def costs(
     """
     if learned not in LEARNED:
         raise IDFError(f"nothing is learned by the name of {learned!r}; choose one of {', '.join(LEARNED)}")
-    model = chosen_model(model, effort)
+    model = choose_model(None if model is None else os.fspath(model), effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     flow = load_model(model, device=device)
     mode = mode_of(picture.pixels)

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from idfcodec.errors import ModelError
+from idfcodec.errors import IDFError, ModelError
 
-__all__ = ["EFFORTS", "ModelEntry", "find_model", "list_models", "model_folders"]
+__all__ = ["BATCH_EFFORTS", "EFFORTS", "ModelEntry", "choose_model", "find_model", "list_models", "model_folders"]
 
 VARIABLE = "IDFCODEC_MODELS"
 ID = re.compile(r"[0-9a-f]{16}")
@@ -20,6 +20,10 @@ ID = re.compile(r"[0-9a-f]{16}")
 EFFORTS = {"fast": "photo-fast", "default": "photo", "max": "photo-max"}
 """The shipped models by effort, fastest first: the larger the model, the smaller the files and the longer it takes, to
 decode as to encode. Only an encoder chooses; a file names its model by id."""
+
+
+BATCH_EFFORTS = {"fast": "photo-fast", "default": "thumbnail", "max": "thumbnail"}
+"""The same for many small pictures in one file."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,21 @@ def find_model(name: str | None = None) -> Path:
             return config.parent
     there = ", ".join(f"{entry.name} ({entry.id})" for entry in entries) or "none"
     raise ModelError(f"there is no model {wanted!r}; installed: {there}")
+
+
+def choose_model(model: str | None, effort: str | None, *, batch: bool = False) -> str | None:
+    """The model that one of the two names; where neither does the default one, None unless it is for a batch.
+
+    Raises:
+        IDFError: both are given, or there is no such effort.
+    """
+    if effort is None:
+        return BATCH_EFFORTS["default"] if model is None and batch else model
+    if model is not None:
+        raise IDFError("effort and model exclude each other: an effort is a choice of model")
+    if effort not in EFFORTS:
+        raise IDFError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
+    return (BATCH_EFFORTS if batch else EFFORTS)[effort]
 
 
 def _default() -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from idfcodec import models
 from idfcodec.files import STREAM, is_folder
 from idfcodec.models import EFFORTS
 
@@ -106,13 +107,11 @@ def check_usage(
     return output
 
 
-def choose_model(model: str | None, effort: str | None) -> str | None:
-    """The model that `--model` or `--effort` names, None where neither does; refuses both together."""
-    if effort is None:
-        return model
-    if model is not None:
+def choose_model(model: str | None, effort: str | None, *, batch: bool = False) -> str | None:
+    """The model that `--model` or `--effort` names, see `models.choose_model`; refuses both together."""
+    if effort is not None and model is not None:
         raise click.UsageError("--model and --effort exclude each other.")
-    return EFFORTS[effort]
+    return models.choose_model(model, effort, batch=batch)
 
 
 def picture_format(output: str | None) -> str:

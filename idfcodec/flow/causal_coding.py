@@ -223,6 +223,9 @@ class CausalFlow(IntegerFlow):
             raise CorruptFile("the file has common corrections, and its model makes none")
         return list(self._decode([with_zeros(payload)[1:] for payload in payloads], shape))
 
+    def small_costs(self, pictures: Sequence[Values], common: bytes) -> list[float]:
+        return [self.tile_costs(planes).total for planes in pictures]
+
     def latents(self, x: Tensor) -> Latents:
         planes = density.to_planes(x)
         z = np.empty_like(planes)

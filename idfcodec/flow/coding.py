@@ -33,6 +33,7 @@ __all__ = [
     "encode_tile",
     "fit_small",
     "read_corrections",
+    "small_costs",
     "tile_costs",
     "write_corrections",
 ]
@@ -553,6 +554,11 @@ def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, l
         corrections, (steps,) = _correct(flow, [steps], flow.search)
         switches = _choose(flow, steps) if lattice else switches
         rest = correction.bits(corrections, planes) if corrections else 0.0
+    return _latent_bits(flow, steps, switches), rest
+
+
+def _latent_bits(flow: Flow, steps: Sequence[Step], switches: Switches) -> _BySteps:
+    """Bits of each latent of steps whose corrections are made."""
     by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}
     lines = iter([line for bits in by_step.values() for line in bits])
     for plane, (column, escaped, latent) in _steps(flow, steps, switches):
@@ -564,4 +570,15 @@ def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, l
         for rows_of, symbols in ((plane.escape_groups(escaped), group), (plane.escape_parts(escaped, group), part)):
             bits[escaped] -= np.log2(row_spans(rows_of, symbols)[1] / TOTAL)
         bits[escaped] += 1
-    return by_step, rest
+    return by_step
+
+
+def small_costs(flow: Flow, planes: Values, corrections: Corrections) -> float:
+    """What the model says in bits that a small picture costs, see `encode_small`."""
+    steps = record(flow, planes)
+    bits = sum(float(bits.sum()) for bits in _latent_bits(flow, _with(steps, corrections), Switches(0)).values())
+    colours = colours_of(planes)
+    if colours is None:
+        return bits
+    few = 8.0 * (colours.size + (3 if colours.shape[1] > 1 else 1))
+    return min(bits, few + sum(float(pixels.sum()) for pixels in palette_bits(flow, steps, colours)))

@@ -94,6 +94,10 @@ class IntegerFlow(ABC):
         """
 
     @abstractmethod
+    def small_costs(self, pictures: Sequence[Values], common: bytes) -> list[float]:
+        """What the model says in bits that small pictures cost which `encode_small` would code."""
+
+    @abstractmethod
     def latents(self, x: Tensor) -> Latents:
         """Latents (C, N) of every coding step, by (level, group), of (3, H, W) or (1, H, W) integers in [0, 255]."""
 

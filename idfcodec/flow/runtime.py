@@ -99,6 +99,10 @@ class Flow(IntegerFlow):
         corrections = coding.read_corrections(common, 3) if common and shape[0] == 3 else {}
         return [coding.decode_small(self, payload, shape, corrections) for payload in payloads]
 
+    def small_costs(self, pictures: Sequence[Values], common: bytes) -> list[float]:
+        corrections = coding.read_corrections(common, 3) if common else {}
+        return [coding.small_costs(self, p, corrections if len(p) == 3 else {}) for p in pictures]
+
     def latents(self, x: Tensor) -> Latents:
         return density.latents(self, density.to_planes(x))
 
