@@ -190,7 +190,7 @@ class PixelCNN(Density):
             means = torch.linspace(-1, 1, k + 2)[1:-1]
             bias = torch.zeros(sum(self.parts))
             bias[k : k + k * channels] = means.repeat_interleave(channels)
-            bias[k + k * channels : k + 2 * k * channels] = -1.5
+            bias[k + k * channels : k + 2 * k * channels] = -2.5
             self.last.bias.copy_(bias)  # type: ignore[union-attr]
 
     def _scaled(self, x: Tensor) -> Tensor:
