@@ -9,8 +9,8 @@ of photographs, of 8 and of 4 bits (where a step of the rounding is sixteen time
     without rounding   z reals, cost by the logistic density under uniform noise in [-1/2, 1/2): a bound
 
 and the second one's weights are judged with rounding, too. Then the straight-through gradient is compared with the
-slope of the loss itself: central differences along random directions, so long that the latents change by a quarter of a
-step of the rounding or by a whole one, which smooths the steps. Without rounding, they tell what the method itself loses.
+slope of the loss itself: central differences along random directions, so long that the latents change by a quarter of
+a step of the rounding or by a whole one, which smooths the steps. Without rounding, they tell what the method loses.
 
 References:
     Hoogeboom et al., *Integer Discrete Flows and Lossless Compression*, 2019, https://arxiv.org/abs/1905.07376
@@ -45,8 +45,8 @@ D = SIDE * SIDE
 STEPS = 800
 BATCH = 256
 DIRECTIONS = 32
-# Steps of the rounding by which a perturbation changes the latents, root mean square: enough of them to smooth the steps
-# out, and no more than leaves the slopes of the flow without rounding as they are.
+# By bits of a pixel, the steps of the rounding by which a perturbation changes the latents, root mean square: enough to
+# smooth them out, and no more than leaves the slopes of the flow without rounding as they are.
 MOVES = {8: 1.0, 4: 0.25}
 
 # What is drawn: panels, and their lines with where the values are.
@@ -196,8 +196,7 @@ def fit(model: SmallFlow, mode: str, data: Tensor, steps: int, seed: int) -> Any
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.003)
     for step in range(steps):
-        if step in (steps // 10, steps // 2):
-            yield "early" if step == steps // 10 else "late"
+        yield from (when for when, at in (("early", steps // 10), ("late", steps // 2)) if at == step)
         optimiser.param_groups[0]["lr"] = 0.003 * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         x = data[torch.randint(len(data), (BATCH,), generator=generator)]
         noise = torch.rand(x.shape, generator=generator) - 0.5

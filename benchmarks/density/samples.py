@@ -42,7 +42,7 @@ def run(options: Options) -> None:
     draw_between({n: f["between"] for n, f in found.items() if f["between"] is not None}, options)
     draw_classes({n: f["classes"] for n, f in found.items() if f["classes"] is not None}, options)
     record = {
-        "temperatures": list(TEMPERATURES),
+        "temperatures": list(temperatures(options)),
         "crops_to_be_near_to": options.few(BANK, 64),
         "changes": [f"{a} to {b}" for a, b in CHANGES],
         "models": {name: {"title": contenders()[name].title, **f["values"]} for name, f in found.items()},
@@ -50,10 +50,15 @@ def run(options: Options) -> None:
     write_record(options, "samples", record, "root mean square difference of subpixels, of 255")
 
 
+def temperatures(options: Options) -> tuple[float, ...]:
+    """All of them, or the last one when things are only tried out."""
+    return TEMPERATURES[-options.few(len(TEMPERATURES), 1) :]
+
+
 def explore(name: str, options: Options) -> dict[str, Any]:
     """All that is drawn of one model, as uint8 pictures, and what is measured."""
     model = load(name, options.seed, options)
-    drawn = {t: model.sample(options.few(EACH), t, seed=options.seed) for t in TEMPERATURES}
+    drawn = {t: model.sample(options.few(EACH), t, seed=options.seed) for t in temperatures(options)}
     bank = patches.seen(options, options.few(BANK, 64), options.seed)
     shown = drawn[1.0][:SHOWN]
     near, distance = nearest(shown, bank)
@@ -110,10 +115,10 @@ def attributes(model: Loaded, pictures: Tensor, labels: Tensor) -> Tensor:
 
 
 def draw_sheets(found: dict[str, Any], options: Options) -> None:
-    figure, axes = figures.new_figure(len(found), len(TEMPERATURES), side=1.9)
+    figure, axes = figures.new_figure(len(found), len(temperatures(options)), side=1.9)
     for row, (name, model) in enumerate(found.items()):
         axes[row, 0].set_ylabel(contenders()[name].title, fontsize=8)
-        for column, t in enumerate(TEMPERATURES):
+        for column, t in enumerate(temperatures(options)):
             axes[row, column].imshow(sheet(model["drawn"][t]), interpolation="nearest")
             bits = model["values"]["bits_of_samples"][str(t)]
             head = f"temperature {t:g}\n" if row == 0 else ""

@@ -8,6 +8,7 @@ processor has it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -44,13 +45,15 @@ class Contender:
         width: the setting that is searched for.
         settings: the others.
         learning_rate: the first one.
+        batch: crops of a step; fewer where a step is slow.
         step: what the width must be a multiple of.
     """
 
     title: str
     width: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    learning_rate: float = 0.002
+    learning_rate: float = 0.005
+    batch: int = 16
     step: int = 1
 
 
@@ -59,11 +62,11 @@ CONTENDERS = {
     "realnvp": Contender(
         "RealNVP", "hidden", {"layers": 2, "depth": 1, "scales": 3, "batch_norm": True, "logit": 0.05}
     ),
-    "glow": Contender("Glow", "hidden", {"layers": 6, "depth": 1, "scales": 3}),
+    "glow": Contender("Glow", "hidden", {"layers": 4, "depth": 1, "scales": 3}),
     "flowpp": Contender(
-        "Flow++ (small)", "hidden", {"layers": 1, "depth": 1, "components": 4, "heads": 2, "noise": 1}, 0.002, 2
+        "Flow++ (small)", "hidden", {"layers": 1, "depth": 1, "components": 4, "heads": 2, "noise": 1}, batch=8, step=2
     ),
-    "pixelcnn": Contender("PixelCNN-style", "hidden", {}),
+    "pixelcnn": Contender("PixelCNN-style", "hidden", {}, batch=8),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
 }
 
@@ -79,7 +82,7 @@ def training(name: str, width: int, options: Options, seed: int) -> TrainConfig:
     sizes = {**it.settings, it.width: width}
     own = sizes if name == "idf" else {"settings": sizes}
     config = TrainConfig(
-        family=name, batch=16, size=side_of(options), learning_rate=it.learning_rate, seed=seed, threads=1, **own
+        family=name, batch=it.batch, size=side_of(options), learning_rate=it.learning_rate, seed=seed, threads=1, **own
     )
     if options.steps is not None:
         return replace(config, steps=options.steps)
@@ -125,7 +128,8 @@ def fitted(name: str, seed: int, options: Options) -> Path:
     """
     folder = options.cache / f"{name}-{seed}{'-long' * options.long}{'-trial' * (options.steps is not None)}"
     config = replace(sized(name, options), seed=seed)
-    wanted = json.loads(json.dumps({"data": str(train_folder(options).resolve()), **asdict(config)}))
+    data = str(train_folder(options).resolve())
+    wanted = json.loads(json.dumps({"data": data, "shapes": _shapes(config), **asdict(config)}))
     known = folder / "fit.json"
     if known.exists():
         kept = json.loads(known.read_text())
@@ -147,10 +151,17 @@ def fitted(name: str, seed: int, options: Options) -> Path:
     return folder
 
 
+def _shapes(config: TrainConfig) -> str:
+    """A hash of what a model's tensors are called and how large they are: another one, another model."""
+    tensors = family_of(config).build().state_dict()
+    text = json.dumps([[name, list(tensor.shape)] for name, tensor in tensors.items()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def averaged(folder: Path) -> Any:
     """The trained model as it was trained, in `eval`: its averaged weights, from the folder that `fitted` left."""
     kept = json.loads((folder / "fit.json").read_text())["training"]
-    known = {name: value for name, value in kept.items() if name != "data"}
+    known = {name: value for name, value in kept.items() if name not in ("data", "shapes")}
     config = TrainConfig(**{**known, "blocks": tuple(known["blocks"])})
     family = family_of(config)
     model = family.build().eval()

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.density.__main__ import EXPERIMENTS, RESULTS, main
+from benchmarks.density.readme import README, rendered
 
 FIGURES = {
     "couplings": [f"couplings-{name}" for name in ("moons", "rings", "checkerboard", "gaussians")],
@@ -18,10 +19,17 @@ FIGURES = {
     "conditional": ["conditional-classes", "conditional-arm"],
     "circular": ["circular"],
     "discrete": ["discrete"],
+    "rounding": ["rounding"],
+    "images": ["images"],
+    "samples": [f"samples-{name}" for name in ("temperatures", "neighbours", "between", "classes")],
+    "ood": ["ood"],
 }
+NOT_RUN_YET = {"rounding", "images", "samples", "ood"}  # for real, that is; to be emptied when they are
 
 
 def record(name: str) -> Any:
+    if name in NOT_RUN_YET:
+        pytest.skip(f"{name} has not been run for real yet")
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
@@ -38,13 +46,13 @@ def test_records_and_figures_are_in_the_repository(name: str) -> None:
     assert record(name)["experiment"] == name
     for figure in FIGURES[name]:
         path = RESULTS / f"{figure}.png"
-        assert path.stat().st_size < 300_000
+        assert path.stat().st_size < (700_000 if name == "samples" else 300_000)
         with Image.open(path) as image:
             assert np.asarray(image.convert("L")).std() > 5
 
 
 def test_every_experiment_is_known() -> None:
-    assert set(FIGURES) <= set(EXPERIMENTS)
+    assert set(FIGURES) == set(EXPERIMENTS)
 
 
 def test_realnvp_is_close_to_a_neural_spline_flow_of_its_size_on_two_moons() -> None:
@@ -71,3 +79,19 @@ def test_the_table_of_the_discrete_flow_is_solved() -> None:
     assert table["mutual_information_before"] > 0.2
     assert table["mutual_information_after"] == 0
     assert table["loss"] == pytest.approx(table["entropy"], abs=1e-3)
+
+
+def test_models_of_pictures_are_of_one_size_and_of_three_seeds() -> None:
+    images = record("images")
+    for name, model in images["models"].items():
+        assert abs(model["parameters"] / images["equal"]["parameters"] - 1) < 0.05, name
+        assert len(model["seeds"]) == 3
+        for row in model["seeds"]:
+            assert row["processor_seconds"] == pytest.approx(images["equal"]["processor_seconds"], rel=0.1), name
+    kinds = {name: model["kind"] for name, model in images["models"].items()}
+    assert (kinds["idf"], kinds["realnvp"]) == ("exact", "uniform dequantization")
+    assert {row["system"] for row in images["published"]} == {"RealNVP", "Glow", "Flow++", "IDF"}
+
+
+def test_the_page_says_what_was_measured() -> None:
+    assert rendered(RESULTS) == README.read_text(encoding="utf-8"), "python -m benchmarks.density --readme"
