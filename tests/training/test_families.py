@@ -31,6 +31,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "nice": {"layers": 2, "hidden": 8},
     "realnvp": {"layers": 1, "hidden": 8, "depth": 1, "scales": 2},
     "glow": {"layers": 1, "hidden": 8, "scales": 2},
+    "flowpp": {"layers": 1, "hidden": 8, "depth": 1, "components": 2, "heads": 2, "noise": 1},
+    "pixelcnn": {"layers": 1, "hidden": 8, "components": 2},
 }
 
 
