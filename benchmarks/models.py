@@ -11,7 +11,15 @@ from safetensors import safe_open
 
 from idfcodec.models import EFFORTS
 
-__all__ = ["Shapes", "describe_model", "mac_of_every_pixel", "mac_per_pixel", "model_label", "parameters", "tensor_shapes"]
+__all__ = [
+    "Shapes",
+    "describe_model",
+    "mac_of_every_pixel",
+    "mac_per_pixel",
+    "model_label",
+    "parameters",
+    "tensor_shapes",
+]
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.density.common import Options
-from benchmarks.density.zoo import CONTENDERS, averaged, fitted
+from benchmarks.density.zoo import CONTENDERS, INTEGER, averaged, fitted
 from idfcodec.baselines import dequantization
 from idfcodec.baselines.contract import FlowModel
 from idfcodec.flow.loading import load_flow
@@ -117,7 +118,7 @@ class Integer(Loaded):
         return torch.stack(pictures).clamp(0, 255).byte()
 
     @staticmethod
-    def _keys(latents: dict[tuple[int, int], Any]) -> list[tuple[int, int]]:
+    def _keys(latents: Mapping[tuple[int, int], Any]) -> list[tuple[int, int]]:
         return sorted(latents)
 
 
@@ -127,7 +128,7 @@ def load(name: str, seed: int, options: Options) -> Loaded:
     fit = json.loads((folder / "fit.json").read_text())
     title = CONTENDERS[name].title
     loaded: Loaded
-    if name == "idf":
+    if name in INTEGER:
         loaded = Integer(folder, title, fit["training"]["size"])
     else:
         loaded = Baseline(averaged(folder), title)

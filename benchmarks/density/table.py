@@ -27,6 +27,7 @@ MODELS: dict[str, tuple[dict[str, Any], int, float]] = {
     "maf": ({"layers": 6, "hidden": 36}, 1600, 0.006),
     "iaf": ({"layers": 6, "hidden": 36}, 700, 0.006),
     "nsf": ({"layers": 3, "hidden": 40}, 1000, 0.006),
+    "flowpp": ({"layers": 4, "hidden": 37}, 700, 0.006),
 }
 
 

@@ -28,7 +28,18 @@ from idfcodec.training.config import TrainConfig
 from idfcodec.training.families import family_of
 from idfcodec.training.loop import train
 
-__all__ = ["CONTENDERS", "PARAMETERS", "SECONDS", "SEEDS", "Contender", "contenders", "fitted", "sized", "training"]
+__all__ = [
+    "CONTENDERS",
+    "INTEGER",
+    "PARAMETERS",
+    "SECONDS",
+    "SEEDS",
+    "Contender",
+    "contenders",
+    "fitted",
+    "sized",
+    "training",
+]
 
 PARAMETERS = 200_000
 SECONDS = 80.0  # of the processor, for one training
@@ -68,12 +79,14 @@ CONTENDERS = {
     ),
     "pixelcnn": Contender("PixelCNN-style", "hidden", {}, batch=8),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
+    "causal": Contender("integer flow, causal", "channels", {"blocks": 3}, 0.004, batch=64),
 }
+INTEGER = ("idf", "causal")  # those that are the codec's own
 
 
 def contenders() -> dict[str, Contender]:
     """Those whose families this checkout has."""
-    return {name: it for name, it in CONTENDERS.items() if name == "idf" or name in families.FAMILIES}
+    return {name: it for name, it in CONTENDERS.items() if name in INTEGER or name in families.FAMILIES}
 
 
 def training(name: str, width: int, options: Options, seed: int) -> TrainConfig:
