@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,19 @@ from idfcodec.baselines.contract import Density
 from idfcodec.baselines.families import build
 from idfcodec.baselines.fit import FitConfig, evaluate, fit
 from idfcodec.baselines.toys import Toy
+from idfcodec.errors import IDFError
 
-__all__ = ["PLANE", "SHARED", "Options", "Result", "fit_toy", "parameters", "side_by_side", "write_record"]
+__all__ = [
+    "PLANE",
+    "SHARED",
+    "Options",
+    "Result",
+    "experiment",
+    "fit_toy",
+    "parameters",
+    "side_by_side",
+    "write_record",
+]
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +152,16 @@ def write_record(
     }
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def experiment(name: str, options: Options) -> None:
+    """Run the module of that name, and say how long it took.
+
+    It is not in `__main__`, where spawned processes would not find it.
+    """
+    start = time.monotonic()
+    try:
+        import_module(f"benchmarks.density.{name}").run(options)
+    except IDFError as ex:
+        raise IDFError(f"{name}: {ex}") from ex
+    print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
