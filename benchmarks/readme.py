@@ -30,7 +30,7 @@ SETS = {
 IN_FULL = ("kodak",)  # the sets whose speeds are shown: those measured while nothing else ran
 FULL = ("file", "likelihood", "without_weights", "without_lattice", "bytes", "against",
         "encode_mb_s", "decode_mb_s", "memory")  # fmt: skip
-SHORT = ("file", "likelihood", "without_weights", "bytes", "against")
+SHORT = ("file", "likelihood", "without_weights", "without_lattice", "bytes", "against")
 BATCHED = ("file", "payload", "likelihood", "bytes", "against")
 SHORT_PEERS = ("jxl-e7", "jxl-e9", "jxl-e10", "webp-m6", "jpegls-rct", "png-oxipng")
 SPEED_REFERENCES = ("jxl-e7", "jxl-e10")  # their encoding speeds are units of ours
