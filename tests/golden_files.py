@@ -8,12 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
+from idfcodec.models import BATCH_EFFORTS, EFFORTS
 from idfcodec.planes import Picture
 from tests.pictures import Pixels, generate
 
-__all__ = ["FOLDER", "RECIPES", "effort", "picture", "pixel_digest", "read_recipe"]
+__all__ = [
+    "BATCHES",
+    "BATCH_FOLDER",
+    "FOLDER",
+    "RECIPES",
+    "batch_pictures",
+    "model_of",
+    "picture",
+    "pixel_digest",
+    "read_recipe",
+]
 
 FOLDER = Path(__file__).resolve().parent / "golden"
+BATCH_FOLDER = Path(__file__).resolve().parent / "golden_batches"
 RECIPES: dict[str, dict[str, object]] = {
     "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1},
     "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14},
@@ -29,9 +41,17 @@ RECIPES: dict[str, dict[str, object]] = {
     "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4},
     "pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5},
     "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6},
+    "causal-41x30": {"kind": "photo", "width": 41, "height": 30, "seed": 15, "by": "thumbnail"},
     "metadata-8x6": {"kind": "photo", "width": 8, "height": 6, "seed": 8, "metadata": {"xmp": "<xmp/>", "icc": "icc"}},
 }
-"""What the golden files are made from; `metadata` is text for each kind of block, no `effort` the default one."""
+"""What the golden files are made from; `metadata` is text for each kind of block, `by` a model instead of an effort, and
+without both it is the default effort."""
+
+BATCHES: dict[str, dict[str, object]] = {
+    "thumbnails": {"kinds": ["photo", "gray", "gray_as_rgb", "noise", "extremes"], "width": 16, "height": 12},
+    "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "effort": "fast"},
+}
+"""Of the golden batches: three pictures of each kind."""
 
 
 def _stretched(width: int, height: int, seed: int) -> Pixels:
@@ -56,9 +76,20 @@ def picture(recipe: dict[str, object]) -> Picture:
     return Picture(pixels, blocks)
 
 
-def effort(recipe: dict[str, object]) -> str:
-    """The effort with which a recipe's picture is encoded."""
-    return str(recipe.get("effort", "default"))
+def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
+    """The pictures of a batch's recipe."""
+    kinds, width, height = (recipe[key] for key in ("kinds", "width", "height"))
+    assert isinstance(kinds, list)
+    assert isinstance(width, int)
+    assert isinstance(height, int)
+    return [generate(kind, width, height, seed) for kind in kinds for seed in range(3)]
+
+
+def model_of(recipe: dict[str, object], *, batch: bool = False) -> str:
+    """The model with which a recipe's picture is encoded."""
+    if "by" in recipe:
+        return str(recipe["by"])
+    return (BATCH_EFFORTS if batch else EFFORTS)[str(recipe.get("effort", "default"))]
 
 
 def pixel_digest(pixels: Pixels) -> str:
@@ -66,7 +97,7 @@ def pixel_digest(pixels: Pixels) -> str:
     return hashlib.sha256(json.dumps(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
-def read_recipe(name: str) -> dict[str, object]:
+def read_recipe(name: str, folder: Path = FOLDER) -> dict[str, object]:
     """The recorded recipe of a golden file, with its `pixels` and `model`."""
-    recipe: dict[str, object] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    recipe: dict[str, object] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return recipe

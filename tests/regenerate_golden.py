@@ -5,22 +5,45 @@ users have written decode no longer, or that the same picture gives other bytes.
 """
 
 import json
+from pathlib import Path
 
+from idfcodec.batch import unpack_batch
+from idfcodec.batches import decode_batch, encode_batch
 from idfcodec.codec import decode_picture, encode
 from idfcodec.container import unpack
-from tests.golden_files import FOLDER, RECIPES, effort, picture, pixel_digest
+from tests.golden_files import (
+    BATCH_FOLDER,
+    BATCHES,
+    FOLDER,
+    RECIPES,
+    batch_pictures,
+    model_of,
+    picture,
+    pixel_digest,
+)
+
+
+def write(target: Path, data: bytes, record: dict[str, object]) -> None:
+    target.write_bytes(data)
+    target.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print(f"{target.name}: {len(data)} bytes")
 
 
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    for old in FOLDER.iterdir():
-        old.unlink()
+    for folder in (FOLDER, BATCH_FOLDER):
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
     for name, recipe in RECIPES.items():
-        data = encode(picture(recipe), effort=effort(recipe), verify=True)
+        data = encode(picture(recipe), model=model_of(recipe), verify=True)
         record = {**recipe, "model": unpack(data).model.hex(), "pixels": pixel_digest(decode_picture(data).pixels)}
-        (FOLDER / f"{name}.idfc").write_bytes(data)
-        (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        print(f"{name}: {len(data)} bytes")
+        write(FOLDER / f"{name}.idfc", data, record)
+    for name, recipe in BATCHES.items():
+        data = encode_batch(batch_pictures(recipe), model=model_of(recipe, batch=True))
+        digests = [pixel_digest(pixels) for pixels in decode_batch(data)]
+        write(
+            BATCH_FOLDER / f"{name}.idfb", data, {**recipe, "model": unpack_batch(data).model.hex(), "pixels": digests}
+        )
 
 
 if __name__ == "__main__":
