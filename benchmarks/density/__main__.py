@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from benchmarks.density.common import CACHE, SHARED, Options, side_by_side
 from idfcodec.errors import IDFError
 
 # Each is a module with `run(options)`, which leaves NAME.json and figures in `options.out`. Those of a group run side
-# by side; a group of one has the processes for its own trainings. The last group looks at what `images` trains.
+# by side; a group of one has the processes for its own trainings. The last two look at what `images` trains.
 GROUPS = (
     ("rounding", "couplings", "table", "conditional", "circular", "discrete"),
     ("images",),
-    ("samples", "ood"),
+    ("samples",),
+    ("ood",),
 )
 EXPERIMENTS = tuple(name for group in GROUPS for name in group)
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -56,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for group in GROUPS:
             names = [name for name in group if name in wanted]
-            side_by_side(experiment, [(name, options) for name in names], given.jobs)
+            inside = replace(options, jobs=1) if len(names) > 1 else options
+            side_by_side(experiment, [(name, inside) for name in names], given.jobs)
     except IDFError as ex:
         print(ex, file=sys.stderr)
         return 1
