@@ -44,8 +44,8 @@ RECIPES: dict[str, dict[str, object]] = {
     "causal-41x30": {"kind": "photo", "width": 41, "height": 30, "seed": 15, "by": "thumbnail"},
     "metadata-8x6": {"kind": "photo", "width": 8, "height": 6, "seed": 8, "metadata": {"xmp": "<xmp/>", "icc": "icc"}},
 }
-"""What the golden files are made from; `metadata` is text for each kind of block, `by` a model instead of an effort, and
-without both it is the default effort."""
+"""What the golden files are made from; `metadata` is text for each kind of block, `by` a model instead of an effort,
+and without both it is the default effort."""
 
 BATCHES: dict[str, dict[str, object]] = {
     "thumbnails": {"kinds": ["photo", "gray", "gray_as_rgb", "noise", "extremes"], "width": 16, "height": 12},

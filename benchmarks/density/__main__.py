@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,11 +19,12 @@ from benchmarks.density.common import CACHE, SHARED, Options, experiment, side_b
 from idfcodec.errors import IDFError
 
 # Each is a module with `run(options)`, which leaves NAME.json and figures in `options.out`. Those of a group run side
-# by side; a group of one has the processes for its own trainings. The last group looks at what `images` trains.
+# by side; a group of one has the processes for its own trainings. The last two look at what `images` trains.
 GROUPS = (
     ("rounding", "couplings", "table", "conditional", "circular", "discrete"),
     ("images",),
-    ("samples", "ood"),
+    ("samples",),
+    ("ood",),
 )
 EXPERIMENTS = tuple(name for group in GROUPS for name in group)
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -54,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for group in GROUPS:
             names = [name for name in group if name in wanted]
-            side_by_side(experiment, [(name, options) for name in names], given.jobs)
+            inside = replace(options, jobs=1) if len(names) > 1 else options
+            side_by_side(experiment, [(name, inside) for name in names], given.jobs)
     except IDFError as ex:
         print(ex, file=sys.stderr)
         return 1
