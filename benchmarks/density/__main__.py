@@ -10,14 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import torch
 
-from benchmarks.density.common import CACHE, SHARED, Options, side_by_side
+from benchmarks.density.common import CACHE, SHARED, Options, experiment, side_by_side
 from idfcodec.errors import IDFError
 
 # Each is a module with `run(options)`, which leaves NAME.json and figures in `options.out`. Those of a group run side
@@ -64,16 +62,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(ex, file=sys.stderr)
         return 1
     return 0
-
-
-def experiment(name: str, options: Options) -> None:
-    """Run one, and say how long it took."""
-    start = time.monotonic()
-    try:
-        import_module(f"benchmarks.density.{name}").run(options)
-    except IDFError as ex:
-        raise IDFError(f"{name}: {ex}") from ex
-    print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,19 @@ from idfcodec.baselines.contract import Density
 from idfcodec.baselines.families import build
 from idfcodec.baselines.fit import FitConfig, evaluate, fit
 from idfcodec.baselines.toys import Toy
+from idfcodec.errors import IDFError
 
-__all__ = ["PLANE", "SHARED", "Options", "Result", "fit_toy", "parameters", "side_by_side", "write_record"]
+__all__ = [
+    "PLANE",
+    "SHARED",
+    "Options",
+    "Result",
+    "experiment",
+    "fit_toy",
+    "parameters",
+    "side_by_side",
+    "write_record",
+]
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +109,16 @@ def side_by_side(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], jobs:
     # Fresh processes: a fork would carry this one's threads along.
     with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return list(pool.map(work, *zip(*tasks, strict=True)))
+
+
+def experiment(name: str, options: Options) -> None:
+    """Run one, and say how long it took."""
+    start = time.monotonic()
+    try:
+        import_module(f"benchmarks.density.{name}").run(options)
+    except IDFError as ex:
+        raise IDFError(f"{name}: {ex}") from ex
+    print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def fit_toy(toy: Toy, family: str, config: FitConfig, **settings: Any) -> Result:
