@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.density import patches, rounding, zoo
 from benchmarks.density.__main__ import main
-from benchmarks.density.common import Options, side_by_side
+from benchmarks.density.common import Options, experiment, side_by_side
 from benchmarks.density.loaded import load
 from benchmarks.density.ood import area
 from benchmarks.density.readme import TABLES, rendered
@@ -150,6 +150,8 @@ def test_the_small_flow_is_a_bijection_and_its_gradient_can_be_judged() -> None:
 def test_work_goes_on_side_by_side() -> None:
     assert side_by_side(math.gcd, [(4, 6), (9, 6), (5, 7)], 2) == [2, 3, 1]
     assert side_by_side(math.gcd, [], 2) == []
+    # A fresh process cannot import what a package's __main__ holds.
+    assert experiment.__module__ == "benchmarks.density.common"
 
 
 def test_pictures_that_are_missing_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
