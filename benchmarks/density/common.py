@@ -111,16 +111,6 @@ def side_by_side(work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], jobs:
         return list(pool.map(work, *zip(*tasks, strict=True)))
 
 
-def experiment(name: str, options: Options) -> None:
-    """Run one, and say how long it took."""
-    start = time.monotonic()
-    try:
-        import_module(f"benchmarks.density.{name}").run(options)
-    except IDFError as ex:
-        raise IDFError(f"{name}: {ex}") from ex
-    print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
-
-
 def fit_toy(toy: Toy, family: str, config: FitConfig, **settings: Any) -> Result:
     """A fresh model of a family, trained on a toy density and judged on 20,000 samples it has not seen.
 

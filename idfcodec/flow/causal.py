@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from idfcodec.flow import prior
 from idfcodec.flow.layers import ColourTransform
 from idfcodec.flow.model import normalise
-from idfcodec.flow.network import Activation, QuantConv
+from idfcodec.flow.network import Activation, QuantConv, Quantisable
 
 __all__ = [
     "COMPONENTS",
@@ -122,24 +122,13 @@ class CausalNetwork(nn.Module):
         return out
 
 
-class TrainableCausalFlow(nn.Module):
+class TrainableCausalFlow(Quantisable):
     """The flow as it is trained: all pixels in one pass, since all are known."""
 
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
         self.config = config
         self.network = CausalNetwork(config)
-        self.quantised = False
-
-    def quantise(self, on: bool = True) -> None:
-        """Run with the integers that will be exported (straight-through gradients) from now on."""
-        self.quantised = on
-        for module in self.modules():
-            if isinstance(module, (QuantConv, Activation)):
-                module.quantised = on
-
-    def _grid(self, value: Tensor, steps: int) -> Tensor:
-        return value + (torch.round(value * steps) / steps - value).detach() if self.quantised else value
 
     def _gather(self, shown: Tensor, where: Tensor) -> Tensor:
         """What is seen of the pixels at `where`, plane by plane, (N, 4 * neighbours); 0 outside of a picture."""
@@ -174,11 +163,11 @@ class TrainableCausalFlow(nn.Module):
         for p in range(3):
             head = self.network.plane(p, h, known[:, :p])
             location, log_scale, shape, logit, colours = torch.split(head, [*[COMPONENTS] * 3, 1, p], 1)
-            location = self._grid(base[:, p : p + 1] + 8 * location, 2**prior.LOCATION_BITS)
-            log_scale = self._grid(2 * log_scale + 0.5, prior.SCALE_STEPS)
-            shape = self._grid(2 * shape + 1, prior.SHAPE_STEPS)
-            logit = self._grid(2 * logit, MIX_STEPS).clamp(-MIX_LIMIT, MIX_LIMIT)
-            colours = self._grid(colours, 32).clamp(-2, 2)
+            location = self.grid(base[:, p : p + 1] + 8 * location, 2**prior.LOCATION_BITS)
+            log_scale = self.grid(2 * log_scale + 0.5, prior.SCALE_STEPS)
+            shape = self.grid(2 * shape + 1, prior.SHAPE_STEPS)
+            logit = self.grid(2 * logit, MIX_STEPS).clamp(-MIX_LIMIT, MIX_LIMIT)
+            colours = self.grid(colours, 32).clamp(-2, 2)
             for q, residual in enumerate(residuals):
                 location = location + colours[:, q : q + 1] * residual
             cost = prior.bits(values[:, p : p + 1] - location, log_scale, shape) * math.log(2)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from idfcodec.flow import prior
 from idfcodec.flow.layers import ColourTransform, Squeeze
-from idfcodec.flow.network import Activation, ContextNetwork, NetworkConfig, QuantConv
+from idfcodec.flow.network import ContextNetwork, NetworkConfig, Quantisable
 
 __all__ = ["TrainableFlow", "interpolation", "normalise"]
 
@@ -32,7 +32,7 @@ def interpolation(known: Sequence[Tensor], group: int) -> Tensor:
     return a[..., :-1, :-1] + a[..., 1:, :-1] + d[..., 1:, :-1] + d[..., 1:, 1:]
 
 
-class TrainableFlow(nn.Module):
+class TrainableFlow(Quantisable):
     """The flow as it is trained: all groups of all levels in one pass, since every phase is known.
 
     The finest levels have a network each, the others share one.
@@ -44,24 +44,13 @@ class TrainableFlow(nn.Module):
         self.networks = nn.ModuleList(ContextNetwork(config) for _ in range(config.networks))
         # location, log2 of the scale and shape of each plane of the last latents
         self.last = nn.Parameter(torch.tensor([[128.0, 0, 0], [5.0, 3.0, 3.0], [0.5, 1.0, 1.0]]))
-        self.quantised = False
-
-    def quantise(self, on: bool = True) -> None:
-        """Run with the integers that will be exported (straight-through gradients) from now on."""
-        self.quantised = on
-        for module in self.modules():
-            if isinstance(module, (QuantConv, Activation)):
-                module.quantised = on
-
-    def _grid(self, value: Tensor, steps: int) -> Tensor:
-        return value + (torch.round(value * steps) / steps - value).detach() if self.quantised else value
 
     def _cost(self, x: Tensor, base: Tensor, head: Tensor) -> Tensor:
         """Bits of one group: x (B, 3, h, w) values, base the sum of four neighbours, head the 12 outputs."""
-        location = self._grid(base / 4 + 8 * head[:, 0:3], 2**prior.LOCATION_BITS)
-        log_scale = self._grid(2 * head[:, 3:6] + 0.5, prior.SCALE_STEPS)
-        shape = self._grid(2 * head[:, 6:9] + 1, prior.SHAPE_STEPS)
-        colour = self._grid(head[:, 9:12], 32).clamp(-2, 2)
+        location = self.grid(base / 4 + 8 * head[:, 0:3], 2**prior.LOCATION_BITS)
+        log_scale = self.grid(2 * head[:, 3:6] + 0.5, prior.SCALE_STEPS)
+        shape = self.grid(2 * head[:, 6:9] + 1, prior.SHAPE_STEPS)
+        colour = self.grid(head[:, 9:12], 32).clamp(-2, 2)
         g = x[:, 0] - location[:, 0]
         r = x[:, 1] - location[:, 1] - colour[:, 0] * g
         b = x[:, 2] - location[:, 2] - colour[:, 1] * g - colour[:, 2] * r

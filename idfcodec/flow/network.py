@@ -35,6 +35,7 @@ __all__ = [
     "ContextNetwork",
     "NetworkConfig",
     "QuantConv",
+    "Quantisable",
     "exponents",
 ]
 
@@ -145,6 +146,25 @@ class Activation(nn.Module):
         if self.quantised:
             x = _Round.apply(x)  # type: ignore[no-untyped-call]
         return F.hardtanh(x, 0.0, ACTIVATION_LIMIT)
+
+
+class Quantisable(nn.Module):
+    """A flow as it is trained, which can run with the integers that will be exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quantised = False
+
+    def quantise(self, on: bool = True) -> None:
+        """Run with the integers that will be exported (straight-through gradients) from now on."""
+        self.quantised = on
+        for module in self.modules():
+            if isinstance(module, (QuantConv, Activation)):
+                module.quantised = on
+
+    def grid(self, value: Tensor, steps: int) -> Tensor:
+        """`value`, rounded to so many steps per unit if `quantised`."""
+        return _through(value, torch.round(value * steps) / steps) if self.quantised else value
 
 
 class _Block(nn.Module):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from idfcodec import codec
 from idfcodec.cli import cli
@@ -22,14 +21,6 @@ from idfcodec.training.families import family_of
 
 TINY = {"channels": 16, "blocks": 1, "colour_channels": 8, "rows": 1, "columns": 2}
 RUN = ("--steps", 3, "--batch", 4, "--size", 16, "-T", 1)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures")
-    for i in range(2):
-        Image.fromarray(draw(64 + 8 * i, 48)).save(path / f"{i}.png")
-    return path
 
 
 def run(*arguments: object) -> Result:

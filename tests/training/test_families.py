@@ -36,14 +36,6 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures")
-    for i in range(2):
-        Image.fromarray(draw(64 + 8 * i, 48)).save(path / f"{i}.png")
-    return path
-
-
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from idfcodec.cli import cli
-from idfcodec.demo import draw
 from idfcodec.errors import ModelError
 from idfcodec.flow.correction import Search
 from idfcodec.flow.network import NetworkConfig
@@ -24,14 +22,6 @@ from idfcodec.training.loop import build, train
 TINY = TrainConfig(steps=2, batch=2, size=32, levels=2, channels=16, blocks=(1, 2, 1), networks=2, threads=1)
 SEARCH = Search(samples=1000)
 RUN = ["--steps", "2", "--batch", "2", "--size", "32", "--levels", "2", "-T", "1"]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures")
-    for i in range(2):
-        Image.fromarray(draw(64 + 8 * i, 48)).save(path / f"{i}.png")
-    return path
 
 
 @pytest.fixture(scope="module")
