@@ -79,7 +79,7 @@ CONTENDERS = {
     ),
     "pixelcnn": Contender("PixelCNN-style", "hidden", {}, batch=8),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
-    "causal": Contender("integer flow, causal", "channels", {"blocks": 3}, 0.004, batch=64),
+    "causal": Contender("integer flow, causal", "channels", {"blocks": 3}, 0.004),
 }
 INTEGER = ("idf", "causal")  # those that are the codec's own
 
