@@ -266,7 +266,8 @@ def _card_results(identity: str, measured: dict[str, Section]) -> list[str]:
         others = measured[name].comparable()
         sizes = [row.bits_per_subpixel, row.likelihood, row.without_weights]
         sizes += [others[key].bits_per_subpixel if key in others else None for key in labels]
-        cells = [*_texts(sizes, 4), *_texts([row.encode_mb_s, row.decode_mb_s], 2)]
+        speeds = [row.encode_mb_s, row.decode_mb_s] if name in IN_FULL else [None, None]
+        cells = [*_texts(sizes, 4), *_texts(speeds, 2)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return [*lines, "", "Machine, versions and what the columns mean: README.md, Results."]
 
