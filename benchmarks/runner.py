@@ -42,7 +42,7 @@ class Protocol:
 
     threads: int
     device: str = "cpu"
-    repeats: int = 3
+    repeats: int = 2
     slow_seconds: float = 1.0
 
     def facts(self) -> dict[str, Any]:

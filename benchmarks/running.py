@@ -189,7 +189,7 @@ def _summary(result: Result) -> list[str]:
 @click.option("--title", help="And its title.")
 @click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="For all.  [default: all cores]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Of our models.")
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Times for each picture.")
+@click.option("--repeats", type=click.IntRange(min=1), default=2, show_default=True, help="Times for each picture.")
 @click.option(
     "--slow-seconds", type=float, default=1.0, show_default=True, help="What takes longer on a picture is timed once."
 )
