@@ -2,7 +2,7 @@
 
     python -m benchmarks.density [--only NAME] [--out FOLDER] [--long]
 
-About half an hour on two cores. Trained models of pictures are kept in runs/density, and are not trained again.
+Some 35 minutes on two cores. Trained models of pictures are kept in runs/density, and are not trained again.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 What one half of the data, x_1, tells of the other is a mixture of logistics for every dimension, and an affine map:
 
-    z_1 = x_1,   z_2 = logit(F(x_2)) * exp(a) + b,   F(x) = sum_k pi_k sigmoid((x - mu_k) / s_k)
-    log |det| = sum_i log f - log F - log(1 - F) + a,   f = F'
+    z_1 = x_1,   z_2 = (logit(F(x_2)) + d x_2) * exp(a) + b,   F(x) = sum_k pi_k sigmoid((x - mu_k) / s_k)
+    log |det| = sum_i log(f / (F (1 - F)) + d) + a,   f = F'
 
-with a, b, pi, mu and s a network's outputs given x_1. F has no inverse in formula: it is bisected. In front of each
-coupling are an activation normalisation and an invertible map of the channels, as in Glow. Pictures are split by a
+with a, b, pi, mu and s a network's outputs given x_1. F has no inverse in formula: it is bisected. The line, d = 1/20,
+is not in the paper: between narrow components logit(F) is so flat that in float32 no z would tell x apart. In front of
+each coupling are an activation normalisation and an invertible map of the channels, as in Glow. Pictures are split by a
 checkerboard, then squeezed and split by channels, then by a checkerboard again; nothing is factored out. Vectors are
 split in halves.
 
@@ -39,6 +40,8 @@ from idfcodec.baselines.reshaping import Logit, Squeeze
 from idfcodec.errors import IDFError
 
 __all__ = ["FlowPP", "FlowPPConfig", "MixtureCoupling", "Variational", "checkerboard"]
+
+SLOPE = 0.05  # d
 
 
 @dataclass(frozen=True)
@@ -166,13 +169,13 @@ class MixtureCoupling(Transform):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept, moved = self._halves(x)
         a, b, mixture = self._parameters_of(kept, condition)
-        moved, log_slope = mixture_logit(moved, *mixture)
+        moved, log_slope = mixture_logit(moved, *mixture, slope=SLOPE)
         return self._whole(kept, moved * torch.exp(a) + b), (log_slope + a).flatten(1).sum(1)
 
     def inverse(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         kept, moved = self._halves(z)
         a, b, mixture = self._parameters_of(kept, condition)
-        return self._whole(kept, mixture_logit_inverse((moved - b) * torch.exp(-a), *mixture))
+        return self._whole(kept, mixture_logit_inverse((moved - b) * torch.exp(-a), *mixture, slope=SLOPE))
 
 
 class Variational(Dequantization):

@@ -11,6 +11,8 @@ References:
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,8 +23,10 @@ LOG_SCALES = (-7.0, 7.0)  # what log s is clamped to; the lower end is that of b
 BISECTIONS = 60
 
 
-def mixture_logit(x: Tensor, log_weights: Tensor, means: Tensor, log_scales: Tensor) -> tuple[Tensor, Tensor]:
-    """z = logit F(x), and log dz/dx = log f - log F - log(1 - F) with the density f = F', both (B, *shape).
+def mixture_logit(
+    x: Tensor, log_weights: Tensor, means: Tensor, log_scales: Tensor, slope: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """z = logit F(x) + slope x, and log dz/dx, both (B, *shape); of the logit alone it is log f - log F - log(1 - F).
 
     log F and log(1 - F) are summed apart, so neither tail is lost.
 
@@ -31,33 +35,42 @@ def mixture_logit(x: Tensor, log_weights: Tensor, means: Tensor, log_scales: Ten
         log_weights: log pi, (B, K, *shape).
         means: mu.
         log_scales: log s.
+        slope: of a line that is added, at least 0.
     """
     w = (x[:, None] - means) * torch.exp(-log_scales)
     below, above = F.logsigmoid(w), F.logsigmoid(-w)
     log_below = torch.logsumexp(log_weights + below, 1)
     log_above = torch.logsumexp(log_weights + above, 1)
     log_density = torch.logsumexp(log_weights - log_scales + below + above, 1)
-    return log_below - log_above, log_density - log_below - log_above
+    log_slope = log_density - log_below - log_above
+    if not slope:
+        return log_below - log_above, log_slope
+    return log_below - log_above + slope * x, torch.logaddexp(log_slope, torch.full_like(log_slope, math.log(slope)))
 
 
 @torch.no_grad()
-def mixture_logit_inverse(z: Tensor, log_weights: Tensor, means: Tensor, log_scales: Tensor) -> Tensor:
-    """The x with logit F(x) = z, by bisection in float64 whatever the dtype, in which it comes back.
+def mixture_logit_inverse(
+    z: Tensor, log_weights: Tensor, means: Tensor, log_scales: Tensor, slope: float = 0.0
+) -> Tensor:
+    """The x with logit F(x) + slope x = z, by bisection in float64 whatever the dtype, in which it comes back.
 
-    One component alone would have it at mu_k + s_k z. Where all of these are above x, all components' logits are below
-    z and so is the mixture's: the root lies between the smallest and the largest. What error remains is that of z
-    itself, divided by dz/dx, which is small only where hardly any data are.
+    One component alone would have logit F(x) = z at mu_k + s_k z. Where all of these are above x, all their logits
+    are below z and so is the mixture's: without a line, the root lies between the smallest and the largest. With one it
+    lies between z / slope and the mu_k, for above all of these the logit is positive, below all of them negative. What
+    error remains is that of z itself, divided by dz/dx, which is at least `slope`.
     """
     target, log_weights, means, log_scales = (t.double() for t in (z, log_weights, means, log_scales))
-    alone = means + torch.exp(log_scales) * target[:, None]
+    alone = means if slope else means + torch.exp(log_scales) * target[:, None]
     low, high = alone.amin(1), alone.amax(1)
+    if slope:
+        low, high = torch.minimum(low, target / slope), torch.maximum(high, target / slope)
     scales = torch.exp(-log_scales)
     for _ in range(BISECTIONS):
         x = (low + high) / 2
         w = (x[:, None] - means) * scales
         log_below = torch.logsumexp(log_weights + F.logsigmoid(w), 1)
         log_above = torch.logsumexp(log_weights + F.logsigmoid(-w), 1)
-        below = log_below - log_above < target
+        below = log_below - log_above + slope * x < target
         low, high = torch.where(below, x, low), torch.where(below, high, x)
     return ((low + high) / 2).to(z.dtype)
 

@@ -26,17 +26,30 @@ def stirred_noise(shape: tuple[int, ...] = PICTURE, values: int = 256) -> Variat
     return noise
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.05])
 @pytest.mark.parametrize("reach", [1.0, 8.0, 40.0])
-def test_the_inverse_of_a_mixture_is_as_good_as_its_input(reach: float) -> None:
+def test_the_inverse_of_a_mixture_is_as_good_as_its_input(reach: float, slope: float) -> None:
     torch.manual_seed(0)
     x = reach * torch.randn(400)
     weights, means = torch.log_softmax(torch.randn(400, 5), 1), torch.randn(400, 5)
     scales = 0.7 * torch.randn(400, 5) - 0.5
-    z, log_slope = mixture_logit(x, weights, means, scales)
+    z, log_slope = mixture_logit(x, weights, means, scales, slope)
     assert torch.isfinite(z).all()
-    error = (mixture_logit_inverse(z, weights, means, scales) - x).abs()
+    error = (mixture_logit_inverse(z, weights, means, scales, slope) - x).abs()
     rounding = 1e-6 * (1 + z.abs() / log_slope.exp() + x.abs())
     assert (error < rounding).all()
+
+
+def test_a_line_bounds_the_error_between_narrow_components() -> None:
+    x = torch.linspace(-1.5, 1.5, 301)
+    weights, means = torch.log(torch.tensor([[0.5, 0.5]])).expand(301, 2), torch.tensor([[-1.0, 1.0]]).expand(301, 2)
+    scales = torch.full((301, 2), -5.0)
+    for slope, good in ((0.0, False), (0.05, True)):
+        z, log_slope = mixture_logit(x, weights, means, scales, slope)
+        error = (mixture_logit_inverse(z, weights, means, scales, slope) - x).abs()
+        assert bool((error < 1e-4).all()) is good
+        if slope:
+            assert float(log_slope.min()) > math.log(slope) - 1e-6
 
 
 def test_a_mixture_of_one_is_an_affine_map() -> None:
