@@ -39,7 +39,7 @@ from idfcodec.baselines.networks import Dense, as_maps, check_sizes, coupling_ne
 from idfcodec.baselines.reshaping import Logit, Squeeze
 from idfcodec.errors import IDFError
 
-__all__ = ["FlowPP", "FlowPPConfig", "MixtureCoupling", "Variational", "checkerboard"]
+__all__ = ["SLOPE", "FlowPP", "FlowPPConfig", "MixtureCoupling", "Variational", "checkerboard"]
 
 SLOPE = 0.05  # d
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from idfcodec.baselines.bases import Gaussian, Logistic, SplitGaussian
 from idfcodec.baselines.contract import FlowModel
 from idfcodec.baselines.families import build
-from idfcodec.baselines.flowpp import MixtureCoupling
+from idfcodec.baselines.flowpp import SLOPE, MixtureCoupling
 from idfcodec.baselines.glow import ActNorm, HalfCoupling, InvertibleLinear
 from idfcodec.baselines.nice import AdditiveCoupling, DiagonalScaling
 from idfcodec.baselines.realnvp import AffineCoupling, BatchNormalisation, mask_of
@@ -115,5 +115,6 @@ def test_a_mixture_coupling_is_its_formula() -> None:
     a, b = layer.bound * torch.tanh(out[:, 0]), out[:, 1]
     pi, mu, s = F.softmax(out[:, 2:5], 1), out[:, 5:8], torch.exp(out[:, 8:])
     cdf = (pi * torch.sigmoid((x[:, None, 2:] - mu) / s)).sum(1)
-    torch.testing.assert_close(layer(x)[0][:, 2:], torch.logit(cdf) * torch.exp(a) + b)
+    line = SLOPE * x[:, 2:]  # which the paper does not have
+    torch.testing.assert_close(layer(x)[0][:, 2:], (torch.logit(cdf) + line) * torch.exp(a) + b)
     torch.testing.assert_close(layer(x)[0][:, :2], x[:, :2], rtol=0, atol=0)
