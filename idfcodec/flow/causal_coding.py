@@ -62,6 +62,12 @@ class Visitor(Protocol):
 
 
 @lru_cache(maxsize=16)
+def _offsets(config: CausalConfig) -> NDArray[np.int64]:
+    """(M, 2) row and column of the neighbours, relative to a pixel's."""
+    return np.array(neighbours(config))
+
+
+@lru_cache(maxsize=16)
 def _diagonals(height: int, width: int, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(H * W, 2) rows and columns in coding order, and where each diagonal begins and the last one ends."""
     rows, columns = np.divmod(np.arange(height * width), width)
@@ -107,7 +113,7 @@ class CausalFlow(IntegerFlow):
 
     def _priors(self, planes: Values, where: NDArray[np.int64], visit: Visitor) -> None:
         """Visit each plane of some pixels of (B, C, H, W) planes, whose neighbours are known."""
-        offsets = np.array(neighbours(self.config))
+        offsets = _offsets(self.config)
         seen = np.empty((len(where), self.network.inputs), np.uint8)
         base = np.empty((len(where), planes.shape[1]), np.int32)
         see(planes, where, offsets, _INSIDE, seen, base)
