@@ -55,7 +55,9 @@ PARTS = (
     ("learning of weights (flow/lattice.py)", "idfcodec.flow.lattice", ""),
     ("learning of tables and counts (flow/adaptive.py)", "idfcodec.flow.adaptive", ""),
     ("few colours (flow/palette.py)", "idfcodec.flow.palette", ""),
-    ("planes, choices, order of latents (flow/coding.py)", "idfcodec.flow.coding", ""),
+    ("planes, choices, order of latents (flow/plane.py, choosing.py, coding.py)", "idfcodec.flow.plane", ""),
+    ("planes, choices, order of latents (flow/plane.py, choosing.py, coding.py)", "idfcodec.flow.choosing", ""),
+    ("planes, choices, order of latents (flow/plane.py, choosing.py, coding.py)", "idfcodec.flow.coding", ""),
     ("entropy coder (entropy.py, constriction)", "idfcodec.entropy", ""),
 )
 TITLES = [*dict.fromkeys(title for title, _, _ in PARTS), REST]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Widths = tuple[int, int]  # of G and of the differences
 
-__all__ = ["MOST", "colours_of", "decode_palette", "encode_palette", "palette_bits"]
+__all__ = ["MOST", "colours_of", "decode_palette", "encode_palette", "list_bits", "palette_bits"]
 
 MOST = 256  # colours of a tile that is coded this way
 BELIEF = 4.0  # pixels' worth of trust in the network
@@ -202,6 +202,11 @@ def encode_palette(flow: Flow, steps: Sequence[Step], colours: Values) -> bytes:
     stored = colours.copy()
     stored[1:] += stored[0]
     return b"".join((bytes([colours.shape[1] - 1]), stored.T.astype(np.uint8).tobytes(), widths, encoder.finish()))
+
+
+def list_bits(colours: Values) -> float:
+    """Bits of what stands before the pixels of a tile of (C, K) colours: how many, the widths, the colours."""
+    return 8.0 * (colours.size + (3 if colours.shape[1] > 1 else 1))
 
 
 def palette_bits(flow: Flow, steps: Sequence[Step], colours: Values) -> list[NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from idfcodec.errors import IDFError
-from idfcodec.flow import coding, density
+from idfcodec.flow import coding, costs, density
 from idfcodec.flow.contract import Costs, IntegerFlow, Latents
 from idfcodec.flow.correction import Search
 from idfcodec.flow.exact import ExactNetwork
@@ -85,7 +85,7 @@ class Flow(IntegerFlow):
         return coding.decode_tile(self, data, shape)
 
     def tile_costs(self, planes: Values, *, weights: bool = True, lattice: bool = True) -> Costs:
-        return coding.tile_costs(self, planes, weights=weights, lattice=lattice)
+        return costs.tile_costs(self, planes, weights=weights, lattice=lattice)
 
     def fit_small(self, pictures: Sequence[Values]) -> bytes:
         common = coding.fit_small(self, pictures)
@@ -101,7 +101,7 @@ class Flow(IntegerFlow):
 
     def small_costs(self, pictures: Sequence[Values], common: bytes) -> list[float]:
         corrections = coding.read_corrections(common, 3) if common else {}
-        return [coding.small_costs(self, p, corrections if len(p) == 3 else {}) for p in pictures]
+        return [costs.small_costs(self, p, corrections if len(p) == 3 else {}) for p in pictures]
 
     def latents(self, x: Tensor) -> Latents:
         return density.latents(self, density.to_planes(x))

@@ -114,7 +114,7 @@ def sizes(flow: Flow, planes: Values, monkeypatch: pytest.MonkeyPatch) -> tuple[
     chosen = Switches(encode_tile(flow, planes)[0] & ~CORRECTED)
     out = {}
     for switches in [Switches(0), *Switches, *(a | b for a, b in combinations(Switches, 2)), EVERY]:
-        monkeypatch.setattr(coding, "_choose", lambda flow, steps, switches=switches: switches)
+        monkeypatch.setattr(coding, "choose", lambda flow, steps, switches=switches: switches)
         out[switches] = len(encode_tile(flow, planes))
     monkeypatch.undo()
     return chosen, out

@@ -14,8 +14,10 @@ from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import coding, correction
 from idfcodec.flow.adaptive import Switches
-from idfcodec.flow.coding import CORRECTED, PALETTE, decode_tile, encode_tile, tile_costs
+from idfcodec.flow.coding import CORRECTED, PALETTE, decode_tile, encode_tile
+from idfcodec.flow.costs import tile_costs
 from idfcodec.flow.hierarchy import HIGHEST, LOWEST, Values
+from idfcodec.flow.plane import Plane
 from idfcodec.flow.runtime import Flow
 from tests.flow.steps import planes_of, random_correction, shape_of
 from tests.pictures import GENERATORS, generate
@@ -101,14 +103,14 @@ def test_size_is_what_the_model_says(flow: Flow, kind: str, width: int, height: 
 def test_escapes_are_exercised(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lone bright pixel in a flat picture falls outside of its table's window, on either side."""
     escapes = []
-    of = coding._Plane.columns
+    of = Plane.columns
 
-    def columns(self: coding._Plane, values: Values) -> tuple[Values, np.ndarray, Values]:
+    def columns(self: Plane, values: Values) -> tuple[Values, np.ndarray, Values]:
         out = of(self, values)
         escapes.extend(out[2].tolist())
         return out
 
-    monkeypatch.setattr(coding._Plane, "columns", columns)
+    monkeypatch.setattr(Plane, "columns", columns)
     pixels = np.full((32, 32, 3), 120, np.uint8)
     pixels[9, 17], pixels[20, 5], pixels[21, 22] = 255, 0, (255, 0, 255)
     check_round_trip(flow, planes_of(pixels))
@@ -163,7 +165,7 @@ def test_every_choice_of_weights(flow: Flow, kind: str, switches: int, monkeypat
     """Round trips whatever the encoder chooses, with corrections or without."""
     planes = planes_of(generate(kind, 45, 38))
     chosen = Switches(switches & ALLOWED[len(planes)])
-    monkeypatch.setattr(coding, "_choose", lambda flow, steps: chosen)
+    monkeypatch.setattr(coding, "choose", lambda flow, steps: chosen)
     monkeypatch.setattr(coding, "colours_of", lambda planes: None)
     assert check_round_trip(flow, planes)[0] & ~CORRECTED == chosen
     monkeypatch.setattr("idfcodec.flow.correction.LEVELS", 0)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
 from idfcodec.flow import correction
-from idfcodec.flow.coding import CORRECTED, decode_tile, encode_tile, tile_costs
+from idfcodec.flow.coding import CORRECTED, decode_tile, encode_tile
 from idfcodec.flow.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
+from idfcodec.flow.costs import tile_costs
 from idfcodec.flow.hierarchy import HIGHEST, ONE, StepPrior, Values
 from idfcodec.flow.prior import SCALES, SHAPE_STEPS
 from idfcodec.flow.runtime import Flow

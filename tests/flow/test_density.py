@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.coding import tile_costs
+from idfcodec.flow.costs import tile_costs
 from idfcodec.flow.density import to_pixels, to_planes
 from idfcodec.flow.runtime import Flow
 from tests.pictures import generate
