@@ -313,6 +313,12 @@ def _tiles(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.int32]]:
     ]
 
 
+def _unpredicted(planes: NDArray[np.int32]) -> Local:
+    """Planes for a network that does not look at predictions."""
+    nothing = np.zeros(planes.shape, np.float32)
+    return Local(planes.astype(np.float32), nothing, nothing)
+
+
 def _batch(tiles: Sequence[Local], size: int, count: int, rng: np.random.Generator) -> list[Tensor]:
     """`count` crops of (3, size, size): planes, predictions and errors."""
     areas = np.array([t.error[0].size for t in tiles], np.float64)
@@ -372,10 +378,13 @@ def main() -> None:
     torch.manual_seed(given.seed)
     training, held = (_tiles(pictures[: given.limit]) for pictures in load_folder(given.folder, smallest=64))
     started = time.process_time()
-    average = averaged(training[::16])
-    learned, judging = ([predictions(tile, average)[0] for tile in tiles] for tiles in (training, held))
-    pixels = sum(tile[0].size for tile in (*training, *held)) / 1e6
-    print(f"{pixels:.1f} megapixels predicted in {time.process_time() - started:.0f} s of one core")
+    if given.plain:
+        learned, judging = ([_unpredicted(tile) for tile in tiles] for tiles in (training, held))
+    else:
+        average = averaged(training[::16])
+        learned, judging = ([predictions(tile, average)[0] for tile in tiles] for tiles in (training, held))
+        pixels = sum(tile[0].size for tile in (*training, *held)) / 1e6
+        print(f"{pixels:.1f} megapixels predicted in {time.process_time() - started:.0f} s of one core")
     flow = _Flow(CausalConfig(given.channels, given.blocks, given.colour_channels), plain=given.plain)
     steps = _train(flow, learned, minutes=given.minutes, seed=given.seed)
     macs = sum(m.weight.numel() for m in flow.modules() if isinstance(m, QuantConv)) / 1e3
