@@ -29,14 +29,14 @@ def decode_all(data: bytes, *, model: Path, threads: int, device: str) -> list[P
 
 def costs_all(pictures: Sequence[Pixels], *, model: Path, threads: int, device: str, fitted: bool) -> list[float]:
     """What the model says in bits that each picture costs, with or without what all have in common."""
-    from idfcodec.batches import batch_costs
+    from idfcodec.batch import batch_costs
 
     return batch_costs(list(pictures), model=model, threads=threads, device=device, fitted=fitted)
 
 
 def payload_lengths(data: bytes) -> list[int]:
     """The bytes of each picture of a file without the container: its own, and its share of what all have in common."""
-    from idfcodec.batch import unpack_batch
+    from idfcodec.format.batch import unpack_batch
 
     batch = unpack_batch(data)
     lengths = [len(payload) for payload in batch.payloads]

@@ -32,32 +32,48 @@ from benchmarks.models import describe_model, model_label
 from idfcodec import codec
 from idfcodec.demo import draw
 from idfcodec.errors import ModelError
-from idfcodec.flow.exact import Convolution
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.exact.quantised import Convolution
+from idfcodec.flow.hierarchical.runtime import Flow
 from idfcodec.models import find_model
-from idfcodec.planes import read_picture
+from idfcodec.picture.pillow import read_picture
 
 OUT = Path(__file__).resolve().parent / "PROFILE.md"
 REST = "the rest"
 # The parts in the order of the table: (title, module, start of the function's name; the first that fits counts).
 PARTS = (
-    ("networks: the convolutions", "idfcodec.flow.exact", "Convolution."),
-    ("networks: upsampling, layout, rounding", "idfcodec.flow.exact", ""),
-    ("networks' inputs and outputs, priors (flow/hierarchy.py)", "idfcodec.flow.hierarchy", ""),
-    ("networks' inputs and outputs, priors (flow/hierarchy.py)", "idfcodec.flow.layers", ""),
-    ("corrections: the encoder's fit", "idfcodec.flow.correction", "fit"),
-    ("corrections: the encoder's fit", "idfcodec.flow.correction", "_fit_scale"),
-    ("corrections: the encoder's fit", "idfcodec.flow.correction", "_features"),
-    ("corrections: the encoder's fit", "idfcodec.flow.correction", "_normal_equations"),
-    ("corrections: the encoder's fit", "idfcodec.flow.correction", "_solve"),
-    ("corrections made", "idfcodec.flow.correction", ""),
-    ("rows of weights, and the encoder's slices of the quantiles (flow/rows.py)", "idfcodec.flow.rows", ""),
-    ("learning of weights (flow/lattice.py)", "idfcodec.flow.lattice", ""),
-    ("learning of tables and counts (flow/adaptive.py)", "idfcodec.flow.adaptive", ""),
-    ("few colours (flow/palette.py)", "idfcodec.flow.palette", ""),
-    ("planes, choices, order of latents (flow/plane.py, choosing.py, coding.py)", "idfcodec.flow.plane", ""),
-    ("planes, choices, order of latents (flow/plane.py, choosing.py, coding.py)", "idfcodec.flow.choosing", ""),
-    ("planes, choices, order of latents (flow/plane.py, choosing.py, coding.py)", "idfcodec.flow.coding", ""),
+    ("networks: the convolutions", "idfcodec.flow.exact.quantised", "Convolution."),
+    ("networks: upsampling, layout, rounding", "idfcodec.flow.exact.quantised", ""),
+    ("networks' inputs and outputs, priors (flow/hierarchy.py)", "idfcodec.flow.hierarchical.walk", ""),
+    ("networks' inputs and outputs, priors (flow/hierarchy.py)", "idfcodec.flow.exact.layers", ""),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "fit"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_fit_scale"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_features"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_normal_equations"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_solve"),
+    ("corrections made", "idfcodec.flow.hierarchical.correction", ""),
+    (
+        "rows of weights, and the encoder's slices of the quantiles (flow/rows.py)",
+        "idfcodec.flow.hierarchical.rows",
+        "",
+    ),
+    ("learning of weights (flow/lattice.py)", "idfcodec.flow.hierarchical.lattice", ""),
+    ("learning of tables and counts (flow/adaptive.py)", "idfcodec.flow.hierarchical.adaptive", ""),
+    ("few colours (flow/palette.py)", "idfcodec.flow.hierarchical.palette", ""),
+    (
+        "planes, choices, order of latents",
+        "idfcodec.flow.hierarchical.plane",
+        "",
+    ),
+    (
+        "planes, choices, order of latents",
+        "idfcodec.flow.hierarchical.choosing",
+        "",
+    ),
+    (
+        "planes, choices, order of latents",
+        "idfcodec.flow.hierarchical.coding",
+        "",
+    ),
     ("entropy coder (entropy.py, constriction)", "idfcodec.entropy", ""),
 )
 TITLES = [*dict.fromkeys(title for title, _, _ in PARTS), REST]

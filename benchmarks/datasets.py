@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.contenders import Pixels
 from benchmarks.results import BenchmarkError
 from idfcodec.errors import IDFError
-from idfcodec.planes import read_picture
+from idfcodec.picture.pillow import read_picture
 from idfcodec.training.data import held_back
 
 __all__ = ["Dataset", "Entry", "open_arrays", "open_dataset", "open_folder", "open_patches", "pixel_hash"]

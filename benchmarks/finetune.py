@@ -26,7 +26,7 @@ from benchmarks.environment import describe_environment
 from idfcodec import codec
 from idfcodec.errors import IDFError, UnsupportedImage
 from idfcodec.models import EFFORTS, find_model
-from idfcodec.planes import read_picture
+from idfcodec.picture.pillow import read_picture
 from idfcodec.training.config import fine_tuning
 from idfcodec.training.export import export
 from idfcodec.training.loop import train

@@ -29,15 +29,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from idfcodec.codec import to_planes
-from idfcodec.container import Mode
-from idfcodec.flow import prior
-from idfcodec.flow.causal import COMPONENTS, CausalConfig, TrainableCausalFlow, neighbours
-from idfcodec.flow.compiled import compiled
-from idfcodec.flow.model import normalise
-from idfcodec.flow.network import QuantConv
-from idfcodec.tiles import tile_grid
+from idfcodec.compiled import compiled
+from idfcodec.flow.causal.network import COMPONENTS, CausalConfig, TrainableCausalFlow, neighbours
+from idfcodec.flow.exact import tables as prior
+from idfcodec.flow.hierarchical.model import normalise
+from idfcodec.flow.hierarchical.network import QuantConv
+from idfcodec.format.container import Mode
+from idfcodec.format.tiles import tile_grid
 from idfcodec.training.data import load_folder
-from idfcodec.training.integer import optimisers_of
+from idfcodec.training.hierarchical import optimisers_of
 
 __all__ = ["Equations", "Local", "averaged", "predictions"]
 

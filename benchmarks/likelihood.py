@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders import Contender, Pixels
-from idfcodec.container import unpack
+from idfcodec.format.container import unpack
 
 __all__ = ["Likelihood", "likelihood", "payload_bytes", "pixel_bits"]
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from idfcodec.batches import decode_batch, encode_batch
+    from idfcodec.batch import decode_batch, encode_batch
     from idfcodec.codec import decode, encode, load_model
     from idfcodec.errors import IDFError
     from idfcodec.info import read_info
@@ -34,9 +34,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "IDFError": "errors",
     "decode": "codec",
-    "decode_batch": "batches",
+    "decode_batch": "batch",
     "encode": "codec",
-    "encode_batch": "batches",
+    "encode_batch": "batch",
     "load_model": "codec",
     "read_info": "info",
 }

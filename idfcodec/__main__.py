@@ -2,7 +2,7 @@
 
 import sys
 
-from idfcodec.cli import main
+from idfcodec.cli.main import main
 
 __all__: list[str] = []
 

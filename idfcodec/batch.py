@@ -1,209 +1,244 @@
-"""Many small pictures in one file: the container of a batch, bytes to values and back. FORMAT.md, 7, specifies it.
-
-Each picture stays readable on its own. What a picture adds to its coded pixels is its length, two bytes as a rule, and
-its share of a checksum of each BLOCK of pictures.
-"""
+"""Many small pictures to one file and back, each of which can be had on its own."""
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
 
-from idfcodec.container import CHECKSUM_SIZE, MODEL_SIZE, Mode
-from idfcodec.errors import CorruptFile, IDFError
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "Batch", "is_batch", "pack_batch", "unpack_batch"]
+from idfcodec.codec import (
+    MAX_PIXELS,
+    RAW,
+    Progress,
+    checksum_of,
+    each,
+    from_planes,
+    from_stored,
+    load_model,
+    mode_of,
+    stored,
+    to_planes,
+)
+from idfcodec.errors import CorruptFile, IDFError, ModelError
+from idfcodec.flow.contract import IntegerFlow, Values
+from idfcodec.format.batch import MAX_SIDE, Batch, Shape, pack_batch, unpack_batch
+from idfcodec.format.container import CHECKSUM_SIZE, Mode
+from idfcodec.format.tiles import Tile
+from idfcodec.models import choose_model
+from idfcodec.picture.pillow import from_image
 
-MAGIC = b"\x89IDB"
-VERSION = 1
-BLOCK = 64  # pictures whose payloads share a checksum
-MAX_SIDE = 512  # pixels of a picture
-MAX_COUNT = 2**24
-_MAX_LENGTH = 2**28 - 1  # bytes of a payload: what four bytes of a length hold
-_FIXED = struct.Struct(f"<4sB{MODEL_SIZE}s{CHECKSUM_SIZE}sIII")
-_CRC = struct.Struct("<I")
-_RUN = struct.Struct("<IBHH")
+if TYPE_CHECKING:
+    from PIL import Image
 
-Shape = tuple[Mode, int, int]  # mode, height, width
+__all__ = ["batch_costs", "decode_batch", "encode_batch"]
 
-
-@dataclass(frozen=True)
-class Batch:
-    """All that a batch holds.
-
-    Args:
-        model: content hash of the model, 8 bytes.
-        checksum: of all pixels, see `pixels_checksum` in `codec.py`, 8 bytes.
-        shapes: of each picture.
-        common: the common corrections of the RGB pictures, empty if there are none.
-        payloads: of each picture, without the zero bytes at its end.
-        overhead: bytes of the file that are neither payloads nor common. Set when reading, not compared.
-    """
-
-    model: bytes
-    checksum: bytes
-    shapes: tuple[Shape, ...]
-    common: bytes
-    payloads: tuple[bytes, ...]
-    overhead: int = field(default=0, compare=False)
+PART = 4096  # tasks handed out to the threads at a time
+Pixels = NDArray[np.uint8]
+T = TypeVar("T")
 
 
-def is_batch(data: bytes | memoryview) -> bool:
-    """Whether a file begins as a batch does."""
-    return bytes(data[: len(MAGIC)]) == MAGIC
+def _alike(shapes: Sequence[Shape], most: int) -> list[list[int]]:
+    """Numbers of pictures that follow each other and have one shape, so many at most together."""
+    found: list[list[int]] = []
+    for number, shape in enumerate(shapes):
+        if found and len(found[-1]) < most and shapes[found[-1][0]] == shape:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
 
 
-def _digest(payloads: Sequence[bytes]) -> bytes:
+def _each(
+    work: Callable[[list[int]], list[T]], tasks: list[list[int]], threads: int | None, progress: Progress | None
+) -> list[T]:
+    """`each` in parts, so that a file of millions of pictures does not queue millions of tasks; results in order."""
+    count = sum(map(len, tasks))
+    found: list[T] = []
+    for start in range(0, len(tasks), PART):
+        part = tasks[start : start + PART]
+        ends = list(accumulate(map(len, part), initial=len(found)))
+
+        def one(index: int, part: list[list[int]] = part) -> list[T]:
+            return work(part[index])
+
+        def tell(done: int, _: int, ends: list[int] = ends) -> None:
+            if progress:
+                progress(ends[done], count)
+
+        for results in each(one, len(part), threads, tell):
+            found += results
+    return found
+
+
+def _batch_checksum(shapes: Sequence[Shape], pictures: Sequence[Pixels]) -> bytes:
     digest = hashlib.blake2b(digest_size=CHECKSUM_SIZE)
-    for payload in payloads:
-        digest.update(payload)
+    for (mode, _, _), pixels in zip(shapes, pictures, strict=True):
+        digest.update(checksum_of(mode, pixels))
     return digest.digest()
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+def _prepared(
+    images: Sequence[NDArray[np.uint8] | Image.Image],
+) -> tuple[list[Pixels], list[Shape], list[Values]]:
+    """Pixels, shape and planes of each picture."""
+    if not len(images):
+        raise IDFError("a batch needs at least one picture")
+    pictures = [from_image(image).pixels for image in images]
+    shapes = [(mode_of(pixels), pixels.shape[0], pixels.shape[1]) for pixels in pictures]
+    for _, height, width in shapes:
+        if max(height, width) > MAX_SIDE:
+            raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
+    planes = [to_planes(p, Tile(0, 0, h, w), mode) for p, (mode, h, w) in zip(pictures, shapes, strict=True)]
+    return pictures, shapes, planes
 
 
-def pack_batch(batch: Batch) -> bytes:
-    """The bytes of a batch's file.
+def _common(flow: IntegerFlow, planes: Sequence[Values]) -> bytes:
+    rgb = [p for p in planes if len(p) == 3]
+    return flow.fit_small(rgb) if rgb else b""
+
+
+def batch_costs(
+    images: Sequence[NDArray[np.uint8] | Image.Image],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    fitted: bool = True,
+) -> list[float]:
+    """What the exported model says in bits that each picture of a batch costs.
+
+    Args:
+        images: see `encode_batch`, as are `model`, `effort`, `threads` and `device`.
+        model: its name, id or folder.
+        effort: chooses a shipped model instead.
+        threads: at a time.
+        device: "cpu" or "cuda".
+        fitted: with what the encoder tells once of all pictures, of which each has an equal share.
 
     Raises:
-        IDFError: it has no pictures, too many, or one too large, or a field breaks another rule of the format.
+        UnsupportedImage: another kind of picture.
+        ModelError: see `load_model`.
+        IDFError: there are no pictures, or one is too large.
     """
-    for name, value, size in (("model", batch.model, MODEL_SIZE), ("checksum", batch.checksum, CHECKSUM_SIZE)):
-        if len(value) != size:
-            raise IDFError(f"the {name} field has {len(value)} bytes instead of {size}")
-    if len(batch.shapes) != len(batch.payloads):
-        raise IDFError(f"{len(batch.payloads)} payloads, but {len(batch.shapes)} shapes")
-    if batch.common and not _any_rgb(batch.shapes):
-        raise IDFError("common corrections of RGB pictures, but there are no such pictures")
-    for index, payload in enumerate(batch.payloads):
-        if len(payload) > _MAX_LENGTH:
-            raise IDFError(f"the payload of picture {index} has {len(payload)} bytes")
-    if not 1 <= len(batch.payloads) <= MAX_COUNT:
-        raise IDFError(f"a batch of {len(batch.payloads)} pictures: from 1 to {MAX_COUNT} are possible")
-    for _, height, width in batch.shapes:
-        if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-            raise IDFError(f"a picture of {width}x{height} pixels in a batch: sides from 1 to {MAX_SIDE} are possible")
-    runs = [(len(list(group)), *shape) for shape, group in groupby(batch.shapes)]
-    blocks = [batch.payloads[i : i + BLOCK] for i in range(0, len(batch.payloads), BLOCK)]
-    header = b"".join(
-        (
-            _FIXED.pack(MAGIC, VERSION, batch.model, batch.checksum, len(batch.payloads), len(runs), len(batch.common)),
-            *(_RUN.pack(*run) for run in runs),
-            *(_digest([batch.common, *block]) for block in blocks),
-            *(_varint(len(payload)) for payload in batch.payloads),
+    model = choose_model(None if model is None else os.fspath(model), effort, batch=True)
+    flow = load_model(model, device=device)
+    _, shapes, planes = _prepared(images)
+    common = _common(flow, planes) if fitted else b""
+
+    def work(numbers: list[int]) -> list[float]:
+        return [bits + 8 * len(common) / len(planes) for bits in flow.small_costs([planes[i] for i in numbers], common)]
+
+    return _each(work, _alike(shapes, flow.side_by_side), threads, None)
+
+
+def encode_batch(
+    images: Sequence[NDArray[np.uint8] | Image.Image],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress many small pictures into one file, from which each can be had on its own.
+
+    Pictures of 32 x 32 pixels would otherwise be half headers. Metadata is not kept.
+
+    Args:
+        images: (H, W) or (H, W, 3) uint8 or PIL images of mode L or RGB, up to 512 pixels on a side.
+        model: name, id or folder; None is the default one for small pictures.
+        effort: chooses a shipped model instead, see `models.BATCH_EFFORTS`.
+        threads: see `encode`, as are `device` and `progress`, which counts pictures.
+
+    Raises:
+        UnsupportedImage: another kind of picture.
+        ModelError: see `load_model`.
+        IDFError: there are no pictures, or one is too large.
+    """
+    model = choose_model(None if model is None else os.fspath(model), effort, batch=True)
+    flow = load_model(model, device=device)
+    pictures, shapes, planes = _prepared(images)
+    common = _common(flow, planes)
+
+    def work(numbers: list[int]) -> list[bytes]:
+        coded = flow.encode_small([planes[i] for i in numbers], common)
+        return [
+            data if len(data) <= planes[i].size else stored(pictures[i], shapes[i][0])
+            for i, data in zip(numbers, coded, strict=True)
+        ]
+
+    payloads = _each(work, _alike(shapes, flow.side_by_side), threads, progress)
+    return pack_batch(
+        Batch(
+            flow.id,
+            _batch_checksum(shapes, pictures),
+            tuple(shapes),
+            common,
+            tuple(payloads),
         )
     )
-    return b"".join((header, _CRC.pack(zlib.crc32(header)), batch.common, *batch.payloads))
 
 
-def _any_rgb(shapes: Iterable[Shape]) -> bool:
-    return any(mode is Mode.RGB for mode, _, _ in shapes)
+def decode_batch(
+    data: bytes | memoryview,
+    *,
+    pictures: Iterable[int] | None = None,
+    model: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> list[Pixels]:
+    """The pictures of a batch, (H, W) or (H, W, 3) uint8.
 
+    The checksums of the blocks are compared always, that of all pixels where all pictures are decoded.
 
-class _Cursor:
-    """Reads a header from the front."""
-
-    def __init__(self, data: bytes | memoryview) -> None:
-        self.view = memoryview(data).cast("B")
-        self.position = 0
-
-    def need(self, size: int, what: str) -> int:
-        """Where a field of so many bytes ends.
-
-        Raises:
-            CorruptFile: the file ends before.
-        """
-        end = self.position + size
-        if end > len(self.view):
-            raise CorruptFile(f"the file is truncated: {what} ends at byte {end}, the file has {len(self.view)} bytes")
-        return end
-
-    def take(self, size: int, what: str) -> bytes:
-        end = self.need(size, what)
-        part = bytes(self.view[self.position : end])
-        self.position = end
-        return part
-
-    def varint(self, what: str) -> int:
-        number = 0
-        for shift in range(0, 28, 7):
-            byte = self.take(1, what)[0]
-            number |= (byte & 127) << shift
-            if byte < 128:
-                if byte == 0 and shift:
-                    break
-                return number
-        raise CorruptFile(f"{what} is not a number as this format writes it")
-
-
-def unpack_batch(data: bytes | memoryview) -> Batch:
-    """Read the bytes of a batch's file; payloads are checked by their blocks' checksums.
-
-    Time and memory are bounded by the size of `data`.
+    Args:
+        data: the file's bytes.
+        pictures: numbers, from 0, of those that are wanted; None is all of them.
+        model: see `decode`, as are `threads`, `device` and `progress`, which counts pictures.
+        max_pixels: more pixels, of all the wanted pictures together, are refused.
 
     Raises:
-        CorruptFile: the bytes break a rule of the format.
+        CorruptFile: the file is damaged.
+        ModelError: the file's model is not installed, or see `load_model`.
+        IDFError: there is no picture of such a number, or the wanted ones have more than `max_pixels`.
     """
-    cursor = _Cursor(data)
-    if bytes(cursor.view[: len(MAGIC)]) != MAGIC[: len(cursor.view)] or not len(cursor.view):
-        raise CorruptFile("not a batch of pictures")
-    _, version, model, checksum, count, run_count, common_size = _FIXED.unpack(
-        cursor.take(_FIXED.size, "the fixed part of the header")
-    )
-    if version != VERSION:
-        raise CorruptFile(f"the batch has format version {version}: this release reads version {VERSION}")
-    if not 1 <= count <= MAX_COUNT:
-        raise CorruptFile(f"a batch of {count} pictures")
-    block_count = -(-count // BLOCK)
-    least = run_count * _RUN.size + block_count * CHECKSUM_SIZE + count + _CRC.size  # a length takes a byte or more
-    cursor.need(least + common_size, "the least that such a header announces")
-    shapes = _shapes(cursor, count, run_count)
-    if common_size and not _any_rgb(shapes):
-        raise CorruptFile("the file has common corrections of RGB pictures, but no such pictures")
-    sums = [cursor.take(CHECKSUM_SIZE, "a block's checksum") for _ in range(block_count)]
-    lengths = [cursor.varint(f"the length of picture {i}") for i in range(count)]
-    end = cursor.position
-    (crc,) = _CRC.unpack(cursor.take(_CRC.size, "the header checksum"))
-    if zlib.crc32(cursor.view[:end]) != crc:
-        raise CorruptFile("the header checksum does not match: the header is damaged")
-    overhead = cursor.position
-    common = cursor.take(common_size, "the common corrections")
-    payloads = [cursor.take(length, f"picture {i}") for i, length in enumerate(lengths)]
-    if cursor.position != len(cursor.view):
-        raise CorruptFile(f"{len(cursor.view) - cursor.position} bytes follow the last picture")
-    for index, wanted in enumerate(sums):
-        if _digest([common, *payloads[index * BLOCK : (index + 1) * BLOCK]]) != wanted:
-            last = min((index + 1) * BLOCK, count) - 1
-            raise CorruptFile(f"the checksum of pictures {index * BLOCK} to {last} does not match")
-    return Batch(model, checksum, tuple(shapes), common, tuple(payloads), overhead)
+    batch = unpack_batch(data)
+    wanted = list(range(len(batch.payloads)) if pictures is None else pictures)
+    if wanted and not 0 <= min(wanted) <= max(wanted) < len(batch.payloads):
+        raise IDFError(f"the batch has {len(batch.payloads)} pictures, numbered from 0")
+    count = sum(height * width for _, height, width in (batch.shapes[i] for i in wanted))
+    if count > max_pixels:
+        raise IDFError(f"the pictures have {count} pixels, more than the limit of {max_pixels}")
+    flow = load_model(batch.model.hex() if model is None else model, device=device)
+    if flow.id != batch.model:
+        raise ModelError(f"the file was made with model {batch.model.hex()}, not with {flow.name} ({flow.id.hex()})")
 
+    def work(numbers: list[int]) -> list[Pixels]:
+        mode, height, width = batch.shapes[wanted[numbers[0]]]
+        shape = (mode.planes, height, width)
+        payloads = [batch.payloads[wanted[i]] for i in numbers]
+        coded = [payload for payload in payloads if payload[:1] != bytes([RAW])]
+        decoded = iter(flow.decode_small(coded, shape, batch.common) if coded else [])
+        out = np.empty(
+            (len(numbers), height, width) if mode is Mode.GRAY else (len(numbers), height, width, 3), np.uint8
+        )
+        for picture, payload in zip(out, payloads, strict=True):
+            if payload[:1] == bytes([RAW]):
+                from_stored(payload, mode.planes, picture)
+            else:
+                from_planes(next(decoded), picture)
+        return list(out)
 
-def _shapes(cursor: _Cursor, count: int, run_count: int) -> list[Shape]:
-    shapes: list[Shape] = []
-    for _ in range(run_count):
-        length, number, height, width = _RUN.unpack(cursor.take(_RUN.size, "a run of shapes"))
-        if not 1 <= length <= count - len(shapes):
-            raise CorruptFile("the runs of shapes do not add up to the number of pictures")
-        if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-            raise CorruptFile(f"a picture of {width}x{height} pixels in a batch")
-        try:
-            shape = Mode(number), height, width
-        except ValueError as ex:
-            raise CorruptFile(f"a run of shapes has the unknown mode {number}") from ex
-        if shapes and shapes[-1] == shape:
-            raise CorruptFile("two runs of shapes are one")
-        shapes += [shape] * length
-    if len(shapes) != count:
-        raise CorruptFile("the runs of shapes do not add up to the number of pictures")
-    return shapes
+    shapes = [batch.shapes[i] for i in wanted]
+    found = _each(work, _alike(shapes, flow.side_by_side), threads, progress)
+    if pictures is None and _batch_checksum(batch.shapes, found) != batch.checksum:
+        raise CorruptFile("the decoded pixels do not match the file's checksum")
+    return found

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from idfcodec.container import Container, Mode, pack, pixel_checksum, unpack
 from idfcodec.errors import CorruptFile, IDFError, ModelError
 from idfcodec.flow.contract import IntegerFlow
-from idfcodec.flow.hierarchy import Values
+from idfcodec.flow.hierarchical.walk import Values
 from idfcodec.flow.loading import load_flow
+from idfcodec.format.container import Container, Mode, pack, pixel_checksum, unpack
+from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, find_model
-from idfcodec.planes import Picture, from_image
-from idfcodec.tiles import Tile, tile_grid
+from idfcodec.picture.pillow import Picture, from_image
 
 if TYPE_CHECKING:
     from PIL import Image

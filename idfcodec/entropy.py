@@ -19,8 +19,8 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from idfcodec.compiled import compiled, compiled_sums, inlined
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.compiled import compiled, compiled_sums, inlined
 
 __all__ = ["Decoder", "Encoder", "Rows", "Spans", "likelihood", "span_of", "spans"]
 

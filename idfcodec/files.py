@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from idfcodec.errors import IDFError
 
 if TYPE_CHECKING:
-    from idfcodec.planes import Picture
+    from idfcodec.picture.pillow import Picture
 
 __all__ = [
     "STREAM",
@@ -41,7 +41,7 @@ def read_source(name: str) -> bytes:
 
 def load_picture(name: str) -> tuple["Picture", int]:
     """Reads the picture in the file `name`, or on standard input; returns it and the size of its file in bytes."""
-    from idfcodec.planes import read_picture
+    from idfcodec.picture.pillow import read_picture
 
     if name == STREAM:
         data = read_source(name)

@@ -3,7 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
-from idfcodec.container import Container, unpack
+from idfcodec.format.container import Container, unpack
 
 __all__ = ["read_info"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from idfcodec.models import BATCH_EFFORTS, EFFORTS
-from idfcodec.planes import Picture
+from idfcodec.picture.pillow import Picture
 from tests.pictures import Pixels, generate
 
 __all__ = [

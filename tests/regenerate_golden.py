@@ -7,10 +7,10 @@ users have written decode no longer, or that the same picture gives other bytes.
 import json
 from pathlib import Path
 
-from idfcodec.batch import unpack_batch
-from idfcodec.batches import decode_batch, encode_batch
+from idfcodec.batch import decode_batch, encode_batch
 from idfcodec.codec import decode_picture, encode
-from idfcodec.container import unpack
+from idfcodec.format.batch import unpack_batch
+from idfcodec.format.container import unpack
 from tests.golden_files import (
     BATCH_FOLDER,
     BATCHES,

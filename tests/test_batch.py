@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idfcodec.batch import BLOCK, MAGIC, MAX_COUNT, MAX_SIDE, Batch, is_batch, pack_batch, unpack_batch
-from idfcodec.container import Mode
 from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.format.batch import BLOCK, MAGIC, MAX_COUNT, MAX_SIDE, Batch, is_batch, pack_batch, unpack_batch
+from idfcodec.format.container import Mode
 
 RUN = (1, 1, 2, 3)  # pictures, mode, height, width
 SMALL = Batch(

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from idfcodec import batches as module
-from idfcodec.batch import Batch, pack_batch, unpack_batch
-from idfcodec.batches import decode_batch
+from idfcodec import batch as module
+from idfcodec.batch import decode_batch
 from idfcodec.codec import MAX_PIXELS, encode, load_model
-from idfcodec.container import Mode
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
+from idfcodec.format.batch import Batch, pack_batch, unpack_batch
+from idfcodec.format.container import Mode
 from tests.pictures import GENERATORS, Pixels, generate
 
 MODEL = "photo-fast"

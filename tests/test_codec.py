@@ -18,14 +18,14 @@ from PIL import Image
 import idfcodec
 from idfcodec import codec
 from idfcodec.codec import decode, decode_picture, encode, likelihood, load_model
-from idfcodec.container import Mode, pack, unpack
 from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
-from idfcodec.flow import coding
-from idfcodec.flow.model import TrainableFlow
-from idfcodec.flow.network import NetworkConfig
+from idfcodec.flow.hierarchical import coding
+from idfcodec.flow.hierarchical.model import TrainableFlow
+from idfcodec.flow.hierarchical.network import NetworkConfig
+from idfcodec.format.container import Mode, pack, unpack
 from idfcodec.models import EFFORTS, VARIABLE, find_model
-from idfcodec.planes import Picture
+from idfcodec.picture.pillow import Picture
 from idfcodec.training.export import export
 from tests.pictures import GENERATORS, Pixels, generate
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idfcodec import container as module
-from idfcodec.container import (
+from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
+from idfcodec.format import container as module
+from idfcodec.format.container import (
     MAGIC,
     MAX_METADATA,
     MAX_PIXELS,
@@ -24,8 +25,7 @@ from idfcodec.container import (
     pixel_checksum,
     unpack,
 )
-from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
-from idfcodec.tiles import tile_count
+from idfcodec.format.tiles import tile_count
 
 SMALL = Container(
     mode=Mode.RGB,

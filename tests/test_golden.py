@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from idfcodec.batch import unpack_batch
-from idfcodec.batches import decode_batch, encode_batch
+from idfcodec.batch import decode_batch, encode_batch
 from idfcodec.codec import RAW, decode_picture, encode, load_model
-from idfcodec.container import Mode, unpack
-from idfcodec.flow.adaptive import Switches
-from idfcodec.flow.coding import CORRECTED, PALETTE
+from idfcodec.flow.hierarchical.adaptive import Switches
+from idfcodec.flow.hierarchical.coding import CORRECTED, PALETTE
+from idfcodec.format.batch import unpack_batch
+from idfcodec.format.container import Mode, unpack
 from tests.golden_files import (
     BATCH_FOLDER,
     BATCHES,

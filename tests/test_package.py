@@ -23,7 +23,19 @@ def test_unknown_names_are_refused() -> None:
         idfcodec.nonsense  # noqa: B018
 
 
-MODULES = ["batch", "batches", "cli", "container", "demo", "errors", "files", "info", "models", "planes", "report"]
+MODULES = [
+    "batch",
+    "cli.main",
+    "cli.report",
+    "demo",
+    "errors",
+    "files",
+    "format.batch",
+    "format.container",
+    "info",
+    "models",
+    "picture.pillow",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -17,9 +17,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
-from idfcodec import sources
 from idfcodec.errors import IDFError, UnsupportedImage
-from idfcodec.planes import FORMATS, Picture, from_image, read_picture, write_picture
+from idfcodec.picture import checks as sources
+from idfcodec.picture.pillow import FORMATS, Picture, from_image, read_picture, write_picture
 
 MIXED = Path(__file__).parents[1] / ".." / "shared" / "data" / "mixed"
 RNG = np.random.default_rng(2019)

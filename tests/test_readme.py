@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from idfcodec.cli import cli
+from idfcodec.cli.main import cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

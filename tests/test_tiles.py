@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idfcodec.errors import IDFError
-from idfcodec.tiles import Tile, tile_count, tile_grid
+from idfcodec.format.tiles import Tile, tile_count, tile_grid
 
 
 @pytest.mark.parametrize(

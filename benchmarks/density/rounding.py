@@ -34,7 +34,7 @@ from benchmarks.density.loaded import spread
 from benchmarks.density.patches import pictures
 from idfcodec.baselines import figures
 from idfcodec.baselines.networks import Dense
-from idfcodec.flow.layers import AdditiveCoupling, Composition, Permutation
+from idfcodec.flow.exact.layers import AdditiveCoupling, Composition, Permutation
 
 __all__ = ["COUPLINGS", "SmallFlow", "agreement", "run"]
 

@@ -21,7 +21,7 @@ from benchmarks.density.common import Options, side_by_side, write_record
 from benchmarks.density.loaded import Loaded, load
 from benchmarks.density.zoo import contenders
 from idfcodec.baselines import figures
-from idfcodec.density_tools import sheet
+from idfcodec.cli.density import sheet
 
 __all__ = ["TEMPERATURES", "attributes", "between", "nearest", "run"]
 

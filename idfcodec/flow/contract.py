@@ -115,7 +115,7 @@ class IntegerFlow(ABC):
 
     def log_prob(self, x: Tensor) -> float:
         """Log-likelihood in bits (negative) of (3, H, W) RGB or (1, H, W) gray integers in [0, 255]."""
-        from idfcodec.flow.density import to_planes
+        from idfcodec.flow.hierarchical.density import to_planes
 
         return -self.tile_costs(to_planes(x)).total
 

@@ -17,19 +17,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from idfcodec.errors import ModelError
-from idfcodec.flow.causal import LARGEST, CausalConfig
-from idfcodec.flow.causal_coding import CausalFlow
-from idfcodec.flow.causal_exact import SHARE_BITS, SHARES, CausalExactNetwork
-from idfcodec.flow.causal_exact import known_answer as causal_answer
+from idfcodec.flow.causal.coding import CausalFlow
+from idfcodec.flow.causal.exact import SHARE_BITS, SHARES, CausalExactNetwork
+from idfcodec.flow.causal.exact import known_answer as causal_answer
+from idfcodec.flow.causal.network import LARGEST, CausalConfig
 from idfcodec.flow.contract import IntegerFlow
-from idfcodec.flow.correction import MOST_CLASSES, Search
-from idfcodec.flow.exact import KERNELS, Convolution, ExactNetwork
-from idfcodec.flow.hierarchy import Values
-from idfcodec.flow.lattice import BLURS, blur_classes
-from idfcodec.flow.network import WEIGHT_LIMIT, NetworkConfig
-from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, STARTS, TOTAL
-from idfcodec.flow.rows import PART
-from idfcodec.flow.runtime import Flow, known_answer
+from idfcodec.flow.exact.quantised import KERNELS, Convolution, ExactNetwork
+from idfcodec.flow.exact.tables import CLASSES, EXCESS, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, STARTS, TOTAL
+from idfcodec.flow.hierarchical.correction import MOST_CLASSES, Search
+from idfcodec.flow.hierarchical.lattice import BLURS, blur_classes
+from idfcodec.flow.hierarchical.network import WEIGHT_LIMIT, NetworkConfig
+from idfcodec.flow.hierarchical.rows import PART
+from idfcodec.flow.hierarchical.runtime import Flow, known_answer
+from idfcodec.flow.hierarchical.walk import Values
 
 __all__ = ["CAUSAL", "HIERARCHICAL", "TENSORS", "content_hash", "load_flow", "part"]
 

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from idfcodec.baselines.contract import Density
 from idfcodec.baselines.dequantization import bits
 from idfcodec.baselines.families import build
-from idfcodec.flow.correction import Search
+from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.training.families import Crops, Family
 
 __all__ = ["PICTURES", "Baseline"]

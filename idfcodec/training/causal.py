@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.causal import LARGEST, CausalConfig, TrainableCausalFlow
-from idfcodec.flow.correction import Search
+from idfcodec.flow.causal.network import LARGEST, CausalConfig, TrainableCausalFlow
+from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.export import export_causal, read_exported, restore_causal
 from idfcodec.training.families import Crops, Family
-from idfcodec.training.integer import optimisers_of
+from idfcodec.training.hierarchical import optimisers_of
 
 __all__ = ["CausalFamily"]
 

@@ -14,16 +14,16 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from idfcodec.errors import ModelError
-from idfcodec.flow import prior
-from idfcodec.flow.causal import CausalConfig, TrainableCausalFlow
-from idfcodec.flow.causal_exact import CausalExactNetwork, head_bits, shares
-from idfcodec.flow.causal_exact import known_answer as causal_answer
-from idfcodec.flow.correction import Search
-from idfcodec.flow.exact import ExactNetwork, fold, head_exponents, unfold
+from idfcodec.flow.causal.exact import CausalExactNetwork, head_bits, shares
+from idfcodec.flow.causal.exact import known_answer as causal_answer
+from idfcodec.flow.causal.network import CausalConfig, TrainableCausalFlow
+from idfcodec.flow.exact import tables as prior
+from idfcodec.flow.exact.quantised import ExactNetwork, fold, head_exponents, unfold
+from idfcodec.flow.hierarchical.correction import Search
+from idfcodec.flow.hierarchical.model import TrainableFlow
+from idfcodec.flow.hierarchical.network import NetworkConfig, QuantConv, exponents
+from idfcodec.flow.hierarchical.runtime import known_answer
 from idfcodec.flow.loading import CAUSAL, TENSORS, content_hash, part
-from idfcodec.flow.model import TrainableFlow
-from idfcodec.flow.network import NetworkConfig, QuantConv, exponents
-from idfcodec.flow.runtime import known_answer
 
 __all__ = ["Exported", "export", "export_causal", "make_search", "read_exported", "restore", "restore_causal"]
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.correction import Search
+from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.training.config import TrainConfig
 
 __all__ = ["FAMILIES", "Crops", "Family", "family_of"]

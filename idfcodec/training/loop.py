@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.correction import Search
+from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.flow.loading import part
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.data import load_folder, random_batches, validation_crops

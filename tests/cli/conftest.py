@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import idfcodec
-from idfcodec import cli, container, planes
+from idfcodec.cli import main as cli
 from idfcodec.errors import CorruptFile
+from idfcodec.format import container
+from idfcodec.picture import pillow as planes
 
 MODEL = bytes.fromhex("00112233aabbccdd")
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idfcodec import planes
-from idfcodec.batches import decode_batch, encode_batch
+from idfcodec.batch import decode_batch, encode_batch
+from idfcodec.picture import pillow as planes
 from tests.pictures import Pixels, generate
 
 from .conftest import Run
@@ -134,7 +134,7 @@ def test_info(run: Run, batch: Path) -> None:
 
 def test_info_does_not_import_torch(batch: Path) -> None:
     code = (
-        "import sys; from idfcodec.cli import main; code = main(['info', sys.argv[1]]);"
+        "import sys; from idfcodec.cli.main import main; code = main(['info', sys.argv[1]]);"
         "sys.exit(code or bool({'torch', 'numpy'} & set(sys.modules)) * 3)"
     )
     assert python("-c", code, str(batch)).returncode == 0

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from idfcodec import planes
 from idfcodec.models import EFFORTS
+from idfcodec.picture import pillow as planes
 
 from .conftest import MODEL, Run
 
@@ -285,7 +285,7 @@ def test_a_reader_that_has_gone_ends_quietly(run: Run, picture_file: Path, monke
         raise BrokenPipeError
 
     monkeypatch.setattr(files, "write_stream", gone)
-    monkeypatch.setattr("idfcodec.report.silence", lambda stream: None)
+    monkeypatch.setattr("idfcodec.cli.report.silence", lambda stream: None)
     done = run("compress", "-c", "photo.png")
     assert (done.code, done.out, done.err) == (141, b"", "")
 
@@ -336,7 +336,7 @@ def test_demo(run: Run, tmp_path: Path) -> None:
 
 
 def test_progress_is_for_terminals_and_long_work(run: Run, picture_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from idfcodec.report import Progress
+    from idfcodec.cli.report import Progress
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "%]" not in run("compress", "photo.png").err

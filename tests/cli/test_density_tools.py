@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from idfcodec.baselines.families import build
-from idfcodec.density_tools import MARGIN, MODELS, TOYS, sheet
+from idfcodec.cli.density import MARGIN, MODELS, TOYS, sheet
 
 from .conftest import Run
 

@@ -17,7 +17,7 @@ def python(*arguments: str, **options: object) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys; from idfcodec.cli import main; code = main(sys.argv[1:]);"
+        "import sys; from idfcodec.cli.main import main; code = main(sys.argv[1:]);"
         "print('heavy:', sorted({'torch', 'numpy', 'PIL', 'constriction'} & set(sys.modules))); sys.exit(code)"
     )
     done = python("-c", code, *arguments)
@@ -32,7 +32,7 @@ def test_info_does_not_import_torch(tmp_path: Path) -> None:
 
     (tmp_path / "a.idfc").write_bytes(encode(_picture()))
     code = (
-        "import sys; from idfcodec.cli import main; code = main(['info', sys.argv[1]]);"
+        "import sys; from idfcodec.cli.main import main; code = main(['info', sys.argv[1]]);"
         "sys.exit(code or ('torch' in sys.modules) * 3)"
     )
     assert python("-c", code, str(tmp_path / "a.idfc")).returncode == 0

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from idfcodec.codec import load_model
-from idfcodec.flow.model import TrainableFlow
-from idfcodec.flow.network import NetworkConfig, QuantConv
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.hierarchical.model import TrainableFlow
+from idfcodec.flow.hierarchical.network import NetworkConfig, QuantConv
+from idfcodec.flow.hierarchical.runtime import Flow
 from idfcodec.training.export import export
 
 

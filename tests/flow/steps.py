@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from idfcodec.flow.correction import MOST_CLASSES, NEIGHBOURS, Correction, Part
-from idfcodec.flow.density import to_planes
-from idfcodec.flow.hierarchy import ONE, StepPrior, Values
-from idfcodec.flow.prior import SCALES, SHAPES
+from idfcodec.flow.exact.tables import SCALES, SHAPES
+from idfcodec.flow.hierarchical.correction import MOST_CLASSES, NEIGHBOURS, Correction, Part
+from idfcodec.flow.hierarchical.density import to_planes
+from idfcodec.flow.hierarchical.walk import ONE, StepPrior, Values
 from tests.pictures import Pixels
 
 __all__ = ["planes_of", "random_correction", "random_prior", "shape_of"]

@@ -7,13 +7,21 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from idfcodec.flow import coding
-from idfcodec.flow.adaptive import BELIEF, PAIR_BELIEF, TABLE_LEVELS, VALUE_BELIEF, WEIGHT_LEVELS, Adaptation, Switches
-from idfcodec.flow.coding import CORRECTED, encode_tile
-from idfcodec.flow.hierarchy import Values
-from idfcodec.flow.lattice import BLURS, PairWeights, value_weights
-from idfcodec.flow.prior import CELLS, CLASSES, STARTS, TOTAL
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.exact.tables import CELLS, CLASSES, STARTS, TOTAL
+from idfcodec.flow.hierarchical import coding
+from idfcodec.flow.hierarchical.adaptive import (
+    BELIEF,
+    PAIR_BELIEF,
+    TABLE_LEVELS,
+    VALUE_BELIEF,
+    WEIGHT_LEVELS,
+    Adaptation,
+    Switches,
+)
+from idfcodec.flow.hierarchical.coding import CORRECTED, encode_tile
+from idfcodec.flow.hierarchical.lattice import BLURS, PairWeights, value_weights
+from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.walk import Values
 from tests.flow.steps import planes_of
 from tests.pictures import generate
 

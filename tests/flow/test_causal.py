@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 from idfcodec import IDFError, codec
 from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, ModelError
-from idfcodec.flow.causal import CausalConfig, TrainableCausalFlow, neighbours
-from idfcodec.flow.causal_coding import CausalFlow, PlanePrior
-from idfcodec.flow.causal_exact import head_bits
-from idfcodec.flow.hierarchy import Values
+from idfcodec.flow.causal.coding import CausalFlow, PlanePrior
+from idfcodec.flow.causal.exact import head_bits
+from idfcodec.flow.causal.network import CausalConfig, TrainableCausalFlow, neighbours
+from idfcodec.flow.hierarchical.network import QuantConv
+from idfcodec.flow.hierarchical.walk import Values
 from idfcodec.flow.loading import TENSORS, content_hash, load_flow
-from idfcodec.flow.network import QuantConv
 from idfcodec.training.export import export_causal
 
 SIZES = [(1, 1), (1, 9), (7, 1), (5, 4), (16, 16), (9, 34), (40, 3)]

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow import coding, correction
-from idfcodec.flow.adaptive import Switches
-from idfcodec.flow.coding import CORRECTED, PALETTE, decode_tile, encode_tile
-from idfcodec.flow.costs import tile_costs
-from idfcodec.flow.hierarchy import HIGHEST, LOWEST, Values
-from idfcodec.flow.plane import Plane
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.hierarchical import coding, correction
+from idfcodec.flow.hierarchical.adaptive import Switches
+from idfcodec.flow.hierarchical.code_length import tile_costs
+from idfcodec.flow.hierarchical.coding import CORRECTED, PALETTE, decode_tile, encode_tile
+from idfcodec.flow.hierarchical.plane import Plane
+from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.walk import HIGHEST, LOWEST, Values
 from tests.flow.steps import planes_of, random_correction, shape_of
 from tests.pictures import GENERATORS, generate
 
@@ -168,7 +168,7 @@ def test_every_choice_of_weights(flow: Flow, kind: str, switches: int, monkeypat
     monkeypatch.setattr(coding, "choose", lambda flow, steps: chosen)
     monkeypatch.setattr(coding, "colours_of", lambda planes: None)
     assert check_round_trip(flow, planes)[0] & ~CORRECTED == chosen
-    monkeypatch.setattr("idfcodec.flow.correction.LEVELS", 0)
+    monkeypatch.setattr("idfcodec.flow.hierarchical.correction.LEVELS", 0)
     assert check_round_trip(flow, planes)[0] == chosen
 
 

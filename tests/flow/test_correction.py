@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow import correction
-from idfcodec.flow.coding import CORRECTED, decode_tile, encode_tile
-from idfcodec.flow.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
-from idfcodec.flow.costs import tile_costs
-from idfcodec.flow.hierarchy import HIGHEST, ONE, StepPrior, Values
-from idfcodec.flow.prior import SCALES, SHAPE_STEPS
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.exact.tables import SCALES, SHAPE_STEPS
+from idfcodec.flow.hierarchical import correction
+from idfcodec.flow.hierarchical.code_length import tile_costs
+from idfcodec.flow.hierarchical.coding import CORRECTED, decode_tile, encode_tile
+from idfcodec.flow.hierarchical.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
+from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.walk import HIGHEST, ONE, StepPrior, Values
 from tests.flow.steps import planes_of, random_correction, random_prior, shape_of
 from tests.pictures import Pixels, generate
 
@@ -366,7 +366,7 @@ def test_corrections_of_every_step(
     planes = planes_of(generate(kind, size[1], size[0]))
     for classes in (1, 2, 3, 4):
         other = replace(flow, search=Search(classes=(classes,), samples=100))
-        monkeypatch.setattr("idfcodec.flow.coding.colours_of", lambda planes: None)
+        monkeypatch.setattr("idfcodec.flow.hierarchical.coding.colours_of", lambda planes: None)
         data = encode_tile(other, planes)
         assert bool(data[0] & CORRECTED) == (size != (1, 1))
         assert np.array_equal(decode_tile(flow, data, shape_of(planes)), planes)

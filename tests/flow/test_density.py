@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.costs import tile_costs
-from idfcodec.flow.density import to_pixels, to_planes
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.hierarchical.code_length import tile_costs
+from idfcodec.flow.hierarchical.density import to_pixels, to_planes
+from idfcodec.flow.hierarchical.runtime import Flow
 from tests.pictures import generate
 
 SIZES = [(1, 1), (2, 3), (17, 9), (32, 40), (1, 70)]

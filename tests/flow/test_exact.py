@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from idfcodec.errors import ModelError
-from idfcodec.flow.exact import Convolution, ExactNetwork, fold, head_exponents
+from idfcodec.flow.exact.quantised import Convolution, ExactNetwork, fold, head_exponents
+from idfcodec.flow.hierarchical.model import TrainableFlow, normalise
+from idfcodec.flow.hierarchical.network import ACCUMULATOR_LIMIT, WEIGHT_LIMIT, ContextNetwork, QuantConv, exponents
+from idfcodec.flow.hierarchical.runtime import Flow, known_answer
 from idfcodec.flow.loading import TENSORS, content_hash, load_flow
-from idfcodec.flow.model import TrainableFlow, normalise
-from idfcodec.flow.network import ACCUMULATOR_LIMIT, WEIGHT_LIMIT, ContextNetwork, QuantConv, exponents
-from idfcodec.flow.runtime import Flow, known_answer
 
 SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (9, 34)]
 OFFSET = torch.tensor([0, 128, 128]).view(3, 1, 1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from idfcodec.flow.lattice import BLURS, FRACTION, LIMIT, MARGIN, PairWeights, blur_classes, value_weights
-from idfcodec.flow.prior import SCALES
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.exact.tables import SCALES
+from idfcodec.flow.hierarchical.lattice import BLURS, FRACTION, LIMIT, MARGIN, PairWeights, blur_classes, value_weights
+from idfcodec.flow.hierarchical.runtime import Flow
 
 Kernels = list[NDArray[np.float64]]
 ONE = 1 << FRACTION

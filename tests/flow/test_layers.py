@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from idfcodec.flow.layers import (
+from idfcodec.flow.exact.layers import (
     PHASES,
     AdditiveCoupling,
     ColourTransform,

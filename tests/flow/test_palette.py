@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idfcodec.errors import CorruptFile
-from idfcodec.flow import coding
-from idfcodec.flow.coding import PALETTE, decode_tile, encode_tile
-from idfcodec.flow.hierarchy import Values, record
-from idfcodec.flow.palette import MOST, colours_of, decode_palette, encode_palette, palette_bits
-from idfcodec.flow.runtime import Flow
+from idfcodec.flow.hierarchical import coding
+from idfcodec.flow.hierarchical.coding import PALETTE, decode_tile, encode_tile
+from idfcodec.flow.hierarchical.palette import MOST, colours_of, decode_palette, encode_palette, palette_bits
+from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.walk import Values, record
 from tests.flow.steps import planes_of, shape_of
 from tests.pictures import generate
 

@@ -7,8 +7,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from idfcodec.flow import prior
-from idfcodec.flow.prior import CLASSES, EXCESS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES, TOTAL, WidthClass
+from idfcodec.flow.exact import tables as prior
+from idfcodec.flow.exact.tables import (
+    CLASSES,
+    EXCESS,
+    SCALE_MIN,
+    SCALE_STEPS,
+    SCALES,
+    SHAPE_STEPS,
+    SHAPES,
+    TOTAL,
+    WidthClass,
+)
 
 classes = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"width {kind.width}")
 

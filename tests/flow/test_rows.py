@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from idfcodec import entropy
-from idfcodec.flow.lattice import BLURS, EXPECTED_BITS, FRACTION, LIMIT
-from idfcodec.flow.prior import TOTAL
-from idfcodec.flow.rows import Ingredients, rows, spans
+from idfcodec.flow.exact.tables import TOTAL
+from idfcodec.flow.hierarchical.lattice import BLURS, EXPECTED_BITS, FRACTION, LIMIT
+from idfcodec.flow.hierarchical.rows import Ingredients, rows, spans
 
 COUNT = 60
 UNIT = 2.0**-FRACTION

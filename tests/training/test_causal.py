@@ -11,10 +11,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from idfcodec import codec
-from idfcodec.cli import cli
+from idfcodec.cli.main import cli
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError, ModelError
-from idfcodec.flow.causal import CausalConfig, TrainableCausalFlow
+from idfcodec.flow.causal.network import CausalConfig, TrainableCausalFlow
 from idfcodec.training.config import fresh
 from idfcodec.training.export import export_causal, read_exported, restore_causal
 from idfcodec.training.families import family_of

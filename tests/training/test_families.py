@@ -13,11 +13,11 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from idfcodec import tools
 from idfcodec.baselines.dequantization import bits
 from idfcodec.baselines.families import FAMILIES as BASELINES
 from idfcodec.baselines.families import load
-from idfcodec.cli import cli
+from idfcodec.cli import tools
+from idfcodec.cli.main import cli
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError
 from idfcodec.training.config import TrainConfig, fresh, resumed

@@ -10,11 +10,11 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from idfcodec.cli import cli
+from idfcodec.cli.main import cli
+from idfcodec.cli.tools import train as command
 from idfcodec.errors import ModelError
-from idfcodec.flow.correction import Search
-from idfcodec.flow.network import NetworkConfig
-from idfcodec.tools import train as command
+from idfcodec.flow.hierarchical.correction import Search
+from idfcodec.flow.hierarchical.network import NetworkConfig
 from idfcodec.training.config import FINE_TUNING, TrainConfig, fine_tuning
 from idfcodec.training.export import export, make_search, read_exported, restore
 from idfcodec.training.loop import build, train
@@ -82,7 +82,7 @@ def test_a_run_from_nothing_says_so(pictures: Path, tmp_path: Path) -> None:
 def test_presets_name_models(
     name: str, pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from idfcodec import tools
+    from idfcodec.cli import tools
 
     asked = []
     monkeypatch.setattr(tools, "find_model", lambda found: asked.append(found) or model)

@@ -1,0 +1,79 @@
+"""The trained model: the hierarchy of levels, its likelihood in floating point, and its quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from idfcodec.flow.exact import tables as prior
+from idfcodec.flow.exact.layers import ColourTransform, Squeeze
+from idfcodec.flow.hierarchical.network import ContextNetwork, NetworkConfig, Quantisable
+
+__all__ = ["TrainableFlow", "interpolation", "normalise"]
+
+
+def normalise(planes: Tensor) -> Tensor:
+    """(B, 3, h, w) integers (G, R-G, B-G) to the network's input, integers in [-128, 127] over 32."""
+    offset = planes.new_tensor([128, 0, 0]).view(3, 1, 1)
+    return (planes - offset).clamp(-128, 127) / 32
+
+
+def interpolation(known: Sequence[Tensor], group: int) -> Tensor:
+    """Sum of the four nearest known neighbours of phase `group` (0: D, 1: B, 2: C), edges replicated."""
+    a = F.pad(known[0], (0, 1, 0, 1), mode="replicate")
+    if group == 0:
+        return a[..., :-1, :-1] + a[..., :-1, 1:] + a[..., 1:, :-1] + a[..., 1:, 1:]
+    d = F.pad(known[1], (1, 0, 1, 0), mode="replicate")
+    if group == 1:
+        return a[..., :-1, :-1] + a[..., :-1, 1:] + d[..., :-1, 1:] + d[..., 1:, 1:]
+    return a[..., :-1, :-1] + a[..., 1:, :-1] + d[..., 1:, :-1] + d[..., 1:, 1:]
+
+
+class TrainableFlow(Quantisable):
+    """The flow as it is trained: all groups of all levels in one pass, since every phase is known.
+
+    The finest levels have a network each, the others share one.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.networks = nn.ModuleList(ContextNetwork(config) for _ in range(config.networks))
+        # location, log2 of the scale and shape of each plane of the last latents
+        self.last = nn.Parameter(torch.tensor([[128.0, 0, 0], [5.0, 3.0, 3.0], [0.5, 1.0, 1.0]]))
+
+    def _cost(self, x: Tensor, base: Tensor, head: Tensor) -> Tensor:
+        """Bits of one group: x (B, 3, h, w) values, base the sum of four neighbours, head the 12 outputs."""
+        location = self.grid(base / 4 + 8 * head[:, 0:3], 2**prior.LOCATION_BITS)
+        log_scale = self.grid(2 * head[:, 3:6] + 0.5, prior.SCALE_STEPS)
+        shape = self.grid(2 * head[:, 6:9] + 1, prior.SHAPE_STEPS)
+        colour = self.grid(head[:, 9:12], 32).clamp(-2, 2)
+        g = x[:, 0] - location[:, 0]
+        r = x[:, 1] - location[:, 1] - colour[:, 0] * g
+        b = x[:, 2] - location[:, 2] - colour[:, 1] * g - colour[:, 2] * r
+        return prior.bits(torch.stack((g, r, b), 1), log_scale, shape)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Bits of each level of (B, 3, H, W) RGB in [0, 255], H and W multiples of 2**levels; (levels + 1,)."""
+        y = ColourTransform().forward(pixels.float())
+        pyramid = []
+        for _ in range(self.config.levels):
+            split = Squeeze(*y.shape[2:]).forward(y).chunk(4, 1)
+            pyramid.append(split)
+            y = split[0]
+        location, log_scale, shape = (self.last[i].view(1, 3, 1, 1) for i in range(3))
+        costs = [prior.bits(y - location, log_scale, shape).sum()]
+        trunk = None
+        for level in reversed(range(self.config.levels)):
+            split = pyramid[level]
+            network = self.networks[self.config.network_of(level)]
+            inputs = [normalise(p).contiguous(memory_format=torch.channels_last) for p in split[:3]]
+            heads, trunk = network(inputs, trunk)
+            cost = pixels.new_zeros((), dtype=torch.float32)
+            for group, head in enumerate(heads):
+                cost = cost + self._cost(split[group + 1], interpolation(split, group), head.float()).sum()
+            costs.append(cost)
+        return torch.stack(costs[::-1])

@@ -1,0 +1,196 @@
+"""The weights of each latent's columns, made row by row: the innermost loops of coding.
+
+A wide row is coded in two symbols, for time: first which group of PART columns, under the groups' sums, then which
+column of the group, under their weights plus one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.compiled import compiled, compiled_sums, inlined
+from idfcodec.entropy import Rows, Spans, span_of
+from idfcodec.flow.hierarchical.lattice import EXPECTED_BITS, UNIT
+from idfcodec.flow.hierarchical.walk import HIGHEST, Values
+
+__all__ = ["PART", "Ingredients", "group_rows", "part_rows", "rows", "spans", "split_spans"]
+
+PART = 8  # columns of a group
+
+_NOTHING = np.zeros(0, np.int32)
+
+
+class Ingredients(NamedTuple):
+    """What the rows of the latents of a plane are made of. Arrays (N,) are int32, one number a latent.
+
+    Args:
+        tables: (CELLS,) weights of the plane.
+        cells: (N,) where each latent's row begins in them.
+        shift: (N,) of the coupling: column j of a row of n stands for the value shift - n / 2 + j.
+        low: (N,) what makes a value a byte: 0 for G, G for the differences.
+        values: (256,) weight of each byte, or empty.
+        known: (N,) value of the plane before, with `pair`.
+        pair, pair_x, pair_y: weights W of the pairs of the plane before with this one, see `lattice.PairWeights`, and
+            their smallest values; or empty.
+        blurred, blurred_x, blurred_y: weights V of this plane's values, over their pairs with the next plane; or empty.
+        blur: (N,) which of `blurred` is right for the scale of the next plane.
+        at, slope: (N,) where the next plane is expected if this one is 0, in units of 2**-EXPECTED_BITS, and what one
+            step of this one adds to it.
+    """
+
+    tables: Values
+    cells: Values
+    shift: Values
+    low: Values
+    values: Values = _NOTHING
+    known: Values = _NOTHING
+    pair: Values = _NOTHING.reshape(0, 0)
+    pair_x: int = 0
+    pair_y: int = 0
+    blurred: Values = _NOTHING.reshape(0, 0, 0)
+    blurred_x: int = 0
+    blurred_y: int = 0
+    blur: Values = _NOTHING
+    at: Values = _NOTHING
+    slope: Values = _NOTHING
+
+
+@inlined
+def _make_row(out: Rows, n: int, i: int, width: int, left: int, right: int, of: Ingredients) -> None:
+    """Columns `left` to `right` (excluded) of the row of latent i to row n of `out`.
+
+    No views, which cost more than what is done with them; and unsigned indices, which need no look at the sign that
+    would keep the loops from being vectorised.
+    """
+    cell = np.uint64(of.cells[i] + left)
+    for j in range(np.uint64(right - left)):
+        out[n, j] = of.tables[cell + j]
+    if left == 0:
+        out[n, 0] += 1  # no row is empty
+    first = of.shift[i] - width // 2
+    byte = first + of.low[i]
+    least, end = max(left, min(max(1, -byte), right)), max(left, min(max(1, HIGHEST + 1 - byte), right))
+    for j in range(max(1 - left, 0), least - left):
+        out[n, j] = 0
+    for j in range(end - left, right - left):
+        out[n, j] = 0
+    if len(of.values):
+        to, start = np.uint64(least - left), np.uint64(byte + least)
+        for j in range(np.uint64(max(end - least, 0))):
+            out[n, to + j] = np.floor(out[n, to + j] * of.values[start + j] * UNIT)
+    if of.blurred.size:
+        x = first - of.blurred_x
+        begin, stop = max(least, -x), min(end, of.blurred.shape[2] - x)
+        to, start = np.uint64(begin - left), np.uint64(x + begin)
+        blur, slope = of.blur[i], of.slope[i]
+        expected = of.at[i] + slope * (first + begin) + (1 << EXPECTED_BITS >> 1)
+        last = np.int32(of.blurred.shape[1] - 1)
+        for j in range(np.uint64(max(stop - begin, 0))):
+            y = np.int32(expected >> EXPECTED_BITS) - of.blurred_y
+            expected += slope
+            out[n, to + j] = np.floor(
+                out[n, to + j] * of.blurred[blur, np.uint64(min(max(y, 0), last)), start + j] * UNIT
+            )
+    if of.pair.size:
+        x = of.known[i] - of.pair_x
+        if 0 <= x < of.pair.shape[0]:
+            y = first - of.pair_y
+            begin, stop = max(least, -y), min(end, of.pair.shape[1] - y)
+            to, start = np.uint64(begin - left), np.uint64(y + begin)
+            for j in range(np.uint64(max(stop - begin, 0))):
+                out[n, to + j] = np.floor(out[n, to + j] * of.pair[x, start + j] * UNIT)
+
+
+@inlined
+def _make_groups(row: Rows, out: Rows, n: int, i: int, of: Ingredients) -> None:
+    """The sums of the groups of a row to row n of `out`, by way of `row` (1, width)."""
+    _make_row(row, 0, i, row.shape[1], 0, row.shape[1], of)
+    for group in range(out.shape[1]):
+        total = 0.0
+        for j in range(group * PART, (group + 1) * PART):
+            total += row[0, j]
+        out[n, group] = total
+
+
+@compiled
+def _make_rows(where: NDArray[np.int64], of: Ingredients, out: Rows) -> None:
+    for n in range(len(where)):
+        _make_row(out, n, where[n], out.shape[1], 0, out.shape[1], of)
+
+
+@compiled
+def _make_group_rows(where: NDArray[np.int64], of: Ingredients, out: Rows) -> None:
+    row = np.empty((1, out.shape[1] * PART))
+    for n in range(len(where)):
+        _make_groups(row, out, n, where[n], of)
+
+
+@compiled
+def _make_part_rows(where: NDArray[np.int64], groups: Values, width: int, of: Ingredients, out: Rows) -> None:
+    for n in range(len(where)):
+        left = groups[n] * PART
+        _make_row(out, n, where[n], width, left, left + PART, of)
+        for j in range(PART):
+            out[n, j] += 1
+
+
+@compiled_sums
+def _make_spans(
+    where: NDArray[np.int64], width: int, columns: Values, of: Ingredients, starts: Values, sizes: Values
+) -> None:
+    row = np.empty((1, width))
+    for n in range(len(where)):
+        _make_row(row, 0, where[n], width, 0, width, of)
+        starts[n], sizes[n] = span_of(row, 0, columns[where[n]])
+
+
+@compiled_sums
+def _make_split_spans(
+    where: NDArray[np.int64], width: int, columns: Values, of: Ingredients, starts: Values, sizes: Values
+) -> None:
+    row, groups, part = np.empty((1, width)), np.empty((1, width // PART)), np.empty((1, PART))
+    for n in range(len(where)):
+        _make_groups(row, groups, 0, where[n], of)
+        group = columns[where[n]] // PART
+        for j in range(PART):
+            part[0, j] = row[0, group * PART + j] + 1
+        starts[0, n], sizes[0, n] = span_of(groups, 0, group)
+        starts[1, n], sizes[1, n] = span_of(part, 0, columns[where[n]] % PART)
+
+
+def rows(of: Ingredients, where: NDArray[np.int64], width: int, room: Rows) -> Rows:
+    """(N, width) weights of the latents at `where`, column 0 the escape; written to `room`, of at least N * width."""
+    out = room[: len(where) * width].reshape(-1, width)
+    _make_rows(where, of, out)
+    return out
+
+
+def group_rows(of: Ingredients, where: NDArray[np.int64], width: int, room: Rows) -> Rows:
+    """(N, width / PART) weights of the groups of columns of the latents at `where`, see `rows`."""
+    out = room[: len(where) * width // PART].reshape(-1, width // PART)
+    _make_group_rows(where, of, out)
+    return out
+
+
+def part_rows(of: Ingredients, where: NDArray[np.int64], groups: Values, width: int, room: Rows) -> Rows:
+    """(N, PART) weights of the columns of one of the `groups` (N,) of each of the latents at `where`, see `rows`."""
+    out = room[: len(where) * PART].reshape(-1, PART)
+    _make_part_rows(where, groups, width, of, out)
+    return out
+
+
+def spans(of: Ingredients, where: NDArray[np.int64], width: int, columns: Values) -> Spans:
+    """The slices of the quantiles of a column (N,) of each latent at `where`; `columns` are of all latents."""
+    starts, sizes = np.empty(len(where), np.int32), np.empty(len(where), np.int32)
+    _make_spans(where, width, columns, of, starts, sizes)
+    return starts, sizes
+
+
+def split_spans(of: Ingredients, where: NDArray[np.int64], width: int, columns: Values) -> Spans:
+    """The same (2, N) of the column's group and of the column within the group."""
+    starts, sizes = np.empty((2, len(where)), np.int32), np.empty((2, len(where)), np.int32)
+    _make_split_spans(where, width, columns, of, starts, sizes)
+    return starts, sizes

@@ -1,0 +1,333 @@
+"""The walk through the levels: which integers the networks see, in which order, and what they say of each latent.
+
+One walk serves everything. A *visitor* is shown each coding step's prior, from the coarsest level to the finest, and
+answers with the values of that step: known ones when it encodes or measures, decoded or drawn ones otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from idfcodec.compiled import compiled
+from idfcodec.flow.exact.layers import Squeeze
+from idfcodec.flow.exact.quantised import ExactNetwork
+from idfcodec.flow.exact.tables import (
+    CLASSES,
+    LOCATION_BITS,
+    SCALE_MIN,
+    SCALE_STEPS,
+    SCALES,
+    SHAPE_STEPS,
+    SHAPES,
+    STARTS,
+)
+
+if TYPE_CHECKING:
+    from idfcodec.flow.hierarchical.runtime import Flow
+
+__all__ = [
+    "COLOUR_BITS",
+    "HIGHEST",
+    "LOWEST",
+    "OF_SCALE",
+    "ONE",
+    "Step",
+    "StepPrior",
+    "Values",
+    "Visitor",
+    "placed",
+    "record",
+    "squeezes",
+    "steps",
+    "table_of",
+    "walk",
+]
+
+COLOUR_BITS = 5
+ONE = 1 << LOCATION_BITS
+Values = NDArray[np.int32]
+LOWEST = (0, -255, -255)  # of G, R-G, B-G
+HIGHEST = 255
+
+# For each scale: its class, and the class's location bits, first scale, first cell and width.
+OF_SCALE = np.array(
+    [(i, c.location_bits, c.first, STARTS[i], c.width) for i, c in enumerate(CLASSES) for _ in range(c.scales)],
+    np.int32,
+)
+
+
+@compiled
+def _located(plane: int, location: Values, colour: Values, known: Values) -> Values:
+    """The location of a plane once the planes before it, `known`, have moved it."""
+    out = np.empty(location.shape[1], np.int32)
+    half = 1 << COLOUR_BITS >> 1
+    for n in range(len(out)):
+        if plane == 0:
+            out[n] = min(max(location[0, n], 0), HIGHEST * ONE)
+            continue
+        green = known[0, n] * ONE - min(max(location[0, n], 0), HIGHEST * ONE)
+        moved = location[1, n] + ((colour[0, n] * green + half) >> COLOUR_BITS)
+        moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
+        if plane == 2:
+            red = known[1, n] * ONE - moved
+            moved = location[2, n] + ((colour[1, n] * green + colour[2, n] * red + half) >> COLOUR_BITS)
+            moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
+        out[n] = moved
+    return out
+
+
+@compiled
+def table_of(location: int, scale: int, shape: int, of_scale: Values) -> tuple[int, int, int, int]:
+    """Width class, first cell of the row, integer shift of the coupling and width; `of_scale` is OF_SCALE."""
+    kind, bits, first, start, width = of_scale[scale]
+    drop = LOCATION_BITS - bits
+    steps = (location + ((1 << drop) >> 1)) >> drop
+    half = (1 << bits) >> 1
+    shift = (steps + half) >> bits
+    row = (((scale - first) * SHAPES + shape) << bits) + steps - (shift << bits) + half
+    return kind, start + row * width, shift, width
+
+
+@compiled
+def _tables(
+    plane: int, location: Values, scales: Values, shapes: Values, colour: Values, known: Values, of_scale: Values
+) -> tuple[Values, Values, Values, Values]:
+    count = location.shape[1]
+    located = _located(plane, location, colour, known)
+    classes, cells, shift = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    scale, shape = scales[plane], shapes[plane]
+    for n in range(count):
+        classes[n], cells[n], shift[n], _ = table_of(located[n], scale[n], shape[n], of_scale)
+    return located, classes, cells, shift
+
+
+@dataclass(frozen=True)
+class StepPrior:
+    """What the network says of the latents of one coding step, before any of their colours is known.
+
+    Args:
+        location: (C, N) int32 in units of 2**-LOCATION_BITS: G, R-G, B-G, or G alone.
+        scale: (C, N) int32 in [0, SCALES).
+        shape: (C, N) int32 in [0, SHAPES).
+        colour: (3, N) int32 in [-64, 64], in units of 2**-COLOUR_BITS: how the residual of G moves R-G and B-G, and
+            how that of R-G moves B-G. None where there is one plane.
+        phases: those that are known, each (C, h, w), of the last latents none.
+        width: columns of the step's pixels, which are N / width rows of the phases' cells.
+    """
+
+    location: Values
+    scale: Values
+    shape: Values
+    colour: Values | None
+    phases: tuple[Values, ...] = ()
+    width: int = 0
+
+    def located(self, plane: int, known: Values) -> Values:
+        """(N,) location of `plane` once the planes before it have the values `known` (C, N)."""
+        located: Values = _located(plane, self.location, self._colours(), known)
+        return located
+
+    def _colours(self) -> Values:
+        return self.colour if self.colour is not None else self.location[:0]
+
+    def sampled(self, every: int) -> StepPrior:
+        """Of one latent in so many, without the phases."""
+        arrays = (self.location, self.scale, self.shape, self._colours())
+        location, scale, shape, colour = (np.ascontiguousarray(a[:, ::every]) for a in arrays)
+        return StepPrior(location, scale, shape, None if self.colour is None else colour)
+
+    def residual(self, plane: int, known: Values) -> Values:
+        """(N,) value minus location of a plane that is known, as are those before it."""
+        residual: Values = known[plane] * ONE - self.located(plane, known)
+        return residual
+
+    def tables(self, plane: int, known: Values) -> tuple[Values, Values, Values, Values]:
+        """Location, see `located`, and width class, first cell of the table's row and shift of the coupling there."""
+        tables: tuple[Values, Values, Values, Values] = _tables(
+            plane, self.location, self.scale, self.shape, self._colours(), known, OF_SCALE
+        )
+        return tables
+
+
+Step = tuple[int, int, StepPrior, Values]  # level, group, prior, values (C, N)
+
+
+class Visitor(Protocol):
+    """What a walk calls at each step."""
+
+    def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
+        """(C, N) values of the step; `group` 0, 1 and 2 are the phases D, B and C, -1 the last latents."""
+
+
+def squeezes(height: int, width: int, levels: int) -> list[Squeeze]:
+    """The squeeze of each level of a picture, finest first."""
+    out: list[Squeeze] = []
+    for _ in range(levels):
+        out.append(Squeeze(height, width))
+        height, width = out[-1].grid
+    return out
+
+
+def steps(planes: Values, levels: int) -> dict[tuple[int, int], Values]:
+    """What the walk codes: the values (C, N) of every coding step of (C, H, W) planes, by (level, group)."""
+    out = {}
+    y = torch.from_numpy(planes)[None]
+    for level, squeeze in enumerate(squeezes(planes.shape[1], planes.shape[2], levels)):
+        split = squeeze.forward(y).chunk(4, 1)
+        for group in range(3):
+            height, width = squeeze.extent(group + 1)
+            out[level, group] = split[group + 1][0, :, :height, :width].reshape(len(planes), -1).numpy()
+        y = split[0]
+    out[levels, -1] = y.reshape(len(planes), -1).numpy()
+    return out
+
+
+def placed(steps: Mapping[tuple[int, int], NDArray[np.float64]], size: tuple[int, int]) -> NDArray[np.float64]:
+    """(H, W) from one number for each latent of every coding step, by (level, group): the inverse of `steps`."""
+    levels = max(level for level, _ in steps)
+    stack = squeezes(size[0], size[1], levels)
+    y = steps[levels, -1].reshape(stack[-1].grid if stack else size)
+    for level in reversed(range(levels)):
+        squeeze = stack[level]
+        phases = np.zeros((4, *squeeze.grid))
+        phases[0] = y
+        for group in range(3):
+            height, width = squeeze.extent(group + 1)
+            phases[group + 1, :height, :width] = steps[level, group].reshape(height, width)
+        y = squeeze.inverse(torch.from_numpy(phases)[None])[0, 0].numpy()
+    return y
+
+
+@compiled
+def _show(phases: Values, count: int, seen: NDArray[np.uint8]) -> None:
+    """The first `count` of (4, C, h, w) phases as the network sees them: `seen` (h + 2, w + 2, 3 * count).
+
+    Edges are repeated, values clamped to bytes, and planes that there are not stand at zero.
+    """
+    planes, height, width = phases.shape[1:]
+    for row in range(height + 2):
+        r = min(max(row - 1, 0), height - 1)
+        for column in range(width + 2):
+            c = min(max(column - 1, 0), width - 1)
+            for phase in range(count):
+                for plane in range(3):
+                    value = 128
+                    if plane < planes:
+                        value = phases[phase, plane, r, c] + (128 if plane else 0)
+                    seen[row, column, 3 * phase + plane] = min(max(value, 0), 255)
+
+
+@compiled
+def _neighbours(phases: Values, group: int, plane: int, row: int, column: int) -> int:
+    """Sum of the four nearest known neighbours of a cell of phase `group`, edges repeated."""
+    height, width = phases.shape[2:]
+    a, d = phases[0, plane], phases[1, plane]
+    below, right = min(row + 1, height - 1), min(column + 1, width - 1)
+    total: int = a[row, column]
+    if group == 0:
+        total += a[row, right] + a[below, column] + a[below, right]
+    elif group == 1:
+        total += a[row, right] + d[max(row - 1, 0), column] + d[row, column]
+    else:
+        total += a[below, column] + d[row, max(column - 1, 0)] + d[row, column]
+    return total
+
+
+@compiled
+def _read(
+    head: NDArray[np.float32],
+    phases: Values,
+    group: int,
+    width: int,
+    location: Values,
+    scale: Values,
+    shape: Values,
+    colour: Values,
+) -> None:
+    """The head's fixed point (h, w, 12) to tables' indices, of the first rows and `width` columns: (C, N) each."""
+    planes, count = location.shape
+    for row in range(count // max(width, 1)):
+        for column in range(width):
+            n = row * width + column
+            for plane in range(planes):
+                base = _neighbours(phases, group, plane, row, column)
+                location[plane, n] = np.int32(head[row, column, plane]) + base * (ONE // 4)
+                level = np.int32(head[row, column, 3 + plane]) + SCALE_STEPS // 2 - SCALE_MIN * SCALE_STEPS
+                scale[plane, n] = min(max(level, 0), SCALES - 1)
+                kind = np.int32(head[row, column, 6 + plane]) + SHAPE_STEPS
+                shape[plane, n] = min(max(kind, 0), SHAPES - 1)
+            for i in range(len(colour)):
+                colour[i, n] = min(max(np.int32(head[row, column, 9 + i]), -64), 64)
+
+
+def _prior(head: Tensor, phases: Values, group: int, extent: tuple[int, int]) -> StepPrior:
+    """What the head (1, 12, h, w) says of phase `group`, which has `extent` rows and columns."""
+    said = np.ascontiguousarray(head[0].permute(1, 2, 0).cpu().numpy())
+    height, width = extent
+    planes = phases.shape[1]
+    location, scale, shape = (np.empty((planes, height * width), np.int32) for _ in range(3))
+    colour = np.empty((3 if planes == 3 else 0, height * width), np.int32)
+    _read(said, phases, group, width, location, scale, shape, colour)
+    known = tuple(phases[: group + 1])
+    return StepPrior(location, scale, shape, colour if planes == 3 else None, known, width)
+
+
+def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
+    """The prior of the last latents: the same for each of `count` pixels. `last` is (3, 3): see `Flow`."""
+    location, scale, shape = (np.repeat(last[i, :planes, None], count, 1) for i in range(3))
+    return StepPrior(location, scale, shape, np.zeros((3, count), np.int32) if planes == 3 else None)
+
+
+def walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, int, int], visit: Visitor) -> Values:
+    """Visit every coding step of a picture of `shape` (C, H, W), C 1 or 3, coarse to fine; return its planes.
+
+    Args:
+        networks: the network of each level, finest first.
+        last: the prior of the last latents.
+        shape: of the planes G, R-G, B-G, or of G alone.
+        visit: gives the values.
+
+    Returns:
+        (C, H, W) int32 planes.
+    """
+    planes, *size = shape
+    levels = len(networks)
+    stack = squeezes(size[0], size[1], levels)
+    height, width = stack[-1].grid
+    y = visit(levels, -1, _last_prior(last, planes, height * width)).reshape(planes, height, width)
+    trunk: Tensor | None = None
+    for level in reversed(range(levels)):
+        squeeze, network = stack[level], networks[level]
+        if trunk is not None:
+            trunk = network.upsample(trunk, *squeeze.grid)
+        phases = np.empty((4, planes, *squeeze.grid), np.int32)
+        phases[:] = y  # where the picture ends before the grid, A's values stand in
+        for group in range(3):
+            seen = np.empty((squeeze.grid[0] + 2, squeeze.grid[1] + 2, 3 * group + 3), np.uint8)
+            _show(phases, group + 1, seen)
+            trunk, head = network.step(group, torch.from_numpy(seen[None]).permute(0, 3, 1, 2), trunk)
+            height, width = extent = squeeze.extent(group + 1)
+            values = visit(level, group, _prior(head, phases, group, extent))
+            phases[group + 1, :, :height, :width] = values.reshape(planes, height, width)
+        y = squeeze.inverse(torch.from_numpy(phases.reshape(1, -1, *squeeze.grid)))[0].numpy()
+    return y
+
+
+def record(flow: Flow, planes: Values) -> list[Step]:
+    """What the networks say of each coding step of known (C, H, W) planes, and the step's values."""
+    values = steps(planes, flow.config.levels)
+    out: list[Step] = []
+
+    def visit(level: int, group: int, prior: StepPrior) -> Values:
+        out.append((level, group, prior, values[level, group]))
+        return values[level, group]
+
+    flow.walk(planes.shape, visit)
+    return out

@@ -1,0 +1,320 @@
+"""The file around the coded tiles: bytes to values and back, nothing more.
+
+FORMAT.md is the specification; this module is the whole of its container part. It reads no pixels and no model: tile
+payloads pass through as they are.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
+from idfcodec.format.tiles import tile_count
+
+__all__ = [
+    "CHECKSUM_SIZE",
+    "MAGIC",
+    "MAX_METADATA",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "METADATA_TYPES",
+    "MODEL_SIZE",
+    "TILE_STEP",
+    "VERSION",
+    "Container",
+    "Mode",
+    "pack",
+    "pixel_checksum",
+    "unpack",
+]
+
+MAGIC = b"\x89IDF"
+"""The first four bytes of every file."""
+VERSION = 1
+"""The format version that this release writes, and the only one it reads."""
+MODEL_SIZE = 8
+"""Bytes of the model's content hash that a file names its model by."""
+CHECKSUM_SIZE = 8
+"""Bytes of the checksum of the pixels."""
+MAX_SIDE = 2**24
+"""Largest width or height in pixels."""
+MAX_PIXELS = 2**32
+"""Largest width times height in pixels: a limit of the format, whatever memory the reader has."""
+TILE_STEP, MIN_TILE, MAX_TILE = 64, 64, 1024
+MAX_METADATA = 64 * 2**20
+"""Largest size in bytes of a metadata block."""
+METADATA_TYPES: Mapping[str, int] = {"icc": 1, "exif": 2, "xmp": 3}
+"""The kinds of metadata and the numbers they have in a file, in the order in which a file holds them."""
+
+_FIXED = struct.Struct(f"<4sBBIIH{MODEL_SIZE}s{CHECKSUM_SIZE}sB")
+_BLOCK = struct.Struct("<BI")
+_LENGTH = struct.Struct("<I")
+_CRC = struct.Struct("<I")
+_SHAPE = struct.Struct("<BII")
+_METADATA_NAMES = {number: name for name, number in METADATA_TYPES.items()}
+
+BytesLike = bytes | bytearray | memoryview
+
+
+class Mode(enum.IntEnum):
+    """What the samples of a picture are. All are unsigned 8-bit."""
+
+    GRAY = 0
+    """One plane; decodes to `(H, W)`."""
+    RGB = 1
+    """Three planes; decodes to `(H, W, 3)`."""
+    GRAY_AS_RGB = 2
+    """One plane that stands for three equal ones; decodes to `(H, W, 3)`."""
+
+    @property
+    def planes(self) -> int:
+        """Number of planes that are coded: 1 or 3."""
+        return 3 if self is Mode.RGB else 1
+
+
+@dataclass(frozen=True)
+class Container:
+    """All that a file holds.
+
+    Attributes:
+        mode: What the samples are.
+        width: Width of the picture in pixels, in [1, 2**24].
+        height: Height of the picture in pixels, in [1, 2**24]; `width * height` is at most 2**32.
+        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024]; see `idfcodec.format.tiles`.
+        model: The first 8 bytes of the content hash of the model.
+        checksum: `pixel_checksum` of the decoded picture, 8 bytes.
+        metadata: Blocks by the names in `METADATA_TYPES`, each of 1 byte to 64 MiB.
+        tiles: The payloads of the tiles in the order of `tile_grid`, each of 1 to 2**32 - 1 bytes. `unpack` gives
+            views of its input; empty if it was asked for the header only.
+        tile_lengths: Sizes of the payloads in bytes. Set by `unpack`, ignored by `pack` and by comparisons.
+        header_size: Bytes before the first payload. Set by `unpack`, ignored by `pack` and by comparisons.
+    """
+
+    mode: Mode
+    width: int
+    height: int
+    tile: int
+    model: bytes
+    checksum: bytes
+    metadata: Mapping[str, bytes]
+    tiles: tuple[BytesLike, ...]
+    tile_lengths: tuple[int, ...] = field(default=(), compare=False)
+    header_size: int = field(default=0, compare=False)
+
+
+def pixel_checksum(mode: Mode, width: int, height: int, pixels: BytesLike) -> bytes:
+    """The checksum that a file carries of its decoded picture.
+
+    BLAKE2b with a digest of 8 bytes over the mode (u8), the width and the height (u32 each, little-endian), and the
+    samples.
+
+    Args:
+        mode: What the samples are.
+        width: Width in pixels, in [0, 2**32).
+        height: Height in pixels, in [0, 2**32).
+        pixels: A C-contiguous buffer of `height * width * mode.planes` bytes: the samples row by row, those of a
+            pixel next to each other. For `Mode.GRAY_AS_RGB` it is the one plane. (For an array: `array.data`.)
+
+    Returns:
+        8 bytes.
+
+    Raises:
+        IDFError: The buffer does not have that size.
+    """
+    samples = memoryview(pixels)
+    if samples.nbytes != height * width * mode.planes:
+        raise IDFError(
+            f"{samples.nbytes} bytes of samples, but a {width}x{height} picture in mode {mode.name} has "
+            f"{height * width * mode.planes}"
+        )
+    digest = hashlib.blake2b(_SHAPE.pack(mode, width, height), digest_size=CHECKSUM_SIZE)
+    digest.update(samples)
+    return digest.digest()
+
+
+def pack(container: Container) -> bytes:
+    """Write a container as the bytes of a file.
+
+    Args:
+        container: What to write; `tile_lengths` and `header_size` are computed, not read.
+
+    Returns:
+        The whole file.
+
+    Raises:
+        UnsupportedImage: The picture is larger than the format allows.
+        IDFError: Another field breaks a rule of the format.
+    """
+    if problem := _size_problem(container.width, container.height):
+        raise UnsupportedImage(problem)
+    if problem := _tile_problem(container.tile):
+        raise IDFError(problem)
+    for name, value, size in (("model", container.model, MODEL_SIZE), ("checksum", container.checksum, CHECKSUM_SIZE)):
+        if len(value) != size:
+            raise IDFError(f"the {name} field has {len(value)} bytes instead of {size}")
+    if unknown := sorted(set(container.metadata) - set(METADATA_TYPES)):
+        raise IDFError(f"metadata of the unknown kind {unknown[0]!r}: the format holds {', '.join(METADATA_TYPES)}")
+    for name, content in container.metadata.items():
+        if not 1 <= len(content) <= MAX_METADATA:
+            raise IDFError(f"the {name} metadata has {len(content)} bytes: it must have 1 to {MAX_METADATA}")
+    count = tile_count(container.height, container.width, container.tile)
+    if len(container.tiles) != count:
+        raise IDFError(f"{len(container.tiles)} tile payloads, but the picture has {count} tiles")
+    lengths = [memoryview(payload).nbytes for payload in container.tiles]
+    for index, length in enumerate(lengths):
+        if not 1 <= length < 2**32:
+            raise IDFError(f"the payload of tile {index + 1} of {count} has {length} bytes")
+
+    header = bytearray(
+        _FIXED.pack(
+            MAGIC,
+            VERSION,
+            container.mode,
+            container.width,
+            container.height,
+            container.tile,
+            container.model,
+            container.checksum,
+            len(container.metadata),
+        )
+    )
+    for name, number in METADATA_TYPES.items():
+        if name in container.metadata:
+            content = container.metadata[name]
+            header += _BLOCK.pack(number, len(content)) + content
+    header += struct.pack(f"<{count}I", *lengths)
+    header += _CRC.pack(zlib.crc32(header))
+    return b"".join((header, *container.tiles))
+
+
+def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
+    """Read the bytes of a file.
+
+    Time and memory are bounded by the size of `data`, whatever the header claims. The pixels are not checked here:
+    compare `pixel_checksum` after decoding.
+
+    Args:
+        data: The whole file; with `header_only` at least the whole header.
+        header_only: Leave `tiles` empty and do not look at anything after the header.
+
+    Returns:
+        The container, with `tile_lengths` and `header_size` set.
+
+    Raises:
+        CorruptFile: The bytes break a rule of the format; the message names the field.
+    """
+    view = memoryview(data).cast("B")
+    _check_signature(view)
+    _need(view, 0, _FIXED.size, "the fixed part of the header")
+    _, _, mode, width, height, tile, model, checksum, blocks = _FIXED.unpack_from(view)
+    # These three decide where the header ends, so they come before the checksum that stands there.
+    if problem := _size_problem(width, height) or _tile_problem(tile):
+        raise CorruptFile(problem)
+
+    position, contents = _FIXED.size, []
+    if blocks > len(METADATA_TYPES):
+        raise CorruptFile(f"the header announces {blocks} metadata blocks: there are {len(METADATA_TYPES)} kinds")
+    for index in range(blocks):
+        what = f"metadata block {index + 1} of {blocks}"
+        start = _need(view, position, _BLOCK.size, what)
+        kind, length = _BLOCK.unpack_from(view, position)
+        if length > MAX_METADATA:
+            raise CorruptFile(f"{what} takes {length} bytes: the limit is {MAX_METADATA}")
+        position = _need(view, start, length, what)
+        contents.append((kind, view[start:position]))
+
+    count = tile_count(height, width, tile)
+    table_end = _need(view, position, count * _LENGTH.size, f"the table of {count} tile lengths")
+    header_size = _need(view, table_end, _CRC.size, "the header checksum")
+    (crc,) = _CRC.unpack_from(view, table_end)
+    if zlib.crc32(view[:table_end]) != crc:
+        raise CorruptFile("the header checksum does not match: the header is damaged")
+    lengths = struct.unpack_from(f"<{count}I", view, position)
+
+    return Container(
+        mode=_mode(mode),
+        width=width,
+        height=height,
+        tile=tile,
+        model=model,
+        checksum=checksum,
+        metadata=_metadata(contents),
+        tiles=_payloads(view, header_size, lengths, cut=not header_only),
+        tile_lengths=lengths,
+        header_size=header_size,
+    )
+
+
+def _check_signature(view: memoryview) -> None:
+    start = bytes(view[: len(MAGIC)])
+    if not start:
+        raise CorruptFile("not an idfcodec file (it is empty)")
+    if not MAGIC.startswith(start):
+        raise CorruptFile(f"not an idfcodec file (it starts with the bytes {start.hex(' ')}, not {MAGIC.hex(' ')})")
+    end = _need(view, 0, len(MAGIC) + 1, "the format version")
+    if view[end - 1] != VERSION:
+        raise CorruptFile(f"the file has format version {view[end - 1]}: this release reads version {VERSION}")
+
+
+def _need(view: memoryview, start: int, size: int, what: str) -> int:
+    """The end of `size` bytes from `start`, all of which are there."""
+    end = start + size
+    if end > len(view):
+        raise CorruptFile(f"the file is truncated: {what} ends at byte {end}, the file has {len(view)} bytes")
+    return end
+
+
+def _size_problem(width: int, height: int) -> str | None:
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        return f"a picture of {width}x{height} pixels: both sides must be from 1 to {MAX_SIDE}"
+    if width * height > MAX_PIXELS:
+        return f"a picture of {width}x{height} pixels: the limit is {MAX_PIXELS} pixels"
+    return None
+
+
+def _tile_problem(tile: int) -> str | None:
+    if MIN_TILE <= tile <= MAX_TILE and tile % TILE_STEP == 0:
+        return None
+    return f"a tile side of {tile} pixels: it must be a multiple of {TILE_STEP} from {MIN_TILE} to {MAX_TILE}"
+
+
+def _mode(number: int) -> Mode:
+    try:
+        return Mode(number)
+    except ValueError as ex:
+        raise CorruptFile(f"the mode field has the unknown value {number}") from ex
+
+
+def _payloads(view: memoryview, header_size: int, lengths: tuple[int, ...], *, cut: bool) -> tuple[memoryview, ...]:
+    tiles, position = [], header_size
+    for index, length in enumerate(lengths):
+        what = f"tile {index + 1} of {len(lengths)}"
+        if length == 0:
+            raise CorruptFile(f"{what} has a length of 0 bytes")
+        if cut:
+            end = _need(view, position, length, what)
+            tiles.append(view[position:end])
+            position = end
+    if cut and position != len(view):
+        raise CorruptFile(f"{len(view) - position} bytes follow the last tile, which ends at byte {position}")
+    return tuple(tiles)
+
+
+def _metadata(blocks: list[tuple[int, memoryview]]) -> dict[str, bytes]:
+    metadata: dict[str, bytes] = {}
+    previous = 0
+    for kind, content in blocks:
+        if kind not in _METADATA_NAMES:
+            raise CorruptFile(f"a metadata block has the unknown type {kind}")
+        if kind <= previous:
+            raise CorruptFile(f"a metadata block of type {kind} after one of type {previous}: types must ascend")
+        if not content:
+            raise CorruptFile(f"the {_METADATA_NAMES[kind]} metadata is empty")
+        metadata[_METADATA_NAMES[kind]] = bytes(content)
+        previous = kind
+    return metadata
