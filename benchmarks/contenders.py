@@ -108,11 +108,11 @@ def our_contenders(names: Iterable[str], *, threads: int, device: str) -> list[C
 
 
 def _ours(name: str, effort: str | None, threads: int, device: str) -> Contender:
-    from idfcodec import codec
+    from idfcodec import codec, models
 
     try:
         folder, missing = find_model(name).resolve(), ""
-        codec.load_model(folder, device=device)
+        models.load_model(folder, device=device)
     except ModelError as ex:
         if effort is None:
             raise BenchmarkError(f"{name}: {ex}") from ex

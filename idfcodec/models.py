@@ -4,15 +4,32 @@ Three places are searched, in this order: the folders of the environment variabl
 the installed package, and `models/` of a source checkout. A file `DEFAULT` with one line names the default model.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from idfcodec.errors import IDFError, ModelError
 
-__all__ = ["BATCH_EFFORTS", "EFFORTS", "ModelEntry", "choose_model", "find_model", "list_models", "model_folders"]
+if TYPE_CHECKING:
+    from idfcodec.flow.contract import Coder
+
+__all__ = [
+    "BATCH_EFFORTS",
+    "EFFORTS",
+    "ModelEntry",
+    "choose_model",
+    "find_model",
+    "list_models",
+    "load_model",
+    "model_folders",
+    "model_of_file",
+]
 
 VARIABLE = "IDFCODEC_MODELS"
 ID = re.compile(r"[0-9a-f]{16}")
@@ -51,7 +68,7 @@ def list_models() -> list[ModelEntry]:
     for folder in model_folders():
         for config in sorted(folder.glob("*/config.json")):
             try:
-                entries.append(ModelEntry(config.parent.name, _read_id(config), config.parent))
+                entries.append(ModelEntry(config.parent.name, read_id(config.parent), config.parent))
             except ModelError:
                 continue
     return entries
@@ -79,18 +96,19 @@ def find_model(name: str | None = None) -> Path:
     if not ID.fullmatch(wanted):
         config = Path(wanted) / "config.json"
         if config.is_file():
-            _read_id(config)
+            read_id(config.parent)
             return config.parent
     there = ", ".join(f"{entry.name} ({entry.id})" for entry in entries) or "none"
     raise ModelError(f"there is no model {wanted!r}; installed: {there}")
 
 
-def choose_model(model: str | None, effort: str | None, *, batch: bool = False) -> str | None:
+def choose_model(model: str | os.PathLike[str] | None, effort: str | None, *, batch: bool = False) -> str | None:
     """The model that one of the two names; where neither does the default one, None unless it is for a batch.
 
     Raises:
         IDFError: both are given, or there is no such effort.
     """
+    model = None if model is None else os.fspath(model)
     if effort is None:
         return BATCH_EFFORTS["default"] if model is None and batch else model
     if model is not None:
@@ -98,6 +116,51 @@ def choose_model(model: str | None, effort: str | None, *, batch: bool = False) 
     if effort not in EFFORTS:
         raise IDFError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
     return (BATCH_EFFORTS if batch else EFFORTS)[effort]
+
+
+_loaded: dict[tuple[str, str], Coder] = {}  # by id and device, the one used last at the end
+_lock = threading.Lock()
+MOST_LOADED = 4
+
+
+def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Coder:
+    """A model by name, id or folder, ready to code; None is the default one.
+
+    The last few models are kept, by their ids: a folder that holds another model by now gives that one.
+
+    Raises:
+        ModelError: there is no such model, it is damaged, or the device does not compute it exactly.
+    """
+    folder = find_model(None if name is None else os.fspath(name))
+    key = read_id(folder), device
+    with _lock:
+        coder = _loaded.pop(key, None)
+        if coder is None:
+            from idfcodec.flow.loading import load
+
+            coder = load(folder, device=device)
+            key = coder.id.hex(), device
+        _loaded[key] = coder
+        while len(_loaded) > MOST_LOADED:
+            del _loaded[next(iter(_loaded))]
+    return coder
+
+
+def model_of_file(identity: bytes, model: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Coder:
+    """The model that a file names by its id.
+
+    Args:
+        identity: the id, 8 bytes.
+        model: where it is, if it is not an installed one.
+        device: "cpu" or "cuda".
+
+    Raises:
+        ModelError: `model` is another one, or see `load_model`.
+    """
+    coder = load_model(identity.hex() if model is None else model, device=device)
+    if coder.id != identity:
+        raise ModelError(f"the file was made with model {identity.hex()}, not with {coder.name} ({coder.id.hex()})")
+    return coder
 
 
 def _default() -> str:
@@ -113,7 +176,9 @@ def _default() -> str:
     raise ModelError(f"no default model is installed; name one, or set {VARIABLE} to a folder of models")
 
 
-def _read_id(config: Path) -> str:
+def read_id(folder: Path) -> str:
+    """The id that a model's folder claims, 16 hexadecimal digits; loading compares it with the content."""
+    config = folder / "config.json"
     try:
         values = json.loads(config.read_bytes())
     except (OSError, ValueError) as ex:
