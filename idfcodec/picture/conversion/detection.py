@@ -1,8 +1,9 @@
 """Finding out what a picture was: the share of its colours that a conversion can have made.
 
-Of all colours every fourth has a preimage under JFIF's conversion, every ninth under PhotoCD's; of a converted picture's
-colours nearly all do. Counted by pixels the share misleads: what is nearly grey or flat has few colours, and many pixels
-may have a lucky one. So each pair (R − G, B − G) counts once: photographs never converted stay below 0.4.
+Of all colours every fourth has a preimage under JFIF's conversion, every ninth under PhotoCD's; of the colours of a
+converted picture nearly all do. Counted by pixels the share misleads: what is nearly grey or flat has few colours, and
+many pixels may have a lucky one. So a pair (R − G, B − G) counts by its pixels, but as four at most: photographs never
+converted come to 0.5 at most, and converted ones to 0.99.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ __all__ = ["detect", "shares"]
 
 _SIDE = 96  # the sample has up to this many rows and columns
 _PAIRS = 12  # fewer differences of colour prove nothing, and undoing gains little
+_PAIR_MOST = 4
 _PAIR_SHARE = 0.75
 _PIXEL_SHARE = 0.9  # where exceptions, at about 8 bits and where they are, cost what two bits a pixel gain
 
@@ -24,14 +26,17 @@ _PIXEL_SHARE = 0.9  # where exceptions, at about 8 bits and where they are, cost
 def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
     """The conversion that made a picture, (H, W, 3) uint8, or None where none did or exceptions eat the gain.
 
+    Of several the one that makes most pixels, the first of the table if they are alike.
+
     A wrong answer costs bytes and is otherwise harmless.
     """
     sample = _sample(rgb)
+    best, most = None, 0.0
     for conversion in CONVERSIONS:
         pixels, pairs, count = _shares(*sample, conversion)
-        if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE:
-            return conversion
-    return None
+        if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
+            best, most = conversion, pixels
+    return best
 
 
 def shares(rgb: NDArray[np.uint8], conversion: Conversion) -> tuple[float, float, int]:
@@ -57,7 +62,7 @@ def _shares(colours: NDArray[np.uint8], counts: NDArray[np.int64], conversion: C
     exact = preimages(colours[None], conversion)[1][0]
     red, green, blue = colours.astype(np.int64).T
     pairs, which = np.unique((red - green) * 1024 + (blue - green), return_inverse=True)
-    hits, members = np.bincount(which, weights=exact), np.bincount(which)
-    coloured = pairs != 0
-    by_pair = float((hits / members)[coloured].mean()) if coloured.any() else 0.0
-    return float((exact * counts).sum() / counts.sum()), by_pair, int(coloured.sum())
+    hits, members = np.bincount(which, weights=exact * counts), np.bincount(which, weights=counts)
+    weights = np.minimum(members, _PAIR_MOST) * (pairs != 0)
+    by_pair = float((hits / members * weights).sum() / max(weights.sum(), 1))
+    return float((exact * counts).sum() / counts.sum()), by_pair, int((pairs != 0).sum())

@@ -54,7 +54,7 @@ def pack_exceptions(exceptions: Exceptions) -> bytes:
             encoder.push_uniform((gaps[lengths == length] >> shift & size - 1).astype(np.int32), size)
     _push(encoder, lengths, weights[0])
     packed = (tables[0::2] << 4 | tables[1::2]).astype(np.uint8)
-    return struct.pack("<I", len(exceptions)) + packed.tobytes() + encoder.finish()
+    return b"".join((struct.pack("<I", len(exceptions)), packed.tobytes(), encoder.finish()))
 
 
 def unpack_exceptions(data: bytes, pixels: int) -> Exceptions:

@@ -4,8 +4,8 @@ With the luma Y and the chroma C1, C2, integers in the ranges of the row,
 
     R = clip(⌊(y Y + r(C2)) / d⌋)      B = clip(⌊(y Y + b(C1)) / d⌋)      G = clip(⌊(y Y − p(C1) − q(C2)) / d⌋)
 
-where clip bounds to [0, 255], y and d are positive integers, and r, b, p, q are tables of integers that increase. This
-is what a reader does; FORMAT.md defines the tables. Rows are added, never changed: the numbers are in files.
+where clip bounds to [0, 255], y and d are positive integers, and r, b, p, q are tables of integers that increase
+strictly. This is what a reader does; FORMAT.md has the tables. Rows are added, never changed: files have the numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 
-__all__ = ["CONVERSIONS", "JFIF", "PHOTO_CD", "Conversion", "numbered"]
+__all__ = ["CONVERSIONS", "JFIF", "JFIF_SHORT", "PHOTO_CD", "Conversion", "numbered"]
 
 Ints = NDArray[np.int64]
 _SHIFT = 40  # a quotient by d is a product by ⌈2^40 / d⌉, shifted
@@ -58,7 +58,7 @@ class Conversion:
     @cached_property
     def rates(self) -> NDArray[np.float64]:
         """(4,): steps for a unit of each table, on average."""
-        return (self.tables.shape[1] - 1) / (self.tables[:, -1] - self.tables[:, 0])
+        return np.asarray((self.tables.shape[1] - 1) / (self.tables[:, -1] - self.tables[:, 0]), np.float64)
 
     @cached_property
     def density(self) -> float:
@@ -116,7 +116,28 @@ PHOTO_CD = Conversion(
 """Kodak's 24 pictures: 1.3584, 1.8215, 2.2179, 0.194 and 0.509 in sixteen bits, rounded down throughout; green from
 what is rounded down already."""
 
-CONVERSIONS = (JFIF, PHOTO_CD)
+JFIF_SHORT = Conversion(
+    name="JFIF YCbCr, short",
+    number=3,
+    low=(0, -128, -128),
+    high=(255, 127, 127),
+    luma=65536,
+    divisor=65536,
+    tables=_row(
+        (
+            lambda c: 91881 * c + 32768,
+            lambda c: 116130 * c + 32768,
+            lambda c: -(-22554 * c >> 10 << 10) - 32768,
+            lambda c: -(-46802 * c >> 10 << 10),
+        ),
+        -128,
+        -128,
+    ),
+    guess=(19595, 38470, 7471, 32768),
+)
+"""A JPEG of another decoder, which rounds both chroma shares of green down to six bits (scikit-image's `ihc`)."""
+
+CONVERSIONS = (JFIF, PHOTO_CD, JFIF_SHORT)
 
 
 def numbered(number: int) -> Conversion:

@@ -42,6 +42,7 @@ def undo(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions]:
     Returns:
         Y, C1 and C2, (H, W) int32 each, within the row's ranges; and the pixels that have no exact preimage.
     """
+    rgb = np.ascontiguousarray(rgb)
     planes, exact = preimages(rgb, conversion)
     positions = np.flatnonzero(~exact)
     differences = np.zeros((len(positions), 3), np.int16)
@@ -55,7 +56,7 @@ def undo(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions]:
 
 
 def preimages(rgb: Pixels, conversion: Conversion) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """(3, H, W) int32 source planes, and the (H, W) pixels that they give exactly."""
+    """(3, H, W) int32 source planes, and where in (H, W) they give the pixel exactly."""
     from idfcodec.picture.conversion import kernels
 
     height, width = rgb.shape[:2]
@@ -72,7 +73,7 @@ def redo(planes: Planes, conversion: Conversion, exceptions: Exceptions) -> Pixe
     """
     from idfcodec.picture.conversion import kernels
 
-    source = np.stack(planes)
+    source = np.stack(planes).astype(np.int32, copy=False)
     for plane, low, high in zip(source, conversion.low, conversion.high, strict=True):
         if plane.size and (plane.min() < low or plane.max() > high):
             raise CorruptFile(f"a sample of the {conversion.name} planes is outside [{low}, {high}]")
@@ -83,10 +84,10 @@ def redo(planes: Planes, conversion: Conversion, exceptions: Exceptions) -> Pixe
 
 
 def patch(rgb: Pixels, exceptions: Exceptions) -> None:
-    """Add the differences to the pixels of a picture, in place."""
-    flat = rgb.reshape(-1, 3)
+    """Add the differences to the pixels of a picture, contiguous and in place."""
     if not len(exceptions):
         return
+    flat = rgb.reshape(-1, 3)
     if exceptions.positions[-1] >= len(flat):
         raise CorruptFile("an exception of the colour conversion lies outside the picture")
     patched = flat[exceptions.positions] + exceptions.differences
