@@ -1,4 +1,7 @@
-"""The compiled loops of the conversions. They take all they need as arguments: tables and constants of a row."""
+"""The compiled loops of the conversions. They take all they need as arguments: tables and constants of a row.
+
+What finds chroma is inlined: arrays handed to a compiled function from within another cost more than its work.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import compiled, inlined
 
 __all__ = ["nearest", "redo", "undo"]
 
@@ -33,7 +36,7 @@ def redo(planes: Planes, tables: Ints, constants: Ints, out: Pixels) -> None:
             out[row, column, 2] = min(blue, 255)
 
 
-@compiled
+@inlined
 def _first(table: Ints, rate: float, target: int) -> int:
     """The first index at which an increasing table is at least `target`; its length if it never is.
 
@@ -48,7 +51,7 @@ def _first(table: Ints, rate: float, target: int) -> int:
     return index
 
 
-@compiled
+@inlined
 def _chroma(
     base: int, red: int, green: int, blue: int, want1: int, want2: int, tables: Ints, rates: NDArray[np.float64], d: int
 ) -> tuple[int, int]:

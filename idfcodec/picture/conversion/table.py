@@ -60,12 +60,6 @@ class Conversion:
         """(4,): steps for a unit of each table, on average."""
         return np.asarray((self.tables.shape[1] - 1) / (self.tables[:, -1] - self.tables[:, 0]), np.float64)
 
-    @cached_property
-    def density(self) -> float:
-        """Share of all colours that have a preimage, if nothing is clipped: one of the determinant's many."""
-        r, b, p, q = (float(t[-1] - t[0]) / (len(t) - 1) for t in self.tables)
-        return self.divisor**3 / (self.luma * (r * b + r * p + b * q))
-
 
 def _row(functions: tuple[Callable[[Ints], Ints], ...], c1: int, c2: int, values: int = 256) -> Ints:
     """(4, values): r, b, p, q at C2, C1, C1, C2, counted from the lowest values."""
