@@ -5,14 +5,16 @@ Their samples are pixels: what the kernels put before a network (`features`), an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from idfcodec.errors import ModelError
 from idfcodec.flow.causal.config import (
     ACTIVATION_BITS,
     COMPONENTS,
@@ -24,10 +26,10 @@ from idfcodec.flow.causal.config import (
     CausalConfig,
     build_tables,
 )
-from idfcodec.flow.causal.exact import TOP, ExactPlane, Work, places_of, run_plane, set_of
+from idfcodec.flow.causal.exact import TOP, ExactPlane, Work, run_plane
 from idfcodec.types import Planes, PlaneType
 
-__all__ = ["PlaneNetwork", "Samples", "TrainableCausalFlow", "bits"]
+__all__ = ["PlaneNetwork", "Samples", "TrainableCausalFlow", "bits", "samples"]
 
 FLOOR = 2.0**-24  # the least probability that the coder gives
 
@@ -112,7 +114,7 @@ class PlaneNetwork(nn.Module):
 class TrainableCausalFlow(nn.Module):
     """The networks of all places and sets, and the mean sums that their predictions start from."""
 
-    family = "causal"
+    family: ClassVar[str] = "causal"
 
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
@@ -128,24 +130,35 @@ class TrainableCausalFlow(nn.Module):
         """(K, N, N + 1) mean sums of the predictors of `SETS` and place `name`."""
         return self.get_buffer(f"{name}_prior")
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def integers(self) -> dict[str, Tensor]:
         """What an exported model holds."""
-        found: dict[str, NDArray[np.generic]] = dict(build_tables())
+        found = {name: torch.from_numpy(table) for name, table in build_tables().items()}
         for name, network in self.networks.items():
-            found[f"{name}.prior"] = self.prior(name).cpu().numpy()
+            found[f"{name}.prior"] = self.prior(name)
             for k, (w, b) in enumerate(network.integers()):
-                found[f"{name}.weight{k}"], found[f"{name}.bias{k}"] = w.cpu().numpy(), b.cpu().numpy()
+                found[f"{name}.weight{k}"], found[f"{name}.bias{k}"] = w, b
         return found
 
-    def restore(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Take the weights of an exported model of the same configuration."""
+    def exported_config(self, **changes: Any) -> CausalConfig:
+        """The configuration, with `changes`."""
+        return replace(self.config, **changes)
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the weights of an exported model of the same configuration.
+
+        Raises:
+            ModelError: it has another one.
+        """
         with torch.no_grad():
             for name, network in self.networks.items():
-                self.prior(name).copy_(torch.from_numpy(np.array(arrays[f"{name}.prior"])))
-                for k in range(len(network.weights)):
-                    w, b = (torch.from_numpy(np.array(arrays[f"{name}.{part}{k}"])).float() for part in ("weight", "bias"))
-                    network.weights[k].copy_(w / 2**WEIGHT_BITS)
-                    network.biases[k].copy_(b / 2 ** (WEIGHT_BITS + ACTIVATION_BITS))
+                pairs = [(f"{name}.prior", self.prior(name), 1)]
+                for k, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+                    pairs.append((f"{name}.weight{k}", w, 2**WEIGHT_BITS))
+                    pairs.append((f"{name}.bias{k}", b, 2 ** (WEIGHT_BITS + ACTIVATION_BITS)))
+                for key, tensor, grid in pairs:
+                    if key not in tensors or tensors[key].shape != tensor.shape:
+                        raise ModelError(f"the model to start from has other sizes than were asked for, in {key}")
+                    tensor.copy_(tensors[key].float() / grid)
 
 
 def samples(
