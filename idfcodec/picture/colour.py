@@ -138,7 +138,6 @@ _DIFFERENCE = PlaneType(Role.DIFFERENCE, -255, 255)
 _GRAY, _RGB = ((_LUMA,),), ((_LUMA, _DIFFERENCE, _DIFFERENCE),)
 
 
-
 def _converted(conversion: Conversion) -> Kind:
     roles = (Role.LUMA, Role.CHROMA, Role.CHROMA)
     types = tuple(map(PlaneType, roles, conversion.low, conversion.high))

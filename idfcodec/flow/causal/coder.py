@@ -195,4 +195,3 @@ def _shape(shapes: Sequence[tuple[int, ...]], types: Sequence[PlaneType]) -> Sha
 
 def _planes(work: Work) -> list[Plane]:
     return [np.ascontiguousarray(plane, np.int32) for plane in work.inside]
-

@@ -93,7 +93,11 @@ def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tup
     layers = np.zeros((len(shapes), max(o for _, o in padded), max(i for i, _ in padded) + 1), np.float32)
     for k, (inputs, outputs) in enumerate(shapes):
         weight, bias = arrays[f"{name}.weight{k}"], arrays[f"{name}.bias{k}"]
-        if weight.shape != (inputs, outputs) or bias.shape != (outputs,) or {weight.dtype, bias.dtype} != {np.dtype("i4")}:
+        if (
+            weight.shape != (inputs, outputs)
+            or bias.shape != (outputs,)
+            or {weight.dtype, bias.dtype} != {np.dtype("i4")}
+        ):
             raise ModelError(f"the model's layer {k} of {name} has the wrong shape or type")
         most = TOP if k else 2 ** (INPUT_BITS + 3)
         if (np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))).max() >= LIMIT:
@@ -103,10 +107,17 @@ def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tup
     last = len(shapes) - 1
     shifts = [WEIGHT_BITS + (OUTPUT_BITS - ACTIVATION_BITS) * -(k == last) for k in range(len(shapes))]
     tops = [0 if k == last else TOP for k in range(len(shapes))]
-    return layers, np.array(padded, np.int64), np.array([2.0**-s for s in shifts], np.float32), np.array(tops, np.float32)
+    return (
+        layers,
+        np.array(padded, np.int64),
+        np.array([2.0**-s for s in shifts], np.float32),
+        np.array(tops, np.float32),
+    )
 
 
-def exact_plane(config: CausalConfig, arrays: Arrays, which: str, place: int, plane: int, earlier: list[int]) -> ExactPlane:
+def exact_plane(
+    config: CausalConfig, arrays: Arrays, which: str, place: int, plane: int, earlier: list[int]
+) -> ExactPlane:
     """Take from a model's arrays what codes plane number `plane`.
 
     Args:

@@ -351,7 +351,8 @@ def code_row(
                 a = along[k]
                 cell = c // every[k]
                 value = known[k, c] + (
-                    (a[0, cell] * west + a[1, cell] * here[m - 2]) + (a[2, cell] * here[m - 3] + a[3, cell] * here[m - 4])
+                    (a[0, cell] * west + a[1, cell] * here[m - 2])
+                    + (a[2, cell] * here[m - 3] + a[3, cell] * here[m - 4])
                 )
             else:
                 value = west
@@ -512,7 +513,29 @@ def code_plane(
         totals: (K, N, N + 1) mean sums of products, added to where wanted.
         scratch: (see `scratch_of`).
     """
-    sums, x, weighted, system, inverse, pivot, coefficients, a, b, known, along, absolute, local, seen, inputs, y, sigma, mixture, real, bits, predicted = scratch  # noqa: E501
+    (
+        sums,
+        x,
+        weighted,
+        system,
+        inverse,
+        pivot,
+        coefficients,
+        a,
+        b,
+        known,
+        along,
+        absolute,
+        local,
+        seen,
+        inputs,
+        y,
+        sigma,
+        mixture,
+        real,
+        bits,
+        predicted,
+    ) = scratch  # noqa: E501
     height, width = local_error.shape
     count = len(every)
     fade2 = FADE * FADE
