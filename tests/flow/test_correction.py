@@ -305,7 +305,7 @@ def test_fit_of_few_latents_and_of_extremes(group: int, planes: int, classes: in
 
 def test_sums_of_products_are_exact(rng: np.random.Generator) -> None:
     """Those of a whole tile's step, all as large as can be: the same as of Python's integers, and below 2**53."""
-    clip, count, number = correction.CLIP, 15, 2**16
+    clip, count, number = fitting.CLIP, 15, 2**16
     features = np.full((number, count + 1), float(clip))
     features[:, 1::2] *= -1
     features[: number // 2, 3] = rng.integers(-clip, clip + 1, number // 2)
@@ -368,7 +368,8 @@ def test_corrections_of_every_step(
     monkeypatch.setattr(correction, "bits", lambda corrections, planes: -(2.0**30))
     planes = planes_of(generate(kind, size[1], size[0]))
     for classes in (1, 2, 3, 4):
-        other = replace(flow, search=Search(classes=(classes,), samples=100))
+        search = Search(classes=(classes,), samples=100)
+        other = replace(flow, config=replace(flow.config, search=search))
         monkeypatch.setattr("idfcodec.flow.hierarchical.coding.colours_of", lambda planes: None)
         data = encode_tile(other, planes)
         assert bool(data[0] & CORRECTED) == (size != (1, 1))
