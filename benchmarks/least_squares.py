@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from idfcodec.codec import cut
 from idfcodec.compiled import compiled
 from idfcodec.flow.causal.config import CausalConfig, neighbours
 from idfcodec.flow.causal.network import COMPONENTS, TrainableCausalFlow
@@ -35,7 +36,7 @@ from idfcodec.flow.exact import mixture
 from idfcodec.flow.exact.quantisable import QuantConv, normalise
 from idfcodec.format.container import Mode
 from idfcodec.format.tiles import tile_grid
-from idfcodec.picture.colour import to_planes
+from idfcodec.picture.colour import KINDS
 from idfcodec.training.data import load_folder
 from idfcodec.training.hierarchical import optimisers_of
 
@@ -307,7 +308,7 @@ class _Flow(TrainableCausalFlow):
 
 def _tiles(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.int32]]:
     return [
-        to_planes(pixels, tile, Mode.RGB)
+        np.stack(KINDS[Mode.RGB].split(cut(pixels, tile)))
         for pixels in pictures
         for tile in tile_grid(pixels.shape[0], pixels.shape[1], TILE)
     ]
