@@ -29,9 +29,9 @@ def decode_all(data: bytes, *, model: Path, threads: int, device: str) -> list[P
 
 def costs_all(pictures: Sequence[Pixels], *, model: Path, threads: int, device: str, fitted: bool) -> list[float]:
     """What the model says in bits that each picture costs, with or without what all have in common."""
-    from idfcodec.batch import batch_costs
+    from idfcodec.code_length import batch_code_lengths
 
-    return batch_costs(list(pictures), model=model, threads=threads, device=device, fitted=fitted)
+    return batch_code_lengths(list(pictures), model=model, threads=threads, device=device, fitted=fitted)
 
 
 def payload_lengths(data: bytes) -> list[int]:

@@ -32,9 +32,9 @@ from benchmarks.models import describe_model, model_label
 from idfcodec import codec
 from idfcodec.demo import draw
 from idfcodec.errors import ModelError
+from idfcodec.flow.contract import Coder
 from idfcodec.flow.exact.quantised import Convolution
-from idfcodec.flow.hierarchical.runtime import Flow
-from idfcodec.models import find_model
+from idfcodec.models import find_model, load_model
 from idfcodec.picture.pillow import read_picture
 
 OUT = Path(__file__).resolve().parent / "PROFILE.md"
@@ -45,11 +45,11 @@ PARTS = (
     ("networks: upsampling, layout, rounding", "idfcodec.flow.exact.quantised", ""),
     ("networks' inputs and outputs, priors (flow/hierarchy.py)", "idfcodec.flow.hierarchical.walk", ""),
     ("networks' inputs and outputs, priors (flow/hierarchy.py)", "idfcodec.flow.exact.layers", ""),
-    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "fit"),
-    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_fit_scale"),
-    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_features"),
-    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_normal_equations"),
-    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.correction", "_solve"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.fitting", "fit"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.fitting", "_fit_scale"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.fitting", "_features"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.fitting", "_normal_equations"),
+    ("corrections: the encoder's fit", "idfcodec.flow.hierarchical.fitting", "_solve"),
     ("corrections made", "idfcodec.flow.hierarchical.correction", ""),
     (
         "rows of weights, and the encoder's slices of the quantiles (flow/rows.py)",
@@ -228,7 +228,7 @@ def shares(ways: dict[str, Measured]) -> list[str]:
     return lines
 
 
-def distance(flow: Flow, kmac: float, rate: float, pixels: int, ways: dict[str, Measured]) -> list[str]:
+def distance(flow: Coder, kmac: float, rate: float, pixels: int, ways: dict[str, Measured]) -> list[str]:
     """The table of the networks' time against what the measured rate would need."""
     needed = 2e3 * kmac * pixels / rate
     lines = ["| | " + " | ".join(ways) + " |", "| --- |" + " ---: |" * len(ways)]
@@ -273,7 +273,7 @@ def main() -> None:
             folder = find_model(name)
         except ModelError as ex:
             sys.exit(str(ex))
-        flow = codec.load_model(folder)
+        flow = load_model(folder)
         data = codec.encode(pixels, model=folder, threads=1)
         ways = {
             "encode": measure(lambda m=folder: codec.encode(pixels, model=m, threads=1), arguments.repeats),

@@ -15,7 +15,7 @@ from benchmarks.models import describe_model
 from benchmarks.results import BenchmarkError
 from idfcodec import __version__
 from idfcodec.errors import ModelError
-from idfcodec.models import EFFORTS, find_model
+from idfcodec.models import EFFORTS, find_model, list_models
 
 __all__ = ["PRESETS", "Contender", "as_rgb", "our_contenders"]
 
@@ -107,26 +107,31 @@ def our_contenders(names: Iterable[str], *, threads: int, device: str) -> list[C
     return list(found.values())
 
 
+def _name(folder: Path) -> str:
+    """A model's name for people: that of `names.toml`, or its folder's."""
+    return {entry.path.resolve(): entry.name for entry in list_models()}.get(folder, folder.name)
+
+
 def _ours(name: str, effort: str | None, threads: int, device: str) -> Contender:
-    from idfcodec import codec
+    from idfcodec import codec, models
 
     try:
         folder, missing = find_model(name).resolve(), ""
-        codec.load_model(folder, device=device)
+        models.load_model(folder, device=device)
     except ModelError as ex:
         if effort is None:
             raise BenchmarkError(f"{name}: {ex}") from ex
         folder, missing = Path(name), str(ex)
     if effort is None:  # a shipped model by its own name is the preset
         shipped = {model: effort for effort, model in EFFORTS.items()}
-        effort = shipped.get(folder.name) if find_model(folder.name) == folder else None
-    called = effort or folder.name
+        effort = shipped.get(_name(folder))
+    called = effort or _name(folder)
     return Contender(
         key=f"idfcodec-{called}",
         label=f"idfcodec {called}",
         family="idfcodec",
         version="" if missing else f"idfcodec {__version__}",
-        settings=f"effort {effort}, model {folder.name}" if effort else f"model {folder.name}",
+        settings=f"effort {effort}, model {_name(folder)}" if effort else f"model {_name(folder)}",
         threads=threads,
         encode=lambda pixels: codec.encode(pixels, model=folder, threads=threads, device=device),
         decode=lambda data: codec.decode(data, model=folder, threads=threads, device=device),

@@ -28,14 +28,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from idfcodec.codec import to_planes
+from idfcodec.codec import cut
 from idfcodec.compiled import compiled
-from idfcodec.flow.causal.network import COMPONENTS, CausalConfig, TrainableCausalFlow, neighbours
-from idfcodec.flow.exact import tables as prior
-from idfcodec.flow.hierarchical.model import normalise
-from idfcodec.flow.hierarchical.network import QuantConv
+from idfcodec.flow.causal.config import CausalConfig, neighbours
+from idfcodec.flow.causal.network import COMPONENTS, TrainableCausalFlow
+from idfcodec.flow.exact import mixture
+from idfcodec.flow.exact.quantisable import QuantConv, normalise
 from idfcodec.format.container import Mode
 from idfcodec.format.tiles import tile_grid
+from idfcodec.picture.colour import KINDS
 from idfcodec.training.data import load_folder
 from idfcodec.training.hierarchical import optimisers_of
 
@@ -297,7 +298,7 @@ class _Flow(TrainableCausalFlow):
             for q, residual in enumerate(residuals):
                 location = location + colours[:, q : q + 1].clamp(-2, 2) * residual
             log_scale = 2 * log_scale + 0.5 + (0 if self.plain else 1.4 * noise[:, p : p + 1])
-            cost = prior.bits(values[:, p : p + 1] - location, log_scale, 2 * shape + 1) * math.log(2)
+            cost = mixture.bits(values[:, p : p + 1] - location, log_scale, 2 * shape + 1) * math.log(2)
             logit = (2 * logit).clamp(-4, 4)
             shares = torch.cat((F.logsigmoid(logit), F.logsigmoid(-logit)), 1)
             total = total - torch.logsumexp(shares - cost, 1).sum() / math.log(2)
@@ -307,7 +308,7 @@ class _Flow(TrainableCausalFlow):
 
 def _tiles(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.int32]]:
     return [
-        to_planes(pixels, tile, Mode.RGB)
+        np.stack(KINDS[Mode.RGB].split(cut(pixels, tile)))
         for pixels in pictures
         for tile in tile_grid(pixels.shape[0], pixels.shape[1], TILE)
     ]

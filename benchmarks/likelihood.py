@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders import Contender, Pixels
+from idfcodec.code_length import code_length
 from idfcodec.format.container import unpack
 
 __all__ = ["Likelihood", "likelihood", "payload_bytes", "pixel_bits"]
@@ -29,31 +30,18 @@ class Likelihood:
 
 def likelihood(contender: Contender, pixels: Pixels, *, device: str) -> Likelihood:
     """Asks one of our models three times: for all that it does, without the lattice, and with nothing learned."""
-    from idfcodec import codec
 
     options: dict[str, Any] = {"model": contender.model, "threads": contender.threads, "device": device}
-    whole = codec.costs(pixels, learned="all", **options)
-    bare = codec.costs(pixels, learned="none", **options)
-    no_lattice = codec.costs(pixels, learned="no lattice", **options)
-    row = {
-        "likelihood_bits": round(float(whole.total), 2),
-        "likelihood_bits_without_weights": round(float(bare.total), 2),
-        "likelihood_bits_without_lattice": round(float(no_lattice.total), 2),
-    }
-    budget = {
-        f"{level}/{group}/{plane}": round(float(bits), 2)
-        for (level, group), planes in whole.steps.items()
-        for plane, bits in enumerate(planes)
-    }
-    return Likelihood(row, budget)
+    whole = code_length(pixels, **options)
+    row = {"likelihood_bits": round(float(whole.total), 2)}
+    return Likelihood(row, {name: round(float(bits), 2) for name, bits in whole.parts.items()})
 
 
 def pixel_bits(contender: Contender, pixels: Pixels, *, device: str) -> NDArray[np.float32]:
     """(H, W) what each pixel costs one of our models, in bits."""
-    from idfcodec import codec
 
     options: dict[str, Any] = {"model": contender.model, "threads": contender.threads, "device": device}
-    return np.asarray(codec.costs(pixels, learned="all", **options).pixels, np.float32)
+    return np.asarray(code_length(pixels, **options).pixels, np.float32)
 
 
 def payload_bytes(data: bytes) -> int:

@@ -15,6 +15,7 @@ from benchmarks.rendering import escaped, markdown_published, markdown_rows
 from benchmarks.results import BenchmarkError, Result, load
 from benchmarks.tables import machine, protocol, table
 from benchmarks.views import Section, sections
+from idfcodec.models import list_models
 
 __all__ = ["readme", "rendered"]
 
@@ -83,15 +84,17 @@ def rendered(root: Path) -> dict[Path, str]:
 
 def _model_names(root: Path) -> dict[str, str]:
     """The names of the shipped models by id."""
+    names = {entry.id: entry.name for entry in list_models()}
     configs = sorted((root / "models").glob("*/config.json"))
-    return {json.loads(path.read_text(encoding="utf-8"))["id"]: path.parent.name for path in configs}
+    return {path.parent.name: names[path.parent.name] for path in configs}
 
 
 def _former_names(root: Path) -> dict[str, str]:
     """The names of the shipped models by the ids that their networks had with other tables."""
+    names = _model_names(root)
     configs = sorted((root / "models").glob("*/config.json"))
     return {
-        former: path.parent.name
+        former: names[path.parent.name]
         for path in configs
         for former in json.loads(path.read_text(encoding="utf-8")).get("formerly", [])
     }
@@ -206,7 +209,7 @@ def _card(root: Path, folder: Path, measured: dict[str, Section]) -> str:
     known = describe_model(folder)
     recipe = config.get("training")
     lines = [
-        f"# Model `{folder.name}`",
+        f"# Model `{_model_names(root)[folder.name]}`",
         "",
         "Written by `python -m benchmarks readme`; every figure comes from a script.",
         "",

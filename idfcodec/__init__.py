@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from idfcodec.batch import decode_batch, encode_batch
-    from idfcodec.codec import decode, encode, load_model
+    from idfcodec.codec import decode, decode_picture, encode
     from idfcodec.errors import IDFError
     from idfcodec.info import read_info
+    from idfcodec.models import load_model
 
 __all__ = [
     "IDFError",
     "__version__",
     "decode",
     "decode_batch",
+    "decode_picture",
     "encode",
     "encode_batch",
     "load_model",
@@ -35,9 +37,10 @@ _HOMES = {
     "IDFError": "errors",
     "decode": "codec",
     "decode_batch": "batch",
+    "decode_picture": "codec",
     "encode": "codec",
     "encode_batch": "batch",
-    "load_model": "codec",
+    "load_model": "models",
     "read_info": "info",
 }
 

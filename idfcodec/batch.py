@@ -8,41 +8,29 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from idfcodec.codec import (
-    MAX_PIXELS,
-    RAW,
-    Progress,
-    checksum_of,
-    each,
-    from_planes,
-    from_stored,
-    load_model,
-    mode_of,
-    stored,
-    to_planes,
-)
-from idfcodec.errors import CorruptFile, IDFError, ModelError
-from idfcodec.flow.contract import IntegerFlow, Values
-from idfcodec.format.batch import MAX_SIDE, Batch, Shape, pack_batch, unpack_batch
+from idfcodec.codec import MAX_PIXELS
+from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.flow.contract import Coder
+from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
+from idfcodec.format.batch import Shape as BatchShape
 from idfcodec.format.container import CHECKSUM_SIZE, Mode
-from idfcodec.format.tiles import Tile
-from idfcodec.models import choose_model
+from idfcodec.format.payload import STORED, first_byte
+from idfcodec.models import choose_model, load_model, model_of_file
+from idfcodec.parallel import each
+from idfcodec.picture.colour import KINDS, Kind, kind_of
 from idfcodec.picture.pillow import from_image
+from idfcodec.types import Pixels, Planes, Progress
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["batch_costs", "decode_batch", "encode_batch"]
+__all__ = ["decode_batch", "encode_batch", "prepared", "shared_of", "side_by_side"]
 
 PART = 4096  # tasks handed out to the threads at a time
-Pixels = NDArray[np.uint8]
 T = TypeVar("T")
 
 
-def _alike(shapes: Sequence[Shape], most: int) -> list[list[int]]:
+def _alike(shapes: Sequence[BatchShape], most: int) -> list[list[int]]:
     """Numbers of pictures that follow each other and have one shape, so many at most together."""
     found: list[list[int]] = []
     for number, shape in enumerate(shapes):
@@ -53,11 +41,23 @@ def _alike(shapes: Sequence[Shape], most: int) -> list[list[int]]:
     return found
 
 
-def _each(
-    work: Callable[[list[int]], list[T]], tasks: list[list[int]], threads: int | None, progress: Progress | None
+def side_by_side(
+    work: Callable[[list[int]], list[T]],
+    shapes: Sequence[BatchShape],
+    most: int,
+    threads: int | None,
+    progress: Progress | None,
 ) -> list[T]:
-    """`each` in parts, so that a file of millions of pictures does not queue millions of tasks; results in order."""
-    count = sum(map(len, tasks))
+    """One result for each picture, in order.
+
+    Args:
+        work: the results of pictures of one shape, by their numbers.
+        shapes: of all pictures.
+        most: pictures in a call of `work`.
+        threads: calls at a time, in parts: a file of millions of pictures does not queue millions of tasks.
+        progress: called with pictures done and pictures in all.
+    """
+    tasks = _alike(shapes, most)
     found: list[T] = []
     for start in range(0, len(tasks), PART):
         part = tasks[start : start + PART]
@@ -68,77 +68,47 @@ def _each(
 
         def tell(done: int, _: int, ends: list[int] = ends) -> None:
             if progress:
-                progress(ends[done], count)
+                progress(ends[done], len(shapes))
 
         for results in each(one, len(part), threads, tell):
             found += results
     return found
 
 
-def _batch_checksum(shapes: Sequence[Shape], pictures: Sequence[Pixels]) -> bytes:
+def _batch_checksum(shapes: Sequence[BatchShape], pictures: Sequence[Pixels]) -> bytes:
     digest = hashlib.blake2b(digest_size=CHECKSUM_SIZE)
     for (mode, _, _), pixels in zip(shapes, pictures, strict=True):
-        digest.update(checksum_of(mode, pixels))
+        digest.update(KINDS[mode].checksum(pixels))
     return digest.digest()
 
 
-def _prepared(
-    images: Sequence[NDArray[np.uint8] | Image.Image],
-) -> tuple[list[Pixels], list[Shape], list[Values]]:
-    """Pixels, shape and planes of each picture."""
-    if not len(images):
-        raise IDFError("a batch needs at least one picture")
-    pictures = [from_image(image).pixels for image in images]
-    shapes = [(mode_of(pixels), pixels.shape[0], pixels.shape[1]) for pixels in pictures]
-    for _, height, width in shapes:
-        if max(height, width) > MAX_SIDE:
-            raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
-    planes = [to_planes(p, Tile(0, 0, h, w), mode) for p, (mode, h, w) in zip(pictures, shapes, strict=True)]
-    return pictures, shapes, planes
-
-
-def _common(flow: IntegerFlow, planes: Sequence[Values]) -> bytes:
-    rgb = [p for p in planes if len(p) == 3]
-    return flow.fit_small(rgb) if rgb else b""
-
-
-def batch_costs(
-    images: Sequence[NDArray[np.uint8] | Image.Image],
-    *,
-    model: str | os.PathLike[str] | None = None,
-    effort: str | None = None,
-    threads: int | None = None,
-    device: str = "cpu",
-    fitted: bool = True,
-) -> list[float]:
-    """What the exported model says in bits that each picture of a batch costs.
-
-    Args:
-        images: see `encode_batch`, as are `model`, `effort`, `threads` and `device`.
-        model: its name, id or folder.
-        effort: chooses a shipped model instead.
-        threads: at a time.
-        device: "cpu" or "cuda".
-        fitted: with what the encoder tells once of all pictures, of which each has an equal share.
+def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
+    """Pixels, shape and planes of each picture of a batch.
 
     Raises:
         UnsupportedImage: another kind of picture.
-        ModelError: see `load_model`.
         IDFError: there are no pictures, or one is too large.
     """
-    model = choose_model(None if model is None else os.fspath(model), effort, batch=True)
-    flow = load_model(model, device=device)
-    _, shapes, planes = _prepared(images)
-    common = _common(flow, planes) if fitted else b""
+    if not len(images):
+        raise IDFError("a batch needs at least one picture")
+    pictures = [from_image(image).pixels for image in images]
+    for pixels in pictures:
+        height, width = pixels.shape[:2]
+        if max(height, width) > MAX_SIDE:
+            raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
+    kinds: list[Kind] = [kind_of(pixels) for pixels in pictures]
+    shapes = [(kind.mode, p.shape[0], p.shape[1]) for kind, p in zip(kinds, pictures, strict=True)]
+    return pictures, shapes, [kind.split(pixels) for kind, pixels in zip(kinds, pictures, strict=True)]
 
-    def work(numbers: list[int]) -> list[float]:
-        return [bits + 8 * len(common) / len(planes) for bits in flow.small_costs([planes[i] for i in numbers], common)]
 
-    return _each(work, _alike(shapes, flow.side_by_side), threads, None)
+def shared_of(coder: Coder, shapes: Sequence[BatchShape], planes: Sequence[Planes]) -> bytes:
+    """What the coder tells once of all RGB pictures of a batch; the format has room for no other kind's."""
+    rgb = [picture for picture, (mode, _, _) in zip(planes, shapes, strict=True) if mode is Mode.RGB]
+    return coder.fit_shared(rgb, KINDS[Mode.RGB].types) if rgb else b""
 
 
 def encode_batch(
-    images: Sequence[NDArray[np.uint8] | Image.Image],
+    images: Sequence[Pixels | Image.Image],
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
@@ -161,28 +131,19 @@ def encode_batch(
         ModelError: see `load_model`.
         IDFError: there are no pictures, or one is too large.
     """
-    model = choose_model(None if model is None else os.fspath(model), effort, batch=True)
-    flow = load_model(model, device=device)
-    pictures, shapes, planes = _prepared(images)
-    common = _common(flow, planes)
+    coder = load_model(choose_model(model, effort, batch=True), device=device)
+    pictures, shapes, planes = prepared(images)
+    shared = shared_of(coder, shapes, planes)
 
     def work(numbers: list[int]) -> list[bytes]:
-        coded = flow.encode_small([planes[i] for i in numbers], common)
-        return [
-            data if len(data) <= planes[i].size else stored(pictures[i], shapes[i][0])
-            for i, data in zip(numbers, coded, strict=True)
-        ]
+        kind = KINDS[shapes[numbers[0]][0]]
+        coded = coder.encode([planes[i] for i in numbers], kind.types, shared)
+        stored = [kind.stored(pictures[i]) for i in numbers]
+        return [a if len(a) < len(b) else b for a, b in zip(coded, stored, strict=True)]
 
-    payloads = _each(work, _alike(shapes, flow.side_by_side), threads, progress)
-    return pack_batch(
-        Batch(
-            flow.id,
-            _batch_checksum(shapes, pictures),
-            tuple(shapes),
-            common,
-            tuple(payloads),
-        )
-    )
+    payloads = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
+    checksum = _batch_checksum(shapes, pictures)
+    return pack_batch(Batch(coder.id, checksum, tuple(shapes), shared, tuple(payloads)))
 
 
 def decode_batch(
@@ -217,28 +178,26 @@ def decode_batch(
     count = sum(height * width for _, height, width in (batch.shapes[i] for i in wanted))
     if count > max_pixels:
         raise IDFError(f"the pictures have {count} pixels, more than the limit of {max_pixels}")
-    flow = load_model(batch.model.hex() if model is None else model, device=device)
-    if flow.id != batch.model:
-        raise ModelError(f"the file was made with model {batch.model.hex()}, not with {flow.name} ({flow.id.hex()})")
+    coder = model_of_file(batch.model, model, device=device)
 
     def work(numbers: list[int]) -> list[Pixels]:
         mode, height, width = batch.shapes[wanted[numbers[0]]]
-        shape = (mode.planes, height, width)
+        kind = KINDS[mode]
         payloads = [batch.payloads[wanted[i]] for i in numbers]
-        coded = [payload for payload in payloads if payload[:1] != bytes([RAW])]
-        decoded = iter(flow.decode_small(coded, shape, batch.common) if coded else [])
-        out = np.empty(
-            (len(numbers), height, width) if mode is Mode.GRAY else (len(numbers), height, width, 3), np.uint8
+        coded = [payload for payload in payloads if first_byte(payload) != STORED]
+        planes = iter(
+            coder.decode(coded, [(height, width)] * len(kind.types), kind.types, batch.common) if coded else []
         )
+        out = [kind.empty(height, width) for _ in numbers]
         for picture, payload in zip(out, payloads, strict=True):
-            if payload[:1] == bytes([RAW]):
-                from_stored(payload, mode.planes, picture)
+            if first_byte(payload) == STORED:
+                kind.write_stored(payload, picture)
             else:
-                from_planes(next(decoded), picture)
-        return list(out)
+                kind.write(next(planes), picture)
+        return out
 
     shapes = [batch.shapes[i] for i in wanted]
-    found = _each(work, _alike(shapes, flow.side_by_side), threads, progress)
+    found = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
     if pictures is None and _batch_checksum(batch.shapes, found) != batch.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")
     return found

@@ -1,4 +1,4 @@
-"""Entropy coding: rANS over rows of integer weights. The one module that knows `constriction`.
+"""Entropy coding: rANS under probability mass functions of integers. The one module that knows `constriction`.
 
 A symbol s in [0, n) is coded under a row of n integer weights w. With C_s the sum of the weights before s and
 k = (2**24 - n) / (sum of the row), a binary64 division, its slice of the 2**24 quantiles is
@@ -21,18 +21,19 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled, compiled_sums, inlined
 from idfcodec.errors import CorruptFile
+from idfcodec.types import Buffer
 
-__all__ = ["Decoder", "Encoder", "Rows", "Spans", "likelihood", "span_of", "spans"]
+__all__ = ["Decoder", "Encoder", "Frequencies", "Intervals", "interval_of", "intervals", "log_likelihood"]
 
-Rows = NDArray[np.float64]
-Spans = tuple[NDArray[np.int32], NDArray[np.int32]]
+Frequencies = NDArray[np.float64]
+Intervals = tuple[NDArray[np.int32], NDArray[np.int32]]
 _TOTAL = 2**24
 _ROWS = constriction.stream.model.Categorical(perfect=False)
 _BAD = "the entropy-coded data is damaged"
 
 
 @inlined
-def span_of(rows: NDArray[np.float64], n: int, column: int) -> tuple[int, int]:
+def interval_of(rows: NDArray[np.float64], n: int, column: int) -> tuple[int, int]:
     """First quantile and size of the slice that a `Decoder` takes for a column of row n of integer weights."""
     width = rows.shape[1]
     total = 0.0
@@ -48,16 +49,18 @@ def span_of(rows: NDArray[np.float64], n: int, column: int) -> tuple[int, int]:
 
 
 @compiled_sums
-def spans(rows: NDArray[np.float64], columns: NDArray[np.int32]) -> Spans:
-    """`span_of` each of (N, n) rows: (N,) starts and (N,) sizes."""
+def intervals(rows: NDArray[np.float64], columns: NDArray[np.int32]) -> Intervals:
+    """`interval_of` each of (N, n) rows: (N,) starts and (N,) sizes."""
     start, size = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
     for n in range(len(rows)):
-        start[n], size[n] = span_of(rows, n, columns[n])
+        start[n], size[n] = interval_of(rows, n, columns[n])
     return start, size
 
 
 @compiled
-def _as_three(start: NDArray[np.int32], size: NDArray[np.int32], weights: Rows, symbols: NDArray[np.int32]) -> None:
+def _as_three(
+    start: NDArray[np.int32], size: NDArray[np.int32], weights: Frequencies, symbols: NDArray[np.int32]
+) -> None:
     """Each slice as one of three symbols: those before, this one and those after; weights one less than their shares.
 
     All but one quantile leaves one of them a weight of -1, which does no harm behind the symbol, but before it: where
@@ -76,8 +79,8 @@ def _as_three(start: NDArray[np.int32], size: NDArray[np.int32], weights: Rows, 
             symbols[n] = 1
 
 
-def likelihood(sizes: NDArray[np.int32]) -> int:
-    """Sum of log2 of the shares of (N,) sizes of slices, piecewise linear, in units of 2**-20: alike on every machine.
+def log_likelihood(sizes: NDArray[np.int32]) -> int:
+    """Sum of log2 of the shares of (N,) sizes of intervals, piecewise linear, in units of 2**-20: alike everywhere.
 
     No number of symbols is better than another one: what is certain adds nothing.
     """
@@ -96,9 +99,9 @@ class Encoder:
         if len(symbols):
             self._coder.encode_reverse(symbols, _ROWS, weights)
 
-    def push_spans(self, spans: Spans) -> None:
-        """Push symbols by their slices of the quantiles: (N,) first quantiles and (N,) sizes; the last symbol first."""
-        start, size = spans
+    def push_intervals(self, intervals: Intervals) -> None:
+        """Push symbols by their intervals: (N,) first quantiles and (N,) sizes; the last symbol first."""
+        start, size = intervals
         if not len(start):
             return
         weights, symbols = np.empty((len(start), 3)), np.empty(len(start), np.int32)
@@ -122,7 +125,7 @@ class Decoder:
         CorruptFile: the stream cannot be one, here or in any method.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: Buffer) -> None:
         if len(data) % 4:
             raise CorruptFile(_BAD)
         words = np.frombuffer(data, "<u4").astype(np.uint32)

@@ -13,10 +13,11 @@ from PIL import Image
 
 from idfcodec import batch as module
 from idfcodec.batch import decode_batch
-from idfcodec.codec import MAX_PIXELS, encode, load_model
+from idfcodec.codec import MAX_PIXELS, encode
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
 from idfcodec.format.batch import Batch, pack_batch, unpack_batch
 from idfcodec.format.container import Mode
+from idfcodec.models import load_model
 from tests.pictures import GENERATORS, Pixels, generate
 
 MODEL = "photo-fast"

@@ -17,14 +17,16 @@ from PIL import Image
 
 import idfcodec
 from idfcodec import codec
-from idfcodec.codec import decode, decode_picture, encode, likelihood, load_model
+from idfcodec.code_length import code_length
+from idfcodec.codec import decode, decode_picture, encode
 from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
 from idfcodec.flow.hierarchical import coding
+from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.flow.hierarchical.model import TrainableFlow
-from idfcodec.flow.hierarchical.network import NetworkConfig
 from idfcodec.format.container import Mode, pack, unpack
-from idfcodec.models import EFFORTS, VARIABLE, find_model
+from idfcodec.format.payload import STORED
+from idfcodec.models import EFFORTS, VARIABLE, find_model, load_model
 from idfcodec.picture.pillow import Picture
 from idfcodec.training.export import export
 from tests.pictures import GENERATORS, Pixels, generate
@@ -38,7 +40,7 @@ def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny model that nothing was trained for."""
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    export(TrainableFlow(NetworkConfig(channels=16, blocks=(1, 1, 1), levels=2)), folder, levels=2)
+    export(TrainableFlow(HierarchicalConfig(channels=16, blocks=(1, 1, 1), levels=2)), folder, levels=2)
     return folder
 
 
@@ -250,7 +252,7 @@ def test_several_callers_at_once() -> None:
 @pytest.mark.parametrize("kind", ["photo", "lattice", "gray", "gray_as_rgb", "grainy"])
 def test_size_is_what_the_model_says(kind: str) -> None:
     for image in (generate(kind, 32, 32), generate(kind, 150, 100)):
-        bits = likelihood(image)
+        bits = code_length(image).total
         assert 0.998 * bits <= 8 * len(encode(image)) <= 1.002 * bits + 64 * 8
 
 
@@ -260,7 +262,7 @@ def test_noise_is_stored(kind: str) -> None:
         image = generate(kind, width, height)
         data = check(image)
         header = unpack(data)
-        assert all(tile[0] == codec.RAW for tile in header.tiles)
+        assert all(tile[0] == STORED for tile in header.tiles)
         assert len(data) == header.header_size + len(header.tiles) + image.size
 
 
@@ -312,7 +314,7 @@ def test_efforts_choose_models(effort: str, efforts: dict[str, bytes], photo: Pi
     data = encode(photo, effort=effort, verify=True)
     assert unpack(data).model == efforts[effort]
     assert data == encode(photo, model=EFFORTS[effort])
-    assert likelihood(photo, effort=effort) == likelihood(photo, model=EFFORTS[effort])
+    assert code_length(photo, effort=effort).total == code_length(photo, model=EFFORTS[effort]).total
     assert np.array_equal(decode(data), photo)
 
 
@@ -321,7 +323,7 @@ def test_no_effort_is_the_default_model(efforts: dict[str, bytes], gray_photo: P
     assert unpack(encode(gray_photo, model=EFFORTS["max"], effort=None)).model == efforts["max"]
 
 
-@pytest.mark.parametrize("function", [encode, likelihood])
+@pytest.mark.parametrize("function", [encode, code_length])
 def test_wrong_efforts_are_refused(function: Callable[..., object], gray_photo: Pixels) -> None:
     for effort in ("best", "", "MAX", "photo-max"):
         with pytest.raises(IDFError, match=f"there is no effort '{effort}'; choose one of fast, default, max$"):
@@ -453,7 +455,7 @@ def test_other_modes_and_sizes_are_refused() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (33, 18), (600, 70)])
 @pytest.mark.parametrize("kind", ["photo", "gray", "few"])
-def test_costs_are_where_the_picture_is(kind: str, size: tuple[int, int], rng: np.random.Generator) -> None:
+def test_code_length_is_where_the_picture_is(kind: str, size: tuple[int, int], rng: np.random.Generator) -> None:
     pixels = draw(size[1], size[0])
     noisy = slice(0, size[0] // 3), slice(size[1] // 2, size[1])
     pixels[noisy] = rng.integers(0, 256, pixels[noisy].shape)
@@ -461,18 +463,10 @@ def test_costs_are_where_the_picture_is(kind: str, size: tuple[int, int], rng: n
         pixels = np.ascontiguousarray(pixels[..., 1])
     elif kind == "few":
         pixels = pixels // 64 * 64
-    found = codec.costs(pixels)
+    found = code_length(pixels)
     assert found.pixels.shape == size
-    assert found.pixels.dtype == np.float32
     assert found.pixels.min() >= 0
     assert found.total == pytest.approx(found.pixels.sum(dtype=np.float64) + found.rest, rel=1e-5)
     assert len(codec.encode(pixels)) * 8 == pytest.approx(found.total, rel=0.01, abs=8 * 80)
-    plain = [codec.costs(pixels, learned=learned).total for learned in ("no lattice", "none")]
-    assert found.total <= min(plain) * 1.03 + 64, "what does not pay is left out, as far as samples tell"
     if size == (600, 70):
         assert found.pixels[noisy].mean() > 1.5 * found.pixels[size[0] // 2 :].mean()
-
-
-def test_costs_know_what_there_is_to_learn(photo: np.ndarray) -> None:
-    with pytest.raises(IDFError, match="'everything'; choose one of all, no lattice, none"):
-        codec.costs(photo, learned="everything")

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,10 @@ def digest(pixels: Pixels) -> str:
 def use(environment: Environment) -> None:
     """Make the codec of this process compute as `environment` says."""
     from idfcodec import codec
-    from idfcodec.flow.loading import load_flow
+    from idfcodec.flow import loading
 
     if environment.kernel is not None:
-        codec._flow = lambda folder, device: load_flow(Path(folder), device=device, kernel=environment.kernel)  # type: ignore[assignment]
+        loading.load = partial(loading.load, kernel=environment.kernel)
     if environment.backwards:
         forwards = codec.each
 
@@ -72,7 +73,8 @@ def use(environment: Environment) -> None:
 
 def work(environment: Environment, folder: Path) -> dict[str, Any]:
     """What this process makes of the pictures; the first one leaves its files in `folder` for the others to decode."""
-    from idfcodec.codec import decode, encode, load_model
+    from idfcodec.codec import decode, encode
+    from idfcodec.models import load_model
 
     use(environment)
     common = {"threads": environment.threads, "device": environment.device}

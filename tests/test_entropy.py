@@ -1,4 +1,4 @@
-"""Entropy coding: slices of the quantiles, their likelihood, and streams that are none."""
+"""Entropy coding: interval of the quantiles, their likelihood, and streams that are none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, likelihood, spans
+from idfcodec.entropy import Decoder, Encoder, intervals, log_likelihood
 from idfcodec.errors import CorruptFile
 
 TOTAL = 2**24
@@ -28,7 +28,7 @@ def slices(row: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 
 def edge_rows(width: int) -> NDArray[np.float64]:
-    """Rows that leave almost everything to one column, to two, or to all alike: (N, width)."""
+    """Frequencies that leave almost everything to one column, to two, or to all alike: (N, width)."""
     rows = [np.ones(width), np.full(width, LARGEST), np.arange(width) + 0.0]
     for column in {0, 1, width // 2, width - 2, width - 1}:
         for weight in (1, TOTAL, LARGEST):
@@ -54,7 +54,7 @@ def check_push(rows: NDArray[np.float64], columns: NDArray[np.int32]) -> None:
         encoder = Encoder()
         encoder.push_uniform(last, 1000)
         if by_span:
-            encoder.push_spans(spans(rows, columns))
+            encoder.push_intervals(intervals(rows, columns))
         else:
             encoder.push(columns, rows)
         streams.append(encoder.finish())
@@ -74,7 +74,7 @@ def test_spans_are_those_of_the_formula(width: int, rng: np.random.Generator) ->
         assert want[0][0] == 0
         assert all(size > 0 for _, size in want)
         columns = np.arange(width, dtype=np.int32)
-        start, size = spans(np.broadcast_to(row, (width, width)).copy(), columns)
+        start, size = intervals(np.broadcast_to(row, (width, width)).copy(), columns)
         assert list(zip(start.tolist(), size.tolist(), strict=True)) == want
 
 
@@ -90,7 +90,7 @@ def test_push_spans_of_all_quantiles_but_one(weights: tuple[int, int], column: i
     """Of two columns one may have but one quantile, the first or the last of all."""
     rows = np.repeat(np.array([weights], np.float64), 50, 0)
     columns = np.full(50, column, np.int32)
-    assert set(spans(rows, columns)[1].tolist()) == {TOTAL - 1 if weights[column] else 1}
+    assert set(intervals(rows, columns)[1].tolist()) == {TOTAL - 1 if weights[column] else 1}
     check_push(rows, columns)
 
 
@@ -109,7 +109,7 @@ def test_the_last_symbol_is_pushed_first() -> None:
     rows = np.ones((3, 5))
     encoder = Encoder()
     encoder.push(np.array([1, 2, 3], np.int32), rows)
-    encoder.push_spans(spans(rows, np.array([4, 0, 2], np.int32)))
+    encoder.push_intervals(intervals(rows, np.array([4, 0, 2], np.int32)))
     decoder = Decoder(encoder.finish())
     assert decoder.pop(rows).tolist() == [4, 0, 2]
     assert decoder.pop(rows).tolist() == [1, 2, 3]
@@ -118,27 +118,27 @@ def test_the_last_symbol_is_pushed_first() -> None:
 
 def test_likelihood_of_powers_of_two_is_exact() -> None:
     for power in range(25):
-        assert likelihood(np.array([2**power], np.int32)) == (power - 24) * 2**20
+        assert log_likelihood(np.array([2**power], np.int32)) == (power - 24) * 2**20
 
 
 def test_likelihood_is_monotone_and_near_the_logarithm(rng: np.random.Generator) -> None:
     near_ends = [*range(1, 5000), *(2**p + d for p in range(13, 24) for d in (-1, 0, 1)), TOTAL - 1]
     sizes = np.unique(np.concatenate([near_ends, rng.integers(1, TOTAL, 5000)])).astype(np.int32)
-    each = np.array([likelihood(size[None]) for size in sizes])
+    each = np.array([log_likelihood(size[None]) for size in sizes])
     assert (np.diff(each) >= 0).all()
     assert (np.diff(each[:5000]) > 0).all()
     short = np.log2(sizes / TOTAL) - each / 2**20
     assert (short > -(2.0**-19)).all()
     assert (short < 0.0861).all()
-    assert likelihood(sizes) == each.sum()
-    assert likelihood(np.zeros(0, np.int32)) == 0
+    assert log_likelihood(sizes) == each.sum()
+    assert log_likelihood(np.zeros(0, np.int32)) == 0
 
 
 def test_nothing_is_an_empty_stream() -> None:
     encoder = Encoder()
     nothing = np.zeros(0, np.int32)
     encoder.push(nothing, np.zeros((0, 7)))
-    encoder.push_spans((nothing, nothing))
+    encoder.push_intervals((nothing, nothing))
     encoder.push_uniform(nothing, 3)
     assert encoder.finish() == b""
     decoder = Decoder(b"")

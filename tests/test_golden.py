@@ -8,11 +8,12 @@ from __future__ import annotations
 import pytest
 
 from idfcodec.batch import decode_batch, encode_batch
-from idfcodec.codec import RAW, decode_picture, encode, load_model
+from idfcodec.codec import decode_picture, encode
 from idfcodec.flow.hierarchical.adaptive import Switches
-from idfcodec.flow.hierarchical.coding import CORRECTED, PALETTE
 from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import Mode, unpack
+from idfcodec.format.payload import CORRECTED, PALETTE, STORED
+from idfcodec.models import load_model
 from tests.golden_files import (
     BATCH_FOLDER,
     BATCHES,
@@ -62,7 +63,7 @@ def test_every_kind_of_tile_and_mode_is_among_them() -> None:
     headers = [unpack((FOLDER / f"{name}.idfc").read_bytes()) for name in RECIPES]
     assert {header.mode for header in headers} == set(Mode)
     kinds = {tile[0] for header in headers for tile in header.tiles}
-    assert {0, PALETTE, RAW} <= kinds
+    assert {0, PALETTE, STORED} <= kinds
     flags = {kind for kind in kinds if kind < PALETTE}
     assert all(any(flag & kind for kind in flags) for flag in (*Switches, CORRECTED))
 
@@ -83,4 +84,4 @@ def test_every_kind_of_payload_is_among_the_batches() -> None:
     batches = [unpack_batch((BATCH_FOLDER / f"{name}.idfb").read_bytes()) for name in BATCHES]
     assert {mode for batch in batches for mode, _, _ in batch.shapes} == set(Mode)
     first = {payload[:1] for batch in batches for payload in batch.payloads}
-    assert {b"\0", bytes([PALETTE]), bytes([RAW])} <= first
+    assert {b"\0", bytes([PALETTE]), bytes([STORED])} <= first

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.density.common import Options
 from benchmarks.density.zoo import CONTENDERS, INTEGER, averaged, fitted
+from idfcodec import density
 from idfcodec.baselines import dequantization
 from idfcodec.baselines.contract import FlowModel
-from idfcodec.flow.loading import load_flow
+from idfcodec.flow import loading
+from idfcodec.format.container import Mode
+from idfcodec.picture.colour import KINDS
 
 __all__ = ["Baseline", "Integer", "Loaded", "load"]
 
@@ -94,7 +97,7 @@ class Integer(Loaded):
     def __init__(self, folder: Path, title: str, side: int) -> None:
         self.title, self.side = title, side
         self.model = averaged(folder)
-        self.flow = load_flow(folder)
+        self.flow = loading.load(folder)
 
     @torch.no_grad()
     def bits(self, pixels: Tensor, *, samples: int = 1, seed: int = 0) -> Tensor:
@@ -102,24 +105,20 @@ class Integer(Loaded):
         return torch.stack([self.model(picture[None]).sum() / picture.numel() for picture in pixels])
 
     def sample(self, n: int, temperature: float = 1.0, *, seed: int = 0) -> Tensor:
-        return self.flow.sample(n, (self.side, self.side), temperature, seed=seed)
+        drawn = density.sample(self.flow, n, (self.side, self.side), temperature, seed=seed)
+        return torch.from_numpy(drawn).permute(0, 3, 1, 2)
 
     def latents(self, pixels: Tensor) -> Latents:
-        each = [self.flow.latents(picture.int()) for picture in pixels]
-        return [torch.stack([torch.from_numpy(z[key]) for z in each]).float() for key in self._keys(each[0])]
+        each = [density.latents(self.flow, x.permute(1, 2, 0).byte().contiguous().numpy()) for x in pixels]
+        return [torch.stack([torch.from_numpy(z) for z in step]).float() for step in zip(*each, strict=True)]
 
     def inverse(self, latents: Latents) -> Tensor:
-        keys = self._keys(self.flow.latents(torch.zeros(3, self.side, self.side, dtype=torch.int32)))
-        rounded = [level.round().int() for level in latents]
-        pictures = [
-            self.flow.inverse({key: z[i].numpy() for key, z in zip(keys, rounded, strict=True)}, (self.side, self.side))
-            for i in range(len(latents[0]))
-        ]
+        types = KINDS[Mode.RGB].types
+        pictures = []
+        for steps in zip(*(level.round().int().numpy() for level in latents), strict=True):
+            green, red, blue = self.flow.inverse(steps, [(self.side, self.side)] * 3, types)
+            pictures.append(torch.from_numpy(np.stack((red + green, green, blue + green))))
         return torch.stack(pictures).clamp(0, 255).byte()
-
-    @staticmethod
-    def _keys(latents: Mapping[tuple[int, int], Any]) -> list[tuple[int, int]]:
-        return sorted(latents)
 
 
 def load(name: str, seed: int, options: Options) -> Loaded:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from idfcodec import models
 from idfcodec.cli.report import Outcome, Progress, Report, attempt, describe, finish, label, speed
 from idfcodec.errors import IDFError
 from idfcodec.files import STREAM, check_target, is_folder, load_picture, plan, write_target
@@ -70,9 +71,8 @@ def compress_batch(
 
     def work(name: str) -> Outcome:
         from idfcodec import batch as batches
-        from idfcodec import codec
 
-        codec.load_model(model, device=device)
+        models.load_model(model, device=device)
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = batches.encode_batch(pictures, model=model, threads=threads, device=device, progress=progress)
@@ -242,9 +242,8 @@ def _timed(
 ) -> "tuple[list[NDArray[np.uint8]], float]":
     """Decodes with a progress bar; returns the pictures and the seconds it took."""
     from idfcodec import batch as batches
-    from idfcodec import codec
 
-    codec.load_model(model or unpack_batch(data).model.hex(), device=device)
+    models.load_model(model or unpack_batch(data).model.hex(), device=device)
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
         found = batches.decode_batch(

@@ -10,7 +10,7 @@ import click
 from idfcodec.cli.options import json_option, parse_size, picture_format
 from idfcodec.cli.report import Outcome, Report, finish
 from idfcodec.files import STREAM, check_target, plan
-from idfcodec.models import EFFORTS
+from idfcodec.models import EFFORTS, load_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -162,6 +162,8 @@ def sample(
 
     def work(name: str) -> Outcome:
         targets.check(STREAM, force=force)
+        import torch
+
         from idfcodec.picture import pillow as planes
 
         if baseline:
@@ -175,10 +177,11 @@ def sample(
                 return Outcome(f"{output}: {n:,} samples in the plane", {})
             pictures = to_pixels(drawn)
         else:
-            from idfcodec import codec
+            from idfcodec import density as densities
 
-            shipped = codec.load_model(None if model is None else EFFORTS.get(model, model))
-            pictures = shipped.sample(n, (height, width), temperature, seed=seed)
+            shipped = load_model(None if model is None else EFFORTS.get(model, model))
+            pictures = torch.from_numpy(densities.sample(shipped, n, (height, width), temperature, seed=seed))
+            pictures = pictures.permute(0, 3, 1, 2)
         stream = io.BytesIO()
         planes.write_picture(planes.Picture(sheet(pictures), {}), stream, format)
         written = targets.write(STREAM, stream.getvalue(), force=force)

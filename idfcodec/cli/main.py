@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from idfcodec import __version__
+from idfcodec import __version__, models
 from idfcodec.cli.batch import compress_batch, decompress_batch, info_batch, is_batch, parse_pictures, verify_batch
 from idfcodec.cli.density import density, sample
 from idfcodec.cli.options import (
@@ -109,7 +109,7 @@ def compress(
         picture, before = load_picture(name)
         from idfcodec import codec
 
-        codec.load_model(model, device=device)  # loaded once for all inputs, so no picture's time
+        models.load_model(model, device=device)  # loaded once for all inputs, so no picture's time
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = codec.encode(
@@ -214,7 +214,6 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
       idfcodec info --json *.idfc
     """
     report = Report(as_json=as_json, to_stdout=True)
-    from idfcodec import models
     from idfcodec.info import read_info
 
     names = {entry.id: entry.name for entry in models.list_models()}
@@ -306,7 +305,7 @@ def timed_decode(
     """Decodes with a progress bar; returns the picture and the seconds it took."""
     from idfcodec import codec
 
-    codec.load_model(model or data_model(data), device=device)
+    models.load_model(model or data_model(data), device=device)
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
         picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)

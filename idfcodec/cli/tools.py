@@ -59,14 +59,14 @@ def bpd(
 
     def work(name: str) -> Outcome:
         picture, before = load_picture(name)
-        from idfcodec import codec
+        from idfcodec import code_length, codec
         from idfcodec.format.container import unpack
 
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = codec.encode(picture, model=model, threads=threads, device=device, progress=progress)
         seconds = time.perf_counter() - start
-        bits = codec.likelihood(picture, model=model, threads=threads, device=device)
+        bits = code_length.code_length(picture, model=model, threads=threads, device=device).total
         payload = sum(unpack(data, header_only=True).tile_lengths)
         size = picture.pixels.size
         values = common(name, picture.pixels.shape, size, len(data), seconds)
@@ -232,7 +232,7 @@ def train(
             identity = ""
             if processes.leads:
                 family = family_of(config)
-                identity = family.export(trained.model, target, summary=trained.summary, search=trained.search)
+                identity = family.export(trained.model, target, summary=trained.summary, kept=trained.kept)
         return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
 
     finish([folder], work, report)

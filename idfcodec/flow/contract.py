@@ -1,38 +1,62 @@
-"""What every integer flow can do once it is loaded: code tiles and small pictures, and be a density of pictures."""
+"""What a family of models is, and what a model of any family can do once it is loaded.
+
+A family codes pictures that are given as planes. The pictures of one call are alike: same planes, same sizes. What many
+pictures share is fitted once, and handed to the coder with each of them.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from idfcodec.errors import CorruptFile
+from idfcodec.errors import IDFError
+from idfcodec.types import Buffer, Planes, PlaneType, Shape
 
-__all__ = ["Costs", "IntegerFlow", "Latents", "with_zeros", "without_zeros"]
+__all__ = ["Capabilities", "CodeLength", "Coder", "Family", "Latents", "Model"]
 
-Values = NDArray[np.int32]
-Latents = Mapping[tuple[int, int], Values]
+Latents = Sequence[NDArray[np.int32]]
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
-class Costs:
-    """What a model says that a tile costs, in bits.
+class Model:
+    """A model as its folder holds it: data and nothing else.
 
     Args:
-        steps: of each latent of each coding step, (C, N) by (level, group); where the tile is coded by its colours,
-            a pixel's cost stands with its first plane.
-        rest: of flags, corrections and the list of colours.
-        pixels: (H, W) of each pixel, all its planes together.
+        id: content hash, 8 bytes.
+        name: for people.
+        family: one of `registry.names()`.
+        architecture: the family's configuration, as JSON has it.
+        arrays: integers by name.
+        answers: what the model's networks say of a fixed input, in hexadecimal; see `Coder.known_answers`.
     """
 
-    steps: dict[tuple[int, int], NDArray[np.float64]]
-    rest: float
+    id: bytes
+    name: str
+    family: str
+    architecture: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CodeLength:
+    """What a model says that a picture takes, in bits.
+
+    Args:
+        pixels: (H, W) float64 of each pixel, all its planes together.
+        rest: of flags, corrections and lists of colours.
+        parts: the bits of the pixels by the family's own names of its coding steps, plane after plane.
+    """
+
     pixels: NDArray[np.float64]
+    rest: float = 0.0
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -40,97 +64,119 @@ class Costs:
         return self.rest + float(self.pixels.sum())
 
 
-class IntegerFlow(ABC):
-    """A flow ready to code. Planes are G, R-G and B-G, or G alone: (C, H, W) int32.
+@dataclass(frozen=True)
+class Capabilities:
+    """What a family can do besides coding.
+
+    Args:
+        previews: a coarse picture comes before the whole one.
+        density: it has latents, inverses and samples.
+        side_by_side: how many small pictures are best coded in one call.
+    """
+
+    previews: bool = False
+    density: bool = False
+    side_by_side: int = 1
+
+
+class Coder(ABC):
+    """A model, ready to code.
+
+    `shared` is what `fit_shared` said of a set of pictures that this one belongs to, which may be nothing (`b""`), and
+    None for a picture on its own.
 
     Args:
         id: content hash of the model, 8 bytes.
-        name: of its folder.
-        kernel: which of `exact.KERNELS` runs.
+        name: for people.
+        kernel: which of the family's kernels computes it.
     """
 
     id: bytes
     name: str
     kernel: str
-    side_by_side: ClassVar[int] = 1
-    """How many small pictures of a shape are best coded in one call."""
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     @abstractmethod
-    def encode_tile(self, planes: Values) -> bytes:
-        """Code planes of any size: a byte of flags, then what they say."""
-
-    @abstractmethod
-    def decode_tile(self, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
-        """The planes of `shape` that `encode_tile` coded.
+    def encode(
+        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
+    ) -> list[bytes]:
+        """One payload for each picture. Its first byte is below `format.payload.STORED`.
 
         Raises:
-            CorruptFile: the data is not a tile of that shape.
+            IDFError: the family does not code planes of these types.
         """
 
     @abstractmethod
-    def tile_costs(self, planes: Values, *, weights: bool = True, lattice: bool = True) -> Costs:
-        """What the model says that planes cost.
-
-        Args:
-            planes: G, R-G and B-G, or G alone.
-            weights: with all that a tile teaches and the encoder fits, as far as it pays.
-            lattice: with the weights of values and of pairs of values, if `weights`.
-        """
-
-    @abstractmethod
-    def fit_small(self, pictures: Sequence[Values]) -> bytes:
-        """What the encoder tells once of many small pictures of three planes; empty if nothing."""
-
-    @abstractmethod
-    def encode_small(self, pictures: Sequence[Values], common: bytes) -> list[bytes]:
-        """Code small pictures of one shape, zero bytes at the end left out; `common` is what `fit_small` told."""
-
-    @abstractmethod
-    def decode_small(self, payloads: Sequence[bytes], shape: tuple[int, int, int], common: bytes) -> list[Values]:
-        """The pictures of `shape` that `encode_small` coded.
+    def decode(
+        self,
+        payloads: Sequence[Buffer],
+        shapes: Sequence[Shape],
+        types: Sequence[PlaneType],
+        shared: bytes | None = None,
+    ) -> list[Planes]:
+        """The pictures that `encode` coded; `shapes` and `types` are of the planes of each.
 
         Raises:
-            CorruptFile: a payload is not of such a picture, or `common` is damaged.
+            CorruptFile: a payload is not that of such a picture, or `shared` is damaged.
         """
 
-    @abstractmethod
-    def small_costs(self, pictures: Sequence[Values], common: bytes) -> list[float]:
-        """What the model says in bits that small pictures cost which `encode_small` would code."""
+    def fit_shared(self, pictures: Sequence[Planes], types: Sequence[PlaneType]) -> bytes:
+        """What is worth telling once of many small pictures of any sizes; empty if nothing is."""
+        return b""
 
     @abstractmethod
-    def latents(self, x: Tensor) -> Latents:
-        """Latents (C, N) of every coding step, by (level, group), of (3, H, W) or (1, H, W) integers in [0, 255]."""
+    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
+        """What the model says that `encode` takes."""
 
-    @abstractmethod
-    def inverse(self, latents: Latents, size: tuple[int, int]) -> Tensor:
-        """(C, H, W) int32 pixels of `size` (H, W) from their latents, to the bit."""
+    def known_answers(self) -> list[str]:
+        """What the model says of a fixed input, in hexadecimal: the same wherever it is computed exactly."""
+        return []
 
-    @abstractmethod
-    def sample(self, n: int, size: tuple[int, int], temperature: float = 1.0, *, seed: int = 0) -> Tensor:
-        """(n, 3, H, W) uint8 pictures of `size` (H, W) drawn from the prior.
+    def log_prob(self, picture: Planes, types: Sequence[PlaneType]) -> float:
+        """Log-likelihood in bits; negative."""
+        return -self.code_length(picture, types).total
+
+    def latents(self, picture: Planes, types: Sequence[PlaneType]) -> Latents:
+        """The flow's latents, an array of integers for each coding step."""
+        raise IDFError(f"{self.name} has no latents")
+
+    def inverse(self, latents: Latents, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
+        """The picture that has these latents, to the bit."""
+        raise IDFError(f"{self.name} has no latents")
+
+    def sample(
+        self, n: int, shapes: Sequence[Shape], types: Sequence[PlaneType], temperature: float = 1.0, *, seed: int = 0
+    ) -> list[Planes]:
+        """Pictures drawn from the prior, whose probabilities are raised to 1 / temperature.
 
         Raises:
-            IDFError: the temperature is not above 0.
+            IDFError: the temperature is not above 0, or the family does not sample.
         """
-
-    def log_prob(self, x: Tensor) -> float:
-        """Log-likelihood in bits (negative) of (3, H, W) RGB or (1, H, W) gray integers in [0, 255]."""
-        from idfcodec.flow.hierarchical.density import to_planes
-
-        return -self.tile_costs(to_planes(x)).total
+        raise IDFError(f"{self.name} draws no samples")
 
 
-def without_zeros(tile: bytes) -> bytes:
-    """A tile without the zero bytes at its end: those of its last word, as a rule."""
-    return tile.rstrip(b"\0")
+def _anywhere(device: str) -> Sequence[str]:
+    return ("exact",)
 
 
-def with_zeros(payload: bytes) -> bytes:
-    """The tile of flag byte 0 from which zero bytes were left out: a flag byte and whole words.
+@dataclass(frozen=True)
+class Family(Generic[C]):
+    """A family of models; `registry` has them by name.
 
-    Raises:
-        CorruptFile: it has other flags, or zero bytes at its end.
+    Args:
+        name: as architectures have it.
+        configure: makes the configuration of an architecture; raises `ModelError` if this release does not run it,
+            and `KeyError`, `ValueError` or `TypeError` if it is damaged.
+        build: makes a coder of a model, its configuration, a kernel and a device; raises as `configure` does if the
+            arrays are wrong or not proved to be exact.
+        kernels: what computes models on a device exactly, fastest first; raises `ModelError` if there is no such
+            device.
+        network: "module:attribute" of the network as it is trained, called with a configuration; see
+            `exact.quantisable.Quantisable`. Empty if it is not trained here.
     """
-    if payload[:1] > b"\0" or payload.endswith(b"\0"):
-        raise CorruptFile("a small picture has unknown flags, or zero bytes at its end that are to be left out")
-    return (payload or b"\0") + bytes(-(len(payload) - 1) % 4 if payload else 0)
+
+    name: str
+    configure: Callable[[Mapping[str, Any]], C]
+    build: Callable[[Model, C, str, str], Coder]
+    kernels: Callable[[str], Sequence[str]] = _anywhere
+    network: str = ""

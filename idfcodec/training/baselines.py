@@ -6,6 +6,7 @@ likelihood itself where the model has one for integers, else a bound on it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from torch.optim import Optimizer
 from idfcodec.baselines.contract import Density
 from idfcodec.baselines.dequantization import bits
 from idfcodec.baselines.families import build
-from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.training.families import Crops, Family
 
 __all__ = ["PICTURES", "Baseline"]
@@ -67,7 +67,7 @@ class Baseline(Family[Density]):
         parts = torch.split(torch.stack(squares).to(device), BATCH)
         return [float(torch.cat([bits(model, part, generator=generator) for part in parts]).mean())]
 
-    def export(self, model: Density, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
+    def export(self, model: Density, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
         path = out / f"{self.config.family}.safetensors"
         model.cpu().save(path)
         return str(path)

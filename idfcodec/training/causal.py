@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.causal.network import LARGEST, CausalConfig, TrainableCausalFlow
-from idfcodec.flow.hierarchical.correction import Search
+from idfcodec.flow.causal.config import LARGEST, CausalConfig
+from idfcodec.flow.causal.network import TrainableCausalFlow
 from idfcodec.training.config import TrainConfig
-from idfcodec.training.export import export_causal, read_exported, restore_causal
+from idfcodec.training.export import export, read_exported, restore
 from idfcodec.training.families import Crops, Family
 from idfcodec.training.hierarchical import optimisers_of
 
@@ -63,13 +63,13 @@ class CausalFamily(Family[TrainableCausalFlow]):
             subpixels += x.numel()
         return [value / subpixels for value in total.tolist()]
 
-    def restore(self, model: TrainableCausalFlow, folder: Path) -> tuple[str, Search | None]:
+    def restore(self, model: TrainableCausalFlow, folder: Path) -> tuple[str, Mapping[str, Any]]:
         exported = read_exported(folder)
-        restore_causal(model, exported.tensors)
-        return exported.id, None
+        restore(model, exported)
+        return exported.id.hex(), {}
 
-    def export(self, model: TrainableCausalFlow, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
-        return export_causal(model, out, note={"training": summary})
+    def export(self, model: TrainableCausalFlow, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
+        return export(model, out, note={"training": summary}, **kept)
 
 
 def _sizes(settings: Mapping[str, Any]) -> CausalConfig:

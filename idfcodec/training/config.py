@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from idfcodec.errors import IDFError
+from idfcodec.flow import registry
 from idfcodec.training.export import read_exported
 
-__all__ = ["BASELINE", "CAUSAL", "FINE_TUNING", "TrainConfig", "fine_tuning", "fresh", "resumed"]
+__all__ = ["BASELINE", "FINE_TUNING", "OTHERS", "TrainConfig", "fine_tuning", "fresh", "resumed"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,13 @@ FINE_TUNING = {"learning_rate": 0.0012, "quantise_from": 0.0}
 
 # What a run does otherwise that trains another family: small pictures; the flows that are none of integers by Adam.
 BASELINE = {"size": 32, "batch": 32, "learning_rate": 0.002}
-CAUSAL = {"size": 32, "batch": 64, "kind": "thumbnails"}
+OTHERS: Mapping[str, Mapping[str, Any]] = {"idf": {}, "causal": {"size": 32, "batch": 64, "kind": "thumbnails"}}
+_OPTIONS = ("channels", "blocks", "networks")
 
 
 def fresh(**settings: Any) -> TrainConfig:
     """The configuration of a run that starts from nothing, of any family, except for `settings`."""
-    others = {"idf": {}, "causal": CAUSAL}.get(settings.get("family", "idf"), BASELINE)
+    others = OTHERS.get(settings.get("family", "idf"), BASELINE)
     return _config({**others, **settings})
 
 
@@ -69,12 +71,12 @@ def fine_tuning(model: Path, **settings: Any) -> TrainConfig:
     Raises:
         ModelError: there is no such model, or it is damaged.
     """
-    architecture = read_exported(model).architecture
-    if architecture.get("order") == "causal":
-        sizes = {name: value for name, value in architecture.items() if name != "order"}
-        return _config({**CAUSAL, **FINE_TUNING, "family": "causal", "settings": sizes, **settings})
-    sizes = {name: architecture[name] for name in ("channels", "blocks", "networks")}
-    return _config({**FINE_TUNING, **sizes, **settings})
+    exported = read_exported(model)
+    sizes = registry.settings(exported.architecture)
+    if exported.family == registry.HIERARCHICAL:  # its sizes are options of their own
+        return _config({**FINE_TUNING, **{name: sizes[name] for name in _OPTIONS}, **settings})
+    own = {"family": exported.family, "settings": sizes}
+    return _config({**OTHERS.get(exported.family, {}), **FINE_TUNING, **own, **settings})
 
 
 def resumed(out: Path, **settings: Any) -> TrainConfig:

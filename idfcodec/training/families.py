@@ -7,7 +7,7 @@ it leaves behind. All else, from crops to checkpoints, is the same for all: see 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.training.config import TrainConfig
 
 __all__ = ["FAMILIES", "Crops", "Family", "family_of"]
@@ -28,7 +27,7 @@ Crops = list[NDArray[np.uint8]]
 
 # Where each family's class is; a module is imported when its family is asked for.
 FAMILIES = {
-    "idf": ("integer", "HierarchicalFamily"),
+    "idf": ("hierarchical", "HierarchicalFamily"),
     "causal": ("causal", "CausalFamily"),
     "nice": ("baselines", "Baseline"),
     "realnvp": ("baselines", "Baseline"),
@@ -73,8 +72,8 @@ class Family(ABC, Generic[M]):
         """Bits per subpixel of (H, W, 3) uint8 crops, in parts that are logged; their sum is the total."""
 
     @abstractmethod
-    def export(self, model: M, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
-        """Leave the trained model in the folder `out`; what the user is told that it is called."""
+    def export(self, model: M, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
+        """Leave the trained model in the folder `out`, with the settings that were `kept`; the name for the user."""
 
     def begin(self, model: M, batch: Tensor) -> None:
         """Called with the first batch of a fresh run, for weights that are set by data."""
@@ -84,8 +83,8 @@ class Family(ABC, Generic[M]):
         """Called before every step and every validation, with the share of the run that is done."""
         return
 
-    def restore(self, model: M, folder: Path) -> tuple[str, Search | None]:
-        """Take the weights of an exported model; its id, and its search if it has one.
+    def restore(self, model: M, folder: Path) -> tuple[str, Mapping[str, Any]]:
+        """Take the weights of an exported model; its id, and the settings that training does not change.
 
         Raises:
             IDFError: it is none that this family can start from.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.hierarchical.correction import Search
+from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.flow.hierarchical.model import TrainableFlow
-from idfcodec.flow.hierarchical.network import NetworkConfig
 from idfcodec.training.config import TrainConfig
-from idfcodec.training.export import export, make_search, read_exported, restore
+from idfcodec.training.export import export, read_exported, restore
 from idfcodec.training.families import Crops, Family
 from idfcodec.training.muon import Muon
 
@@ -53,7 +53,7 @@ class HierarchicalFamily(Family[TrainableFlow]):
     def build(self) -> TrainableFlow:
         config = self.config
         torch.manual_seed(config.seed)
-        return TrainableFlow(NetworkConfig(config.channels, config.blocks, config.levels, config.networks))
+        return TrainableFlow(HierarchicalConfig(config.channels, config.blocks, config.levels, config.networks))
 
     def optimisers(self, model: TrainableFlow) -> list[Optimizer]:
         return optimisers_of(model, self.config.learning_rate)
@@ -80,10 +80,10 @@ class HierarchicalFamily(Family[TrainableFlow]):
             subpixels += x.numel()
         return [value / subpixels for value in total.tolist()]
 
-    def restore(self, model: TrainableFlow, folder: Path) -> tuple[str, Search]:
+    def restore(self, model: TrainableFlow, folder: Path) -> tuple[str, Mapping[str, Any]]:
         exported = read_exported(folder)
-        restore(model, exported.tensors)
-        return exported.id, make_search(exported.architecture["search"])
+        restore(model, exported)
+        return exported.id.hex(), {"search": exported.architecture["search"]}
 
-    def export(self, model: TrainableFlow, out: Path, *, summary: dict[str, Any], search: Search | None) -> str:
-        return export(model, out, search=search, note={"training": summary})
+    def export(self, model: TrainableFlow, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
+        return export(model, out, note={"training": summary}, **kept)

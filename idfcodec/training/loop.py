@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from idfcodec.errors import IDFError
-from idfcodec.flow.hierarchical.correction import Search
 from idfcodec.flow.loading import part
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.data import load_folder, random_batches, validation_crops
 from idfcodec.training.distributed import ALONE, Processes
-from idfcodec.training.export import make_search
 from idfcodec.training.families import family_of
 
 __all__ = ["Trained", "build", "train"]
@@ -43,12 +41,12 @@ class Trained:
     Args:
         model: the averaged weights, in `eval`.
         summary: what was done, for the model's `config.json`.
-        search: that of the model it started from, for `export`; None if it started from nothing.
+        kept: settings of the model it started from that training does not change, for `export`.
     """
 
     model: nn.Module
     summary: dict[str, Any]
-    search: Search | None
+    kept: Mapping[str, Any]
 
 
 class _Run:
@@ -64,7 +62,7 @@ class _Run:
         self.step = 0
         self.seconds = 0.0
         self.started_from: str | None = None  # id of the model whose weights were the first ones
-        self.search: Search | None = None  # that model's, for the one that comes of it
+        self.kept: Mapping[str, Any] = {}  # of that model, for the one that comes of it
 
     @property
     def progress(self) -> float:
@@ -83,7 +81,7 @@ class _Run:
     def save(self, path: Path) -> None:
         temporary = path.with_suffix(".tmp")
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
-        start = {"id": self.started_from, "search": self.search and asdict(self.search)}
+        start = {"id": self.started_from, **self.kept}
         metadata = {"step": self.step, "seconds": self.seconds, "start": start}
         save_file(tensors, temporary, {name: json.dumps(value) for name, value in metadata.items()})
         os.replace(temporary, path)
@@ -103,11 +101,11 @@ class _Run:
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
         start = json.loads(metadata.get("start", "{}"))
         self.started_from = start.get("id")
-        self.search = make_search(start["search"]) if start.get("search") else None
+        self.kept = {name: value for name, value in start.items() if name != "id" and value is not None}
 
     def start(self, folder: Path) -> None:
         """Take the weights of an exported model."""
-        self.started_from, self.search = self.family.restore(self.model, folder)
+        self.started_from, self.kept = self.family.restore(self.model, folder)
         self.average.load_state_dict(self.model.state_dict())
 
     def begin(self, batch: Tensor, processes: Processes) -> None:
@@ -248,4 +246,4 @@ def train(
         "pictures": len(training),
         "megapixels": sum(p.shape[0] * p.shape[1] for p in training) / 1e6,
     }
-    return Trained(run.average, summary, run.search)
+    return Trained(run.average, summary, run.kept)

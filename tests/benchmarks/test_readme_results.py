@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from benchmarks import readme as module
 from benchmarks.readme import readme, rendered
 from benchmarks.results import BenchmarkError
+from idfcodec.models import find_model
 from tests.benchmarks import synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,7 +39,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shipped() -> dict[str, str]:
-    configs = {effort: REPOSITORY / "models" / name / "config.json" for effort, name in EFFORTS.items()}
+    configs = {effort: find_model(name) / "config.json" for effort, name in EFFORTS.items()}
     return {effort: json.loads(path.read_text(encoding="utf-8"))["id"] for effort, path in configs.items()}
 
 
@@ -58,7 +59,7 @@ def test_it_writes_and_then_agrees(checkout: Path) -> None:
     assert (again.exit_code, again.output) == (0, "")
 
 
-@pytest.mark.parametrize("path", ["README.md", "models/photo/CARD.md"])
+@pytest.mark.parametrize("path", ["README.md", "models/b5e7996d28b31a3d/CARD.md"])
 def test_a_change_by_hand_is_found(checkout: Path, path: str) -> None:
     CliRunner().invoke(readme)
     target = checkout / path
@@ -102,8 +103,10 @@ def test_speeds_are_multiples_of_the_encoder_of_jpeg_xl(checkout: Path) -> None:
 def test_cards_say_what_the_model_reached(checkout: Path) -> None:
     CliRunner().invoke(readme)
     for name in EFFORTS.values():
-        text = (checkout / "models" / name / "CARD.md").read_text(encoding="utf-8")
-        identity = json.loads((checkout / "models" / name / "config.json").read_text(encoding="utf-8"))["id"]
+        text = (checkout / "models" / find_model(name).name / "CARD.md").read_text(encoding="utf-8")
+        identity = json.loads(
+            (checkout / "models" / find_model(name).name / "config.json").read_text(encoding="utf-8")
+        )["id"]
         assert f"| id | `{identity}` |" in text
         assert "| kMAC/pixel |" in text
         assert [line.split(" | ")[0] for line in text.splitlines()[-5:-2]] == ["| kodak", "| set14", "| cifar10"]
@@ -141,4 +144,4 @@ def test_nothing_measured_yet(checkout: Path) -> None:
     for path in (checkout / "benchmarks" / "results").iterdir():
         path.unlink()
     assert CliRunner().invoke(readme).exit_code == 0
-    assert "Not measured yet." in (checkout / "models" / "photo" / "CARD.md").read_text(encoding="utf-8")
+    assert "Not measured yet." in (checkout / "models" / "b5e7996d28b31a3d" / "CARD.md").read_text(encoding="utf-8")

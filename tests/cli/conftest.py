@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import idfcodec
+from idfcodec import models
 from idfcodec.cli import main as cli
 from idfcodec.errors import CorruptFile
+from idfcodec.flow.contract import CodeLength
 from idfcodec.format import container
 from idfcodec.picture import pillow as planes
 
@@ -50,9 +52,9 @@ def decode_picture(data: bytes, *, progress: Any = None, **options: Any) -> plan
     return planes.Picture(np.frombuffer(raw, np.uint8).reshape(shape), header.metadata)
 
 
-def likelihood(image: planes.Picture, **options: Any) -> float:
+def code_length(image: planes.Picture, **options: Any) -> CodeLength:
     calls.append(options)
-    return 2.5 * image.pixels.size
+    return CodeLength(np.zeros((1, 1)), 2.5 * image.pixels.size)
 
 
 calls: list[dict[str, Any]] = []
@@ -65,11 +67,14 @@ def fake_codec(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     for name, value in {
         "encode": encode,
         "decode_picture": decode_picture,
-        "likelihood": likelihood,
-        "load_model": lambda model, *, device: None,
         "calls": calls,
     }.items():
         setattr(fake, name, value)
+    lengths = types.ModuleType("idfcodec.code_length")
+    lengths.code_length = code_length  # type: ignore[attr-defined]
+    monkeypatch.setattr(models, "load_model", lambda model, *, device: None)
+    monkeypatch.setitem(sys.modules, "idfcodec.code_length", lengths)
+    monkeypatch.setattr(idfcodec, "code_length", lengths, raising=False)
     monkeypatch.setitem(sys.modules, "idfcodec.codec", fake)
     monkeypatch.setattr(idfcodec, "codec", fake, raising=False)
     return fake

@@ -131,16 +131,14 @@ def test_what_cannot_be_drawn_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_shipped_model_is_drawn_from(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from idfcodec import codec
-
     asked: list[Any] = []
 
-    class Model:
-        def sample(self, n: int, size: tuple[int, int], temperature: float, *, seed: int) -> torch.Tensor:
-            asked.append((n, size, temperature, seed))
-            return torch.zeros(n, 3, *size, dtype=torch.uint8)
+    def drawn(coder: object, n: int, size: tuple[int, int], temperature: float, *, seed: int) -> np.ndarray:
+        asked.append((n, size, temperature, seed))
+        return np.zeros((n, *size, 3), np.uint8)
 
-    monkeypatch.setattr(codec, "load_model", lambda name: asked.append(name) or Model())
+    monkeypatch.setattr("idfcodec.cli.density.load_model", lambda name: asked.append(name))
+    monkeypatch.setattr("idfcodec.density.sample", drawn)
     options = ["--n", "4", "--size", "12x8", "--temperature", "0.5", "--seed", "3"]
     assert run("sample", "--model", "max", *options, "s.png").code == 0
     assert asked == ["photo-max", (4, (8, 12), 0.5, 3)]

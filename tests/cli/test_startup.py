@@ -33,7 +33,7 @@ def test_info_does_not_import_torch(tmp_path: Path) -> None:
     (tmp_path / "a.idfc").write_bytes(encode(_picture()))
     code = (
         "import sys; from idfcodec.cli.main import main; code = main(['info', sys.argv[1]]);"
-        "sys.exit(code or ('torch' in sys.modules) * 3)"
+        "sys.exit(code or bool({'torch', 'numba'} & set(sys.modules)) * 3)"
     )
     assert python("-c", code, str(tmp_path / "a.idfc")).returncode == 0
 
@@ -67,3 +67,10 @@ def _picture() -> object:
     from idfcodec.demo import draw
 
     return draw(8, 8)
+
+
+def test_reading_a_header_imports_neither_torch_nor_numba() -> None:
+    done = python(
+        "-c", "import sys, idfcodec; idfcodec.read_info; print(sorted({'torch', 'numba'} & set(sys.modules)))"
+    )
+    assert done.stdout == "[]\n"

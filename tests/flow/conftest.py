@@ -5,24 +5,28 @@ from pathlib import Path
 import pytest
 import torch
 
-from idfcodec.codec import load_model
+from idfcodec.flow.exact.quantisable import QuantConv
+from idfcodec.flow.hierarchical.coder import HierarchicalFlow
+from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.flow.hierarchical.model import TrainableFlow
-from idfcodec.flow.hierarchical.network import NetworkConfig, QuantConv
-from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.models import load_model
 from idfcodec.training.export import export
 
 
 @pytest.fixture(scope="session")
-def flow() -> Flow:
-    """The default model, as the codec uses it."""
-    return load_model()
+def flow() -> Prepared:
+    """The default model's integers."""
+    coder = load_model()
+    assert isinstance(coder, HierarchicalFlow)
+    return coder.prepared
 
 
 @pytest.fixture(scope="session")
 def trained() -> TrainableFlow:
     """A small network with weights large enough that activations reach both ends of their range."""
     torch.manual_seed(5)
-    model = TrainableFlow(NetworkConfig(channels=16, blocks=(2, 1, 1), levels=2, networks=2))
+    model = TrainableFlow(HierarchicalConfig(channels=16, blocks=(2, 1, 1), levels=2, networks=2))
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, QuantConv):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from idfcodec.flow.exact.tables import SCALES, SHAPES
+from idfcodec.flow.exact.tables import ONE, SCALES, SHAPES
 from idfcodec.flow.hierarchical.correction import MOST_CLASSES, NEIGHBOURS, Correction, Part
-from idfcodec.flow.hierarchical.density import to_planes
-from idfcodec.flow.hierarchical.walk import ONE, StepPrior, Values
+from idfcodec.flow.hierarchical.walk import StepPrior, Values
+from idfcodec.format.container import Mode
+from idfcodec.picture.colour import KINDS
 from tests.pictures import Pixels
 
 __all__ = ["planes_of", "random_correction", "random_prior", "shape_of"]
@@ -17,8 +17,7 @@ __all__ = ["planes_of", "random_correction", "random_prior", "shape_of"]
 
 def planes_of(pixels: Pixels) -> Values:
     """(C, H, W) planes: three of RGB, one of gray."""
-    x = torch.from_numpy(pixels)
-    return to_planes(x[None] if x.ndim == 2 else x.permute(2, 0, 1))
+    return np.stack((KINDS[Mode.GRAY] if pixels.ndim == 2 else KINDS[Mode.RGB]).split(pixels))
 
 
 def shape_of(planes: Values) -> tuple[int, int, int]:

@@ -18,10 +18,11 @@ from idfcodec.flow.hierarchical.adaptive import (
     Adaptation,
     Switches,
 )
-from idfcodec.flow.hierarchical.coding import CORRECTED, encode_tile
+from idfcodec.flow.hierarchical.coding import encode_tile
 from idfcodec.flow.hierarchical.lattice import BLURS, PairWeights, value_weights
-from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values
+from idfcodec.format.payload import CORRECTED
 from tests.flow.steps import planes_of
 from tests.pictures import generate
 
@@ -36,7 +37,7 @@ def differences(rng: np.random.Generator, planes: int, count: int) -> Values:
     return np.stack((green, red - green, blue - green))[:planes].astype(np.int32)
 
 
-def test_tables_equal_the_reference(flow: Flow, rng: np.random.Generator) -> None:
+def test_tables_equal_the_reference(flow: Prepared, rng: np.random.Generator) -> None:
     """Of rows at both ends of each class; the others, and those of the other planes, stay the model's."""
     adaptation = Adaptation(flow, 3, Switches(0))
     counts = np.zeros((3, CELLS), np.int64)
@@ -66,7 +67,9 @@ def test_tables_equal_the_reference(flow: Flow, rng: np.random.Generator) -> Non
 
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("switches", range(8))
-def test_weights_are_those_of_the_values_seen(flow: Flow, switches: int, planes: int, rng: np.random.Generator) -> None:
+def test_weights_are_those_of_the_values_seen(
+    flow: Prepared, switches: int, planes: int, rng: np.random.Generator
+) -> None:
     adaptation = Adaptation(flow, planes, Switches(switches))
     seen = [differences(rng, planes, count) for count in (1, 0, 300)]
     for values in seen:
@@ -100,7 +103,7 @@ def test_weights_are_those_of_the_values_seen(flow: Flow, switches: int, planes:
         assert learned.values is None
 
 
-def test_nothing_seen_is_nothing_learned(flow: Flow) -> None:
+def test_nothing_seen_is_nothing_learned(flow: Prepared) -> None:
     learned = Adaptation(flow, 3, EVERY).learned(0)
     assert learned.pairs == {}
     assert learned.values is not None
@@ -116,7 +119,7 @@ def gappy(width: int, height: int) -> Values:
     return planes_of((generate("grainy", width, height) // 3 * 3).astype(np.uint8))
 
 
-def sizes(flow: Flow, planes: Values, monkeypatch: pytest.MonkeyPatch) -> tuple[Switches, dict[Switches, int]]:
+def sizes(flow: Prepared, planes: Values, monkeypatch: pytest.MonkeyPatch) -> tuple[Switches, dict[Switches, int]]:
     """What the encoder chooses, and the size with each choice."""
     monkeypatch.setattr(coding, "colours_of", lambda planes: None)
     chosen = Switches(encode_tile(flow, planes)[0] & ~CORRECTED)
@@ -128,25 +131,25 @@ def sizes(flow: Flow, planes: Values, monkeypatch: pytest.MonkeyPatch) -> tuple[
     return chosen, out
 
 
-def test_pairs_pay_for_a_picture_that_was_ycbcr(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_pay_for_a_picture_that_was_ycbcr(flow: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, size = sizes(flow, planes_of(generate("lattice", 160, 128)), monkeypatch)
     assert Switches.DIFFERENCES in chosen
     assert size[Switches.DIFFERENCES] < 0.95 * size[Switches(0)]
 
 
-def test_values_pay_for_a_histogram_with_gaps(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_pay_for_a_histogram_with_gaps(flow: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, size = sizes(flow, gappy(128, 96), monkeypatch)
     assert Switches.VALUES in chosen
     assert size[Switches.VALUES] < 0.9 * size[Switches(0)]
 
 
-def test_none_pays_for_independent_noise(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_none_pays_for_independent_noise(flow: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, size = sizes(flow, planes_of(generate("grainy", 160, 128)), monkeypatch)
     assert chosen == Switches(0)
     assert size[Switches(0)] < size[Switches.DIFFERENCES]
 
 
 @pytest.mark.parametrize("kind", ["photo", "noise", "gray_as_rgb", "constant", "gradient", "extremes"])
-def test_the_choice_is_nearly_the_best(flow: Flow, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_is_nearly_the_best(flow: Prepared, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, size = sizes(flow, planes_of(generate(kind, 96, 80)), monkeypatch)
     assert size[chosen] <= (1.15 if kind == "gradient" else 1.02) * min(size.values()) + 16

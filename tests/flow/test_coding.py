@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile
+from idfcodec.flow.exact.tables import HIGHEST
 from idfcodec.flow.hierarchical import coding, correction
 from idfcodec.flow.hierarchical.adaptive import Switches
-from idfcodec.flow.hierarchical.code_length import tile_costs
-from idfcodec.flow.hierarchical.coding import CORRECTED, PALETTE, decode_tile, encode_tile
+from idfcodec.flow.hierarchical.code_length import of_tile
+from idfcodec.flow.hierarchical.coding import decode_tile, encode_tile
 from idfcodec.flow.hierarchical.plane import Plane
-from idfcodec.flow.hierarchical.runtime import Flow
-from idfcodec.flow.hierarchical.walk import HIGHEST, LOWEST, Values
+from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.flow.hierarchical.walk import LOWEST, Values
+from idfcodec.format.payload import CORRECTED, PALETTE
 from tests.flow.steps import planes_of, random_correction, shape_of
 from tests.pictures import GENERATORS, generate
 
@@ -26,7 +28,7 @@ SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (3, 5), (33, 65), (
 kinds = st.sampled_from(sorted(GENERATORS))
 
 
-def check_round_trip(flow: Flow, planes: Values) -> bytes:
+def check_round_trip(flow: Prepared, planes: Values) -> bytes:
     before = planes.copy()
     data = encode_tile(flow, planes)
     decoded = decode_tile(flow, data, shape_of(planes))
@@ -36,7 +38,7 @@ def check_round_trip(flow: Flow, planes: Values) -> bytes:
     return data
 
 
-def decode_damaged(flow: Flow, data: bytes, shape: tuple[int, int, int]) -> Values | None:
+def decode_damaged(flow: Prepared, data: bytes, shape: tuple[int, int, int]) -> Values | None:
     """What damaged data decodes to, or None where it is refused; any other exception is a failure."""
     started = time.monotonic()
     try:
@@ -52,20 +54,20 @@ def decode_damaged(flow: Flow, data: bytes, shape: tuple[int, int, int]) -> Valu
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("kind", ["photo", "gray", "lattice", "extremes"])
-def test_round_trip(flow: Flow, kind: str, size: tuple[int, int]) -> None:
+def test_round_trip(flow: Prepared, kind: str, size: tuple[int, int]) -> None:
     check_round_trip(flow, planes_of(generate(kind, size[1], size[0])))
 
 
 @settings(deadline=None, max_examples=25)
 @given(kind=kinds, width=st.integers(1, 40), height=st.integers(1, 40), seed=st.integers(0, 2**16))
-def test_round_trip_of_anything(flow: Flow, kind: str, width: int, height: int, seed: int) -> None:
+def test_round_trip_of_anything(flow: Prepared, kind: str, width: int, height: int, seed: int) -> None:
     planes = planes_of(generate(kind, width, height, seed))
     data = check_round_trip(flow, planes)
     # The prior's floor bounds what the worst of pictures costs.
     assert len(data) <= 64 + 3 * planes.size
 
 
-def test_every_pair_of_extremes(flow: Flow) -> None:
+def test_every_pair_of_extremes(flow: Prepared) -> None:
     """All corners of the colour cube beside each other, and each alone."""
     corners = np.array([[r, g, b] for r in (0, 255) for g in (0, 255) for b in (0, 255)], np.uint8)
     check_round_trip(flow, planes_of(np.tile(corners.reshape(2, 4, 3), (5, 7, 1))))
@@ -73,7 +75,7 @@ def test_every_pair_of_extremes(flow: Flow) -> None:
         check_round_trip(flow, planes_of(np.broadcast_to(corner, (3, 3, 3)).copy()))
 
 
-def test_strided_planes(flow: Flow) -> None:
+def test_strided_planes(flow: Prepared) -> None:
     planes = planes_of(generate("lattice", 41, 30))
     data = encode_tile(flow, planes)
     for other in (np.asfortranarray(planes), planes.transpose(0, 2, 1).copy().transpose(0, 2, 1)):
@@ -93,14 +95,14 @@ def test_strided_planes(flow: Flow) -> None:
         ("gray", 1, 1),
     ],
 )
-def test_size_is_what_the_model_says(flow: Flow, kind: str, width: int, height: int) -> None:
+def test_size_is_what_the_model_says(flow: Prepared, kind: str, width: int, height: int) -> None:
     planes = planes_of(generate(kind, width, height))
-    bits, size = tile_costs(flow, planes).total, 8 * len(encode_tile(flow, planes))
+    bits, size = of_tile(flow, planes).total, 8 * len(encode_tile(flow, planes))
     assert size <= 1.002 * bits + 8 * 64
     assert size >= 0.998 * bits
 
 
-def test_escapes_are_exercised(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_escapes_are_exercised(flow: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lone bright pixel in a flat picture falls outside of its table's window, on either side."""
     escapes = []
     of = Plane.columns
@@ -119,7 +121,7 @@ def test_escapes_are_exercised(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("kind", ["lattice", "photo", "gray", "extremes"])
-def test_truncated_data(flow: Flow, kind: str) -> None:
+def test_truncated_data(flow: Prepared, kind: str) -> None:
     planes = planes_of(generate(kind, 24, 20))
     data = encode_tile(flow, planes)
     for length in [*range(6), *range(9, len(data), 4 * (len(data) // 128 + 1)), len(data) - 4, len(data) - 1]:
@@ -127,7 +129,7 @@ def test_truncated_data(flow: Flow, kind: str) -> None:
         assert decoded is None or not np.array_equal(decoded, planes)
 
 
-def test_bytes_beyond_the_end(flow: Flow) -> None:
+def test_bytes_beyond_the_end(flow: Prepared) -> None:
     planes = planes_of(generate("photo", 24, 20))
     data = encode_tile(flow, planes)
     for more in (b"\0", bytes(4), b"\1\0\0\0", bytes(range(1, 9))):
@@ -140,7 +142,7 @@ ALLOWED = {1: 4 | CORRECTED, 3: 7 | CORRECTED}
 
 
 @pytest.mark.parametrize("kind", ["photo", "gray"])
-def test_flags_are_checked(flow: Flow, kind: str) -> None:
+def test_flags_are_checked(flow: Prepared, kind: str) -> None:
     planes = planes_of(generate(kind, 9, 7))
     data, shape = encode_tile(flow, planes), shape_of(planes)
     allowed = ALLOWED[len(planes)]
@@ -161,7 +163,7 @@ def test_flags_are_checked(flow: Flow, kind: str) -> None:
 
 @pytest.mark.parametrize("switches", range(8))
 @pytest.mark.parametrize("kind", ["photo", "lattice", "gradient", "extremes", "gray"])
-def test_every_choice_of_weights(flow: Flow, kind: str, switches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_choice_of_weights(flow: Prepared, kind: str, switches: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Round trips whatever the encoder chooses, with corrections or without."""
     planes = planes_of(generate(kind, 45, 38))
     chosen = Switches(switches & ALLOWED[len(planes)])
@@ -173,11 +175,11 @@ def test_every_choice_of_weights(flow: Flow, kind: str, switches: int, monkeypat
 
 
 @pytest.mark.parametrize("allowed", range(8))
-def test_only_weights_that_the_model_asks_for_are_tried(flow: Flow, allowed: int) -> None:
-    search = replace(flow.search, weights=allowed)
+def test_only_weights_that_the_model_asks_for_are_tried(flow: Prepared, allowed: int) -> None:
+    search = replace(flow.config.search, weights=allowed)
     for kind in ("lattice", "gray"):
         planes = planes_of(generate(kind, 64, 48))
-        data = encode_tile(replace(flow, search=search), planes)
+        data = encode_tile(replace(flow, config=replace(flow.config, search=search)), planes)
         assert data[0] & 7 & ~allowed == 0
         assert np.array_equal(decode_tile(flow, data, shape_of(planes)), planes)
 
@@ -191,7 +193,7 @@ def test_only_weights_that_the_model_asks_for_are_tried(flow: Flow, allowed: int
     ),
     shape=st.tuples(st.sampled_from([1, 3]), st.integers(1, 40), st.integers(1, 40)),
 )
-def test_garbage(flow: Flow, flags: int, words: list[int], shape: tuple[int, int, int]) -> None:
+def test_garbage(flow: Prepared, flags: int, words: list[int], shape: tuple[int, int, int]) -> None:
     decode_damaged(flow, bytes([flags]) + np.array(words, "<u4").tobytes(), shape)
 
 
@@ -201,7 +203,7 @@ def test_garbage(flow: Flow, flags: int, words: list[int], shape: tuple[int, int
     switches=st.integers(0, 7),
     shape=st.tuples(st.sampled_from([1, 3]), st.integers(1, 70), st.integers(1, 70)),
 )
-def test_garbage_long_enough_to_be_read(flow: Flow, seed: int, switches: int, shape: tuple[int, int, int]) -> None:
+def test_garbage_long_enough_to_be_read(flow: Prepared, seed: int, switches: int, shape: tuple[int, int, int]) -> None:
     """Corrections that nobody would send, then noise that goes on for as long as it may."""
     rng = np.random.default_rng(seed)
     encoder = Encoder()
@@ -214,7 +216,7 @@ def test_garbage_long_enough_to_be_read(flow: Flow, seed: int, switches: int, sh
 
 
 @pytest.fixture(scope="module")
-def tiles(flow: Flow) -> dict[str, tuple[Values, bytes]]:
+def tiles(flow: Prepared) -> dict[str, tuple[Values, bytes]]:
     """Small tiles of each kind: planes, and what they are coded as."""
     every = {kind: planes_of(generate(kind, 19, 14)) for kind in GENERATORS}
     return {kind: (planes, encode_tile(flow, planes)) for kind, planes in every.items()}
@@ -222,7 +224,7 @@ def tiles(flow: Flow) -> dict[str, tuple[Values, bytes]]:
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.data(), kind=st.sampled_from(["photo", "lattice", "gray", "extremes", "gradient", "constant"]))
-def test_damage(flow: Flow, tiles: dict[str, tuple[Values, bytes]], data: st.DataObject, kind: str) -> None:
+def test_damage(flow: Prepared, tiles: dict[str, tuple[Values, bytes]], data: st.DataObject, kind: str) -> None:
     """Bytes changed, cut out or put in: refused, or other planes."""
     planes, whole = tiles[kind]
     good = bytearray(whole)
@@ -236,13 +238,13 @@ def test_damage(flow: Flow, tiles: dict[str, tuple[Values, bytes]], data: st.Dat
 
 
 @pytest.mark.parametrize("kind", ["lattice", "gradient", "extremes"])
-def test_data_of_another_shape(flow: Flow, kind: str) -> None:
+def test_data_of_another_shape(flow: Prepared, kind: str) -> None:
     data = encode_tile(flow, planes_of(generate(kind, 24, 20)))
     for shape in [(3, 20, 23), (3, 21, 24), (3, 1, 1), (3, 200, 240), (3, 24, 20), (1, 20, 24), (1, 3, 1)]:
         decode_damaged(flow, data, shape)
 
 
-def test_flipped_bits(flow: Flow) -> None:
+def test_flipped_bits(flow: Prepared) -> None:
     planes = planes_of(generate("lattice", 16, 12))
     data = encode_tile(flow, planes)
     for bit in range(0, 8 * len(data), 61):

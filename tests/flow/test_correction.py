@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.exact.tables import SCALES, SHAPE_STEPS
-from idfcodec.flow.hierarchical import correction
-from idfcodec.flow.hierarchical.code_length import tile_costs
-from idfcodec.flow.hierarchical.coding import CORRECTED, decode_tile, encode_tile
-from idfcodec.flow.hierarchical.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
-from idfcodec.flow.hierarchical.runtime import Flow
-from idfcodec.flow.hierarchical.walk import HIGHEST, ONE, StepPrior, Values
+from idfcodec.flow.exact.tables import HIGHEST, ONE, SCALES, SHAPE_STEPS
+from idfcodec.flow.hierarchical import correction, fitting
+from idfcodec.flow.hierarchical.code_length import of_tile
+from idfcodec.flow.hierarchical.coding import decode_tile, encode_tile
+from idfcodec.flow.hierarchical.config import Search
+from idfcodec.flow.hierarchical.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part
+from idfcodec.flow.hierarchical.fitting import fit
+from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.flow.hierarchical.walk import StepPrior, Values
+from idfcodec.format.payload import CORRECTED
 from tests.flow.steps import planes_of, random_correction, random_prior, shape_of
 from tests.pictures import Pixels, generate
 
@@ -224,7 +227,7 @@ def test_fit_finds_what_was_planted(group: int, rng: np.random.Generator) -> Non
         phases=phases,
         width=size,
     )
-    found = correction.fit([(prior, values)], group, 0, 1, Search())
+    found = fit([(prior, values)], group, 0, 1, Search())
     assert found.thresholds == ()
     coefficients = found.parts[0].coefficients
     # Of the first four, only their differences matter: those from the mean sum to nothing.
@@ -251,10 +254,10 @@ def test_fit_tells_classes_apart(rng: np.random.Generator) -> None:
     prior = StepPrior(
         location[None], scale[None], np.full((1, count), 4, np.int32), None, smooth_phases(rng, 0, size), size
     )
-    found = correction.fit([(prior, values[None])], 0, 0, 2, Search(classes=(2,)))
+    found = fit([(prior, values[None])], 0, 0, 2, Search(classes=(2,)))
     assert found.thresholds == (20,)
     assert [round(int(part.coefficients[-1]) / 64) for part in found.parts] == [-1, 1]
-    one = correction.fit([(prior, values[None])], 0, 0, 1, Search())
+    one = fit([(prior, values[None])], 0, 0, 1, Search())
     assert one.thresholds == ()
     assert len(one.parts) == 1
 
@@ -269,7 +272,7 @@ def test_fit_moves_colours(rng: np.random.Generator) -> None:
     colour = np.zeros((3, count), np.int32)
     flat = tuple(np.repeat(phase, 3, 0) for phase in smooth_phases(rng, 0, size))
     prior = StepPrior(location, np.full_like(location, 28), np.full_like(location, 4), colour, flat, size)
-    found = correction.fit([(prior, values)], 0, 1, 1, Search())
+    found = fit([(prior, values)], 0, 1, 1, Search())
     assert abs(int(found.parts[0].coefficients[-1]) - 24) <= 1
     after = correction.corrected(prior, 0, 1, found)
     assert np.abs(values[1] * ONE - after.located(1, values)).max() < 2 * ONE
@@ -291,7 +294,7 @@ def test_fit_of_few_latents_and_of_extremes(group: int, planes: int, classes: in
         values[1:] = np.where(values[1:] > 0, 255 - values[0], -values[0])
         corrections = {}
         for plane in range(planes):
-            found = correction.fit([(prior, values)], group, plane, classes, search)
+            found = fit([(prior, values)], group, plane, classes, search)
             assert len(found.thresholds) + 1 == len(found.parts) <= classes
             corrections[0, group, plane] = found
             prior = correction.corrected(prior, group, plane, found)
@@ -302,15 +305,15 @@ def test_fit_of_few_latents_and_of_extremes(group: int, planes: int, classes: in
 
 def test_sums_of_products_are_exact(rng: np.random.Generator) -> None:
     """Those of a whole tile's step, all as large as can be: the same as of Python's integers, and below 2**53."""
-    clip, count, number = correction.CLIP, 15, 2**16
+    clip, count, number = fitting.CLIP, 15, 2**16
     features = np.full((number, count + 1), float(clip))
     features[:, 1::2] *= -1
     features[: number // 2, 3] = rng.integers(-clip, clip + 1, number // 2)
-    sizes = np.full(number, correction._SIZES.min(), np.int32)
+    sizes = np.full(number, fitting._SIZES.min(), np.int32)
     solution = np.zeros(count, np.int32)
     features[:, count] = 0
     matrix = np.zeros((count + 1, count + 1))
-    correction._normal_equations(features, sizes, solution, matrix)
+    fitting._normal_equations(features, sizes, solution, matrix)
     assert np.abs(matrix).max() < 2**53
     weight = (1 << 16) // ((int(sizes[0]) + 2) * (int(sizes[0]) + 2)) + 1
     assert weight <= 2**13
@@ -335,7 +338,7 @@ def subsampled(pixels: Pixels) -> Pixels:
     return np.stack((out[1], out[0], out[2]), 2).clip(0, 255).astype(np.uint8)
 
 
-def test_pays_for_colours_that_were_subsampled(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pays_for_colours_that_were_subsampled(flow: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     planes = planes_of(subsampled(generate("grainy", 128, 96)))
     data = encode_tile(flow, planes)
     assert data[0] & CORRECTED
@@ -348,7 +351,7 @@ def test_pays_for_colours_that_were_subsampled(flow: Flow, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("kind", ["photo", "lattice", "gray", "noise", "gradient", "extremes"])
-def test_never_costs_much(flow: Flow, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_never_costs_much(flow: Prepared, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sample decides, so that it may be wrong, but not by much."""
     planes = planes_of(generate(kind, 80, 64))
     data = encode_tile(flow, planes)
@@ -359,20 +362,23 @@ def test_never_costs_much(flow: Flow, kind: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3), (4, 4), (5, 9), (40, 31)], ids=str)
 @pytest.mark.parametrize("kind", ["photo", "gray", "extremes"])
 def test_corrections_of_every_step(
-    flow: Flow, kind: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    flow: Prepared, kind: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Round trips where every correction pays, or is thought to, with as many classes as there may be."""
     monkeypatch.setattr(correction, "bits", lambda corrections, planes: -(2.0**30))
     planes = planes_of(generate(kind, size[1], size[0]))
     for classes in (1, 2, 3, 4):
-        other = replace(flow, search=Search(classes=(classes,), samples=100))
+        search = Search(classes=(classes,), samples=100)
+        other = replace(flow, config=replace(flow.config, search=search))
         monkeypatch.setattr("idfcodec.flow.hierarchical.coding.colours_of", lambda planes: None)
         data = encode_tile(other, planes)
         assert bool(data[0] & CORRECTED) == (size != (1, 1))
         assert np.array_equal(decode_tile(flow, data, shape_of(planes)), planes)
 
 
-def test_the_likelihood_counts_the_corrections(flow: Flow) -> None:
+def test_the_likelihood_counts_the_corrections(flow: Prepared) -> None:
     planes = planes_of(subsampled(generate("grainy", 128, 96)))
-    assert abs(tile_costs(flow, planes).total - 8 * len(encode_tile(flow, planes))) < 256
-    assert tile_costs(flow, planes).total < 0.93 * tile_costs(flow, planes, weights=False).total
+    assert abs(of_tile(flow, planes).total - 8 * len(encode_tile(flow, planes))) < 256
+    search = replace(flow.config.search, classes=(), weights=0)
+    bare = replace(flow, config=replace(flow.config, search=search))
+    assert of_tile(flow, planes).total < 0.93 * of_tile(bare, planes).total

@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from idfcodec.errors import ModelError
-from idfcodec.flow.exact.quantised import Convolution, ExactNetwork, fold, head_exponents
-from idfcodec.flow.hierarchical.model import TrainableFlow, normalise
-from idfcodec.flow.hierarchical.network import ACCUMULATOR_LIMIT, WEIGHT_LIMIT, ContextNetwork, QuantConv, exponents
-from idfcodec.flow.hierarchical.runtime import Flow, known_answer
-from idfcodec.flow.loading import TENSORS, content_hash, load_flow
+from idfcodec.flow.exact.quantisable import ACCUMULATOR_LIMIT, WEIGHT_LIMIT, QuantConv, exponents, fold, normalise
+from idfcodec.flow.exact.quantised import Convolution
+from idfcodec.flow.hierarchical.coder import HierarchicalFlow
+from idfcodec.flow.hierarchical.exact import ExactNetwork, head_exponents, known_answer
+from idfcodec.flow.hierarchical.model import TrainableFlow
+from idfcodec.flow.hierarchical.network import ContextNetwork
+from idfcodec.flow.loading import WEIGHTS, content_hash, load
 
 SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (9, 34)]
 OFFSET = torch.tensor([0, 128, 128]).view(3, 1, 1)
@@ -58,17 +60,19 @@ def expected(network: ContextNetwork, phases: list[Tensor], coarser: Tensor | No
 
 
 @lru_cache
-def loaded(folder: Path, kernel: str) -> Flow | ModelError:
+def loaded(folder: Path, kernel: str) -> HierarchicalFlow | ModelError:
     try:
-        return load_flow(folder, kernel=kernel)
+        coder = load(folder, kernel=kernel)
+        assert isinstance(coder, HierarchicalFlow)
+        return coder
     except ModelError as ex:
         return ex
 
 
 def networks(folder: Path, kernel: str) -> tuple[ExactNetwork, ...]:
     flow = loaded(folder, kernel)
-    if isinstance(flow, Flow):
-        return flow.networks
+    if isinstance(flow, HierarchicalFlow):
+        return flow.prepared.networks
     if kernel == "float32":
         raise flow
     pytest.skip(f"the kernel {kernel} is refused here: {flow}")
@@ -247,15 +251,15 @@ def test_tensors_of_another_kind_are_refused(parts: tuple[Tensor, Tensor, Tensor
 
 def altered(folder: Path, target: Path, name: str, tensor: Tensor | None) -> Path:
     """A copy of a model in which one tensor is another (or is gone), under an id that fits."""
-    tensors = load_file(folder / TENSORS)
+    tensors = load_file(folder / WEIGHTS)
     config = json.loads((folder / "config.json").read_text())
     if tensor is None:
         del tensors[name]
     else:
         tensors[name] = tensor
-    config["id"] = content_hash(tensors, config["architecture"]).hex()
+    config["id"] = content_hash({k: v.numpy() for k, v in tensors.items()}, config["architecture"]).hex()
     target.mkdir()
-    save_file(tensors, target / TENSORS)
+    save_file(tensors, target / WEIGHTS)
     (target / "config.json").write_text(json.dumps(config))
     return target
 
@@ -264,22 +268,22 @@ def test_a_loaded_model_is_checked_again(exported: Path, tmp_path: Path) -> None
     name = "networks.0.groups.1.head"
     bias = torch.full((12,), ACCUMULATOR_LIMIT, dtype=torch.int32)
     with pytest.raises(ModelError, match="leave the range of exact arithmetic"):
-        load_flow(altered(exported, tmp_path / "a", f"{name}.bias", bias))
+        load(altered(exported, tmp_path / "a", f"{name}.bias", bias))
     with pytest.raises(ModelError, match=f"lacks the tensor {name.removeprefix('networks.0.')}.bias"):
-        load_flow(altered(exported, tmp_path / "b", f"{name}.bias", None))
-    weight = load_file(exported / TENSORS)[f"{name}.weight"]
+        load(altered(exported, tmp_path / "b", f"{name}.bias", None))
+    weight = load_file(exported / WEIGHTS)[f"{name}.weight"]
     weight[3, 2] += 1
     with pytest.raises(ModelError, match="known-answer test"):
-        load_flow(altered(exported, tmp_path / "c", f"{name}.weight", weight))
+        load(altered(exported, tmp_path / "c", f"{name}.weight", weight))
 
 
 def test_a_damaged_model_does_not_match_its_id(exported: Path, tmp_path: Path) -> None:
-    tensors = load_file(exported / TENSORS)
+    tensors = load_file(exported / WEIGHTS)
     tensors["last"] = tensors["last"] + 1
-    save_file(tensors, tmp_path / TENSORS)
+    save_file(tensors, tmp_path / WEIGHTS)
     (tmp_path / "config.json").write_bytes((exported / "config.json").read_bytes())
     with pytest.raises(ModelError, match="does not match its id"):
-        load_flow(tmp_path)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 0.01, 1.0, 30.0])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from idfcodec.flow.exact.tables import SCALES
 from idfcodec.flow.hierarchical.lattice import BLURS, FRACTION, LIMIT, MARGIN, PairWeights, blur_classes, value_weights
-from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.prepared import Prepared
 
 Kernels = list[NDArray[np.float64]]
 ONE = 1 << FRACTION
@@ -160,7 +160,7 @@ def test_blur_classes_ascend_through_all_blurs() -> None:
     assert set(classes.tolist()) == set(range(BLURS))
 
 
-def test_blurs_of_the_model(flow: Flow) -> None:
+def test_blurs_of_the_model(flow: Prepared) -> None:
     """Each sums to one and is wider than the one before; products with the weights stay exact in float64."""
     assert len(flow.blurs) == BLURS
     for kernel in flow.blurs:

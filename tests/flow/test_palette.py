@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.hierarchical import coding
-from idfcodec.flow.hierarchical.coding import PALETTE, decode_tile, encode_tile
+from idfcodec.flow.hierarchical.coding import decode_tile, encode_tile
 from idfcodec.flow.hierarchical.palette import MOST, colours_of, decode_palette, encode_palette, palette_bits
-from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values, record
+from idfcodec.format.payload import PALETTE
 from tests.flow.steps import planes_of, shape_of
 from tests.pictures import generate
 
@@ -46,7 +47,7 @@ def found(planes: Values) -> Values:
     return out
 
 
-def check(flow: Flow, planes: Values) -> bytes:
+def check(flow: Prepared, planes: Values) -> bytes:
     before = planes.copy()
     data = encode_palette(flow, record(flow, planes), found(planes))
     decoded = decode_palette(flow, data, shape_of(planes))
@@ -61,7 +62,7 @@ def check(flow: Flow, planes: Values) -> bytes:
 @pytest.mark.parametrize("noisy", [False, True], ids=["blocks", "noise"])
 @pytest.mark.parametrize("count", [1, 2, 3, 17, 256])
 @planes_of_each
-def test_round_trip(flow: Flow, planes: int, count: int, noisy: bool) -> None:
+def test_round_trip(flow: Prepared, planes: int, count: int, noisy: bool) -> None:
     tile = drawn(planes, count, 37, 50, noisy=noisy)
     assert found(tile).shape == (planes, count)
     data = check(flow, tile)
@@ -77,13 +78,13 @@ def test_round_trip(flow: Flow, planes: int, count: int, noisy: bool) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (1, 40), (40, 1), (3, 3)], ids=str)
 @planes_of_each
-def test_round_trip_of_small_tiles(flow: Flow, planes: int, size: tuple[int, int]) -> None:
+def test_round_trip_of_small_tiles(flow: Prepared, planes: int, size: tuple[int, int]) -> None:
     check(flow, drawn(planes, min(3, size[0] * size[1]), *size))
 
 
 @pytest.mark.parametrize("background", [0, 255])
 @planes_of_each
-def test_two_colours_of_which_one_is_certain(flow: Flow, planes: int, background: int) -> None:
+def test_two_colours_of_which_one_is_certain(flow: Prepared, planes: int, background: int) -> None:
     """A thin line in a flat picture: far from it the other colour has but one quantile, the first or the last."""
     pixels = np.full((64, 64, 3), background, np.uint8)
     pixels[10:12, 10:50] = 255 - background
@@ -101,7 +102,7 @@ def test_two_colours_of_which_one_is_certain(flow: Flow, planes: int, background
     seed=st.integers(0, 2**16),
 )
 def test_round_trip_of_anything(
-    flow: Flow, planes: int, count: int, height: int, width: int, noisy: bool, seed: int
+    flow: Prepared, planes: int, count: int, height: int, width: int, noisy: bool, seed: int
 ) -> None:
     tile = drawn(planes, count, height, width, noisy=noisy, seed=seed)
     data = check(flow, tile)
@@ -117,7 +118,7 @@ def test_colours_of(planes: int) -> None:
     assert every.T.tolist() == [list(colour) for colour in sorted(set(map(tuple, tile.reshape(planes, -1).T.tolist())))]
 
 
-def test_the_most_colours_there_may_be(flow: Flow) -> None:
+def test_the_most_colours_there_may_be(flow: Prepared) -> None:
     assert found(drawn(3, MOST, 30, 30)).shape == (3, MOST)
     assert colours_of(drawn(3, MOST + 1, 30, 30)) is None
     gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -130,7 +131,7 @@ def test_the_most_colours_there_may_be(flow: Flow) -> None:
 
 
 @planes_of_each
-def test_a_flat_tile_is_its_colour(flow: Flow, planes: int) -> None:
+def test_a_flat_tile_is_its_colour(flow: Prepared, planes: int) -> None:
     pixel = colours(planes, 3)[2]
     pixels = np.broadcast_to(pixel, (512, 300, planes)).copy()
     data = encode_tile(flow, planes_of(pixels if planes == 3 else pixels[..., 0]))
@@ -141,7 +142,7 @@ def test_a_flat_tile_is_its_colour(flow: Flow, planes: int) -> None:
     assert (decoded == planes_of(pixels if planes == 3 else pixels[..., 0])).all()
 
 
-def test_pays_for_a_drawing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pays_for_a_drawing(flow: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     tile = drawn(3, 6, 96, 96)
     data = encode_tile(flow, tile)
     assert data[0] == PALETTE
@@ -149,7 +150,7 @@ def test_pays_for_a_drawing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(data) < 0.7 * len(encode_tile(flow, tile))
 
 
-def test_is_off_where_it_does_not_pay(flow: Flow) -> None:
+def test_is_off_where_it_does_not_pay(flow: Prepared) -> None:
     """A small photograph of few colours, each of them new."""
     tile = planes_of(generate("photo", 13, 12))
     assert colours_of(tile) is not None
@@ -157,7 +158,7 @@ def test_is_off_where_it_does_not_pay(flow: Flow) -> None:
 
 
 @planes_of_each
-def test_colours_out_of_order(flow: Flow, planes: int) -> None:
+def test_colours_out_of_order(flow: Prepared, planes: int) -> None:
     tile = drawn(planes, 4, 20, 20)
     data = encode_palette(flow, record(flow, tile), found(tile))
     for first, second in [(0, 1), (2, 3), (0, 3)]:
@@ -169,7 +170,7 @@ def test_colours_out_of_order(flow: Flow, planes: int) -> None:
                 decode_palette(flow, bytes(bad), shape_of(tile))
 
 
-def refused(flow: Flow, data: bytes, tile: Values) -> bool:
+def refused(flow: Prepared, data: bytes, tile: Values) -> bool:
     """Whether data is; what it decodes to is otherwise not the tile, but within its range."""
     try:
         decoded = decode_palette(flow, data, shape_of(tile))
@@ -184,7 +185,7 @@ def refused(flow: Flow, data: bytes, tile: Values) -> bool:
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 @planes_of_each
-def test_truncated(flow: Flow, planes: int, count: int) -> None:
+def test_truncated(flow: Prepared, planes: int, count: int) -> None:
     tile = drawn(planes, count, 25, 25)
     data = encode_palette(flow, record(flow, tile), found(tile))
     head = 1 + planes * count + (2 if count > 1 else 0)
@@ -205,13 +206,13 @@ def test_truncated(flow: Flow, planes: int, count: int) -> None:
     height=st.integers(1, 40),
     width=st.integers(1, 40),
 )
-def test_garbage(flow: Flow, data: bytes, planes: int, height: int, width: int) -> None:
+def test_garbage(flow: Prepared, data: bytes, planes: int, height: int, width: int) -> None:
     refused(flow, data, np.full((planes, height, width), 999, np.int32))
 
 
 @pytest.mark.parametrize("widths", [(-128, -128), (127, 127), (-128, 127), (37, -37)])
 @planes_of_each
-def test_widths_that_nobody_would_send(flow: Flow, planes: int, widths: tuple[int, int]) -> None:
+def test_widths_that_nobody_would_send(flow: Prepared, planes: int, widths: tuple[int, int]) -> None:
     """Scales end where there are no more."""
     tile = drawn(planes, 5, 25, 25)
     data = bytearray(encode_palette(flow, record(flow, tile), found(tile)))
@@ -220,7 +221,7 @@ def test_widths_that_nobody_would_send(flow: Flow, planes: int, widths: tuple[in
     refused(flow, bytes(data), tile)
 
 
-def test_flipped_bits(flow: Flow) -> None:
+def test_flipped_bits(flow: Prepared) -> None:
     tile = drawn(3, 9, 20, 20)
     data = encode_palette(flow, record(flow, tile), found(tile))
     for bit in range(0, 8 * len(data), 23):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from idfcodec.flow.exact import mixture
 from idfcodec.flow.exact import tables as prior
 from idfcodec.flow.exact.tables import (
     CLASSES,
@@ -25,7 +26,7 @@ classes = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"width {kin
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, NDArray[np.int32]]:
-    return prior.build_tables()
+    return mixture.build_tables()
 
 
 def parameters(kind: WidthClass) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -41,7 +42,7 @@ def costs(kind: WidthClass) -> NDArray[np.float64]:
     """Bits of each latent of the window in each row, (rows, width - 1), as the likelihood has it."""
     scale, shape, location = (torch.from_numpy(axis)[:, None] for axis in parameters(kind))
     latent = torch.arange(1 - kind.width // 2, kind.width // 2, dtype=torch.float64)
-    return prior.bits(latent - location, scale, shape).numpy()
+    return mixture.bits(latent - location, scale, shape).numpy()
 
 
 def test_classes_cover_all_scales() -> None:
@@ -109,6 +110,6 @@ def test_likelihood_is_a_distribution() -> None:
     for scale in range(SCALES):
         for shape in range(SHAPES):
             log_scale, t = torch.tensor(scale / SCALE_STEPS + SCALE_MIN), torch.tensor(shape / SHAPE_STEPS)
-            p = torch.exp2(-prior.bits(latent + 0.3, log_scale, t))
-            floor = prior.FLOOR / prior.SUPPORT * len(latent)
+            p = torch.exp2(-mixture.bits(latent + 0.3, log_scale, t))
+            floor = mixture.FLOOR / mixture.SUPPORT * len(latent)
             assert abs(float(p.sum()) - (1 - prior.FLOOR + floor)) < 1e-4

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from idfcodec import entropy
 from idfcodec.flow.exact.tables import TOTAL
 from idfcodec.flow.hierarchical.lattice import BLURS, EXPECTED_BITS, FRACTION, LIMIT
-from idfcodec.flow.hierarchical.rows import Ingredients, rows, spans
+from idfcodec.flow.hierarchical.rows import Ingredients, intervals, rows
 
 COUNT = 60
 UNIT = 2.0**-FRACTION
@@ -137,8 +137,8 @@ def test_spans_are_those_of_the_rows(case: Given, rng: np.random.Generator) -> N
     of = ingredients(case, rng)
     where = rng.permutation(COUNT)[: COUNT - 7]
     columns = rng.integers(0, case.width, COUNT).astype(np.int32)
-    start, size = spans(of, where, case.width, columns)
-    want = entropy.spans(made_rows(of, where, case.width), columns[where])
+    start, size = intervals(of, where, case.width, columns)
+    want = entropy.intervals(made_rows(of, where, case.width), columns[where])
     assert start.dtype == size.dtype == np.int32
     assert np.array_equal(start, want[0])
     assert np.array_equal(size, want[1])
@@ -197,7 +197,7 @@ def test_the_largest_weights_stay_exact(rng: np.random.Generator) -> None:
     assert row.sum() < 2**53
     assert row[20] == TOTAL // 2 * (LIMIT >> FRACTION) ** 3
     for column in (0, 1, 20, 21, 63):
-        start, size = spans(of, np.zeros(1, np.int64), width, np.full(1, column, np.int32))
+        start, size = intervals(of, np.zeros(1, np.int64), width, np.full(1, column, np.int32))
         assert 0 <= start[0] < start[0] + size[0] <= TOTAL
 
 
@@ -205,4 +205,4 @@ def test_no_latents() -> None:
     nothing = np.zeros(0, np.int32)
     of = Ingredients(np.ones(16, np.int32), nothing, nothing, nothing)
     assert made_rows(of, np.zeros(0, np.int64), 16).shape == (0, 16)
-    assert [len(part) for part in spans(of, np.zeros(0, np.int64), 16, nothing)] == [0, 0]
+    assert [len(part) for part in intervals(of, np.zeros(0, np.int64), 16, nothing)] == [0, 0]

@@ -14,9 +14,10 @@ from idfcodec import codec
 from idfcodec.cli.main import cli
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError, ModelError
-from idfcodec.flow.causal.network import CausalConfig, TrainableCausalFlow
+from idfcodec.flow.causal.config import CausalConfig
+from idfcodec.flow.causal.network import TrainableCausalFlow
 from idfcodec.training.config import fresh
-from idfcodec.training.export import export_causal, read_exported, restore_causal
+from idfcodec.training.export import export, read_exported, restore
 from idfcodec.training.families import family_of
 
 TINY = {"channels": 16, "blocks": 1, "colour_channels": 8, "rows": 1, "columns": 2}
@@ -45,7 +46,7 @@ def test_a_run_makes_a_model_that_codes(pictures: Path, tmp_path: Path) -> None:
     tuned = tmp_path / "tuned"
     done = run(pictures, "--from", out, "--steps", 1, "--batch", 4, "--size", 16, "-T", 1, "--out", tuned)
     assert done.exit_code == 0, done.output
-    assert json.loads((tuned / "config.json").read_text())["training"]["started_from"] == read_exported(out).id
+    assert json.loads((tuned / "config.json").read_text())["training"]["started_from"] == read_exported(out).id.hex()
     assert json.loads((tuned / "config.json").read_text())["architecture"] == TINY | {"order": "causal"}
 
 
@@ -53,19 +54,19 @@ def test_weights_come_back_as_what_their_integers_mean(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = TrainableCausalFlow(CausalConfig(**TINY))
     model.quantise()
-    export_causal(model, tmp_path)
+    export(model, tmp_path)
     other = TrainableCausalFlow(CausalConfig(**TINY))
-    restore_causal(other, read_exported(tmp_path).tensors)
+    restore(other, read_exported(tmp_path))
     other.quantise()
     x = torch.from_numpy(draw(16, 16)).permute(2, 0, 1)[None]
     with torch.no_grad():
         torch.testing.assert_close(other(x), model(x), rtol=1e-4, atol=0.05)
     wider = TrainableCausalFlow(CausalConfig(**(TINY | {"channels": 24})))
     with pytest.raises(ModelError, match="other sizes"):
-        restore_causal(wider, read_exported(tmp_path).tensors)
+        restore(wider, read_exported(tmp_path))
     deeper = TrainableCausalFlow(CausalConfig(**(TINY | {"blocks": 2})))
     with pytest.raises(ModelError, match="lacks the tensor"):
-        restore_causal(deeper, read_exported(tmp_path).tensors)
+        restore(deeper, read_exported(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,9 @@ from click.testing import CliRunner, Result
 from idfcodec.cli.main import cli
 from idfcodec.cli.tools import train as command
 from idfcodec.errors import ModelError
-from idfcodec.flow.hierarchical.correction import Search
-from idfcodec.flow.hierarchical.network import NetworkConfig
+from idfcodec.flow.hierarchical.config import HierarchicalConfig, Search
 from idfcodec.training.config import FINE_TUNING, TrainConfig, fine_tuning
-from idfcodec.training.export import export, make_search, read_exported, restore
+from idfcodec.training.export import export, read_exported, restore
 from idfcodec.training.loop import build, train
 
 TINY = TrainConfig(steps=2, batch=2, size=32, levels=2, channels=16, blocks=(1, 2, 1), networks=2, threads=1)
@@ -42,7 +41,7 @@ def settings(out: Path) -> dict[str, Any]:
 
 def test_a_run_starts_from_what_the_model_s_integers_mean(pictures: Path, model: Path, tmp_path: Path) -> None:
     expected = build(TINY)
-    restore(expected, read_exported(model).tensors)
+    restore(expected, read_exported(model))
     still = fine_tuning(model, steps=1, batch=2, size=32, levels=2, learning_rate=0.0, threads=1)
     trained = train(pictures, tmp_path, still, start_from=model).model
     assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), trained.parameters(), strict=True))
@@ -54,7 +53,7 @@ def test_sizes_are_the_model_s_unless_given(pictures: Path, model: Path, tmp_pat
     summary = settings(tmp_path / "a")
     assert (summary["channels"], summary["blocks"], summary["networks"]) == (16, [1, 2, 1], 2)
     assert {name: summary[name] for name in FINE_TUNING} == FINE_TUNING
-    assert summary["started_from"] == read_exported(model).id
+    assert summary["started_from"] == read_exported(model).id.hex()
 
     given = ("--blocks", 1, 1, 1, "--networks", 1, "--learning-rate", 0.004)
     assert run(pictures, "--out", tmp_path / "b", "--from", model, *RUN, *given).exit_code == 0
@@ -68,8 +67,8 @@ def test_a_resumed_run_knows_where_it_started(pictures: Path, model: Path, tmp_p
     assert result.exit_code == 0, result.output
     summary = settings(tmp_path)
     assert (summary["steps_done"], summary["channels"]) == (3, 16)
-    assert summary["started_from"] == read_exported(model).id
-    assert make_search(read_exported(tmp_path).architecture["search"]) == SEARCH
+    assert summary["started_from"] == read_exported(model).id.hex()
+    assert Search.of(read_exported(tmp_path).architecture["search"]) == SEARCH
 
 
 def test_a_run_from_nothing_says_so(pictures: Path, tmp_path: Path) -> None:
@@ -116,13 +115,13 @@ def test_a_model_of_another_architecture_is_refused(model: Path, tmp_path: Path)
     config = json.loads((model / "config.json").read_text())
     (tmp_path / "weights.safetensors").write_bytes((model / "weights.safetensors").read_bytes())
     for architecture, message in [
-        ({k: v for k, v in config["architecture"].items() if k != "networks"}, "does not say networks"),
+        ({k: v for k, v in config["architecture"].items() if k != "networks"}, "does not match its id"),
         (config["architecture"] | {"levels": 5}, "does not match its id"),
     ]:
         (tmp_path / "config.json").write_text(json.dumps(config | {"architecture": architecture}))
         with pytest.raises(ModelError, match=message):
             read_exported(tmp_path)
-    assert set(config["architecture"]) == {*NetworkConfig.__dataclass_fields__, "search"}
+    assert set(config["architecture"]) == {*HierarchicalConfig.__dataclass_fields__}
 
 
 def test_the_help_says_the_other_learning_rate() -> None:

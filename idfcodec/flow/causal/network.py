@@ -19,65 +19,20 @@ References:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from idfcodec.flow.causal.config import COMPONENTS, INSIDE, MIX_LIMIT, MIX_STEPS, CausalConfig, head_outputs, neighbours
+from idfcodec.flow.causal.exact import head_bits, shares
+from idfcodec.flow.exact import mixture
 from idfcodec.flow.exact import tables as prior
 from idfcodec.flow.exact.layers import ColourTransform
-from idfcodec.flow.hierarchical.model import normalise
-from idfcodec.flow.hierarchical.network import Activation, QuantConv, Quantisable
+from idfcodec.flow.exact.quantisable import Activation, Meaning, QuantConv, Quantisable, normalise
 
-__all__ = [
-    "COMPONENTS",
-    "INSIDE",
-    "LARGEST",
-    "MIX_LIMIT",
-    "MIX_STEPS",
-    "CausalConfig",
-    "TrainableCausalFlow",
-    "head_outputs",
-    "neighbours",
-]
-
-COMPONENTS = 2  # of the mixture
-MIX_STEPS = 4  # of the logit of the first component's share, per unit
-MIX_LIMIT = 4  # largest logit
-# The largest sizes that a model may have.
-LARGEST = {"channels": 1024, "blocks": 32, "colour_channels": 1024, "rows": 8, "columns": 8}
-INSIDE = 2.0  # what the network sees where there is a neighbour, in place of 0
-
-
-@dataclass(frozen=True)
-class CausalConfig:
-    """Sizes of the network.
-
-    Args:
-        channels: of the trunk.
-        blocks: residual blocks of the trunk.
-        colour_channels: of the part that each colour has of its own.
-        rows: of neighbours above a pixel.
-        columns: of neighbours to either side of it.
-    """
-
-    channels: int = 128
-    blocks: int = 3
-    colour_channels: int = 64
-    rows: int = 3
-    columns: int = 3
-
-
-def neighbours(config: CausalConfig) -> list[tuple[int, int]]:
-    """Row and column, relative to a pixel's, of what the network sees: from the nearest row upwards, then its own."""
-    above = [(-r, c) for r in range(1, config.rows + 1) for c in range(-config.columns, config.columns + 1)]
-    return above + [(0, -c) for c in range(1, config.columns + 1)]
-
-
-def head_outputs(plane: int) -> int:
-    """Numbers that the head of a plane gives: locations, log-scales, shapes, a logit, and a weight of each residual."""
-    return 3 * COMPONENTS + 1 + plane
+__all__ = ["TrainableCausalFlow"]
 
 
 class _Block(nn.Module):
@@ -125,10 +80,24 @@ class CausalNetwork(nn.Module):
 class TrainableCausalFlow(Quantisable):
     """The flow as it is trained: all pixels in one pass, since all are known."""
 
+    family: ClassVar[str] = "causal"
+    config: CausalConfig
+
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
         self.config = config
         self.network = CausalNetwork(config)
+
+    def meaning(self, name: str, module: QuantConv) -> Meaning:
+        _, kind, *rest = name.split(".")
+        if kind == "first":
+            return module.weight.shape[1], None
+        if kind == "into":
+            return int(rest[0]), None
+        return 0, head_bits(int(rest[0])) if kind == "heads" else None
+
+    def further(self) -> dict[str, Tensor]:
+        return {"shares": shares()}
 
     def _gather(self, shown: Tensor, where: Tensor) -> Tensor:
         """What is seen of the pixels at `where`, plane by plane, (N, 4 * neighbours); 0 outside of a picture."""
@@ -158,7 +127,7 @@ class TrainableCausalFlow(Quantisable):
             where = torch.arange(pixels.numel() // 3, device=pixels.device)
         h = self.network.trunk(self._gather(shown, where))
         base, values, known = (x.permute(0, 2, 3, 1).flatten(0, 2)[where] for x in (_base(y), y, shown))
-        costs: list[Tensor] = []
+        lengths: list[Tensor] = []
         residuals: list[Tensor] = []
         for p in range(3):
             head = self.network.plane(p, h, known[:, :p])
@@ -170,11 +139,11 @@ class TrainableCausalFlow(Quantisable):
             colours = self.grid(colours, 32).clamp(-2, 2)
             for q, residual in enumerate(residuals):
                 location = location + colours[:, q : q + 1] * residual
-            cost = prior.bits(values[:, p : p + 1] - location, log_scale, shape) * math.log(2)
-            shares = torch.cat((F.logsigmoid(logit), F.logsigmoid(-logit)), 1)
-            costs.append(-torch.logsumexp(shares - cost, 1).sum() / math.log(2))
-            residuals.append(values[:, p : p + 1] - (shares.exp() * location).sum(1, keepdim=True))
-        return torch.stack(costs)
+            length = mixture.bits(values[:, p : p + 1] - location, log_scale, shape) * math.log(2)
+            shares_of = torch.cat((F.logsigmoid(logit), F.logsigmoid(-logit)), 1)
+            lengths.append(-torch.logsumexp(shares_of - length, 1).sum() / math.log(2))
+            residuals.append(values[:, p : p + 1] - (shares_of.exp() * location).sum(1, keepdim=True))
+        return torch.stack(lengths)
 
 
 def _base(y: Tensor) -> Tensor:

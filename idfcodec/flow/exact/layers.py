@@ -17,7 +17,7 @@ from torch import Tensor
 
 __all__ = ["PHASES", "AdditiveCoupling", "ColourTransform", "Composition", "Layer", "Permutation", "Squeeze"]
 
-# Rows and columns of the four phases in coding order: A, D, B, C.
+# Frequencies and columns of the four phases in coding order: A, D, B, C.
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 
 
@@ -110,7 +110,7 @@ class Squeeze(Layer):
         self.grid = -(-height // 2), -(-width // 2)
 
     def extent(self, phase: int) -> tuple[int, int]:
-        """Rows and columns of the grid in which a phase has pixels of the picture."""
+        """Frequencies and columns of the grid in which a phase has pixels of the picture."""
         row, column = PHASES[phase]
         return (self.size[0] + 1 - row) // 2, (self.size[1] + 1 - column) // 2
 

@@ -7,37 +7,27 @@ Activations are integers in [0, 255], weights integers in [-64, 64], and a convo
 with one exponent e per output channel. Every accumulator is proved to stay below 2**24 in magnitude whatever the
 activations, so float32 holds each partial sum exactly and any order of summation gives the same result; the same
 holds for 32-bit integer accumulators. Two kernels compute it: plain float32 convolutions, which run everywhere, and
-oneDNN's fused 8-bit ones, several times faster where the processor has VNNI or AMX. `known_answer` in `runtime.py`
-decides which of them is fit for use. Weights stop at 64 so that a pair of products, at most 2 * 255 * 64, fits into 16
-bits: without VNNI the 8-bit kernels add in pairs, and would saturate.
+oneDNN's fused 8-bit ones, several times faster where the processor has VNNI or AMX. `kernels` says which of them a
+device has, and a model's known answers whether one computes that model. Weights stop at 64 so that a pair of products,
+at most 2 * 255 * 64, fits into 16 bits: without VNNI the 8-bit kernels add in pairs, and would saturate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from idfcodec.errors import ModelError
-from idfcodec.flow.hierarchical.network import (
-    ACCUMULATOR_LIMIT,
-    ACTIVATION_BITS,
-    HEAD_BITS,
-    WEIGHT_LIMIT,
-    NetworkConfig,
-)
+from idfcodec.flow.exact.quantisable import ACCUMULATOR_LIMIT, WEIGHT_LIMIT
 
-__all__ = ["KERNELS", "Convolution", "ExactNetwork", "fold", "gemm_convolution", "head_exponents", "unfold"]
+__all__ = ["KERNELS", "Convolution", "gemm_convolution", "kernels"]
 
 KERNELS = ("int8", "float32")
-
-
-def head_exponents() -> Tensor:
-    """(12,) fractional bits that each head output keeps: 3 locations, 3 log-scales, 3 shapes, 3 colour weights."""
-    return torch.tensor([bits for bits in HEAD_BITS for _ in range(3)])
 
 
 def gemm_convolution(x: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
@@ -138,99 +128,43 @@ class Convolution:
         return y.round_().clamp_(0, 255)
 
 
-class ExactNetwork:
-    """The integer twin of `ContextNetwork`: one coding step at a time.
+def kernels(device: str) -> Sequence[str]:
+    """Those of `KERNELS` that a device has, fastest first.
 
-    Args:
-        tensors: `NAME.weight`, `NAME.bias` and `NAME.exponent` for every convolution, named as in `ContextNetwork`.
-        config: sizes.
-        kernel: one of `KERNELS`.
-        device: "cpu" or "cuda"; "int8" runs on the processor only.
+    Raises:
+        ModelError: there is no such device.
     """
-
-    def __init__(self, tensors: Mapping[str, Tensor], config: NetworkConfig, *, kernel: str, device: str) -> None:
-        def build(name: str, padding: int, phases: int = 1) -> Convolution:
-            try:
-                parts = [tensors[f"{name}.{part}"] for part in ("weight", "bias", "exponent")]
-            except KeyError as ex:
-                raise ModelError(f"the model lacks the tensor {ex.args[0]}") from ex
-            if len(parts[0]) % phases:
-                raise ModelError(f"the convolution {name} of the model has {len(parts[0])} outputs")
-            parts = [torch.cat([part[i::phases] for i in range(phases)]) for part in parts]
-            return Convolution.build(*parts, padding=padding, kernel=kernel, device=device)
-
-        self._type = torch.uint8 if kernel == "int8" else torch.float32
-        self._device = device
-        self._up = build("up", 0, phases=4)  # the channels of each of the four phases stand together
-        self._groups = [
-            (
-                build(f"groups.{g}.first", 0),
-                [
-                    (build(f"groups.{g}.blocks.{i}.inner", 1), build(f"groups.{g}.blocks.{i}.outer", 1))
-                    for i in range(count)
-                ],
-                build(f"groups.{g}.head", 0),
-            )
-            for g, count in enumerate(config.blocks)
-        ]
-
-    def upsample(self, trunk: Tensor, height: int, width: int) -> Tensor:
-        """The coarser level's trunk on this level's grid of (height, width)."""
-        y = self._up(trunk).permute(0, 2, 3, 1)  # whole runs of channels are moved, as channels_last keeps them
-        count, rows, columns, channels = y.shape
-        y = y.reshape(count, rows, columns, 2, -1).transpose(2, 3).reshape(count, 2 * rows, 2 * columns, channels // 4)
-        return y[:, :height, :width].contiguous().permute(0, 3, 1, 2)
-
-    def step(self, group: int, known: Tensor, trunk: Tensor | None) -> tuple[Tensor, Tensor]:
-        """One coding step.
-
-        Args:
-            group: 0, 1 or 2, for the phases D, B and C.
-            known: (B, 3 * (group + 1), h + 2, w + 2) integers in [0, 255], edges replicated, any dtype.
-            trunk: (B, channels, h, w) of the step before, or None.
-
-        Returns:
-            The trunk, and the head's outputs (B, 12, h, w) in their fixed point: float32 integers below 2**24.
-        """
-        first, blocks, head = self._groups[group]
-        x = known.to(self._device, self._type, memory_format=torch.channels_last)
-        h = first(x, trunk)
-        for inner, outer in blocks:
-            h = outer(inner(h), h)
-        return h, head.scaled(h).round_()
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ModelError("there is no CUDA device here")
+    return KERNELS if device == "cpu" and _has_int8() else KERNELS[1:]
 
 
-def fold(
-    weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: int = 0, head: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Real weights to the integers of `Convolution`.
-
-    Args:
-        weight: (O, I, k, k) real.
-        bias: (O,) real.
-        exponent: (O,) from `network.exponents`.
-        centred: so many of the inputs, at their end, are meant as `u - 128`: their offset goes into the bias.
-        head: (O,) fractional bits that the output keeps instead of those of an activation.
-
-    Returns:
-        weight int8, bias int32 and exponent int8.
-    """
-    scale = torch.exp2(exponent.double())
-    integers = torch.round(weight.double() * scale.view(-1, 1, 1, 1))
-    offset = torch.round(bias.double() * scale * 2**ACTIVATION_BITS)
-    offset -= 128 * integers[:, weight.shape[1] - centred :].sum((1, 2, 3))
-    if head is not None:
-        exponent = exponent + ACTIVATION_BITS - head
-    return integers.to(torch.int8), offset.to(torch.int32), exponent.to(torch.int8)
+@lru_cache(maxsize=1)
+def _has_int8() -> bool:
+    """Whether this build of PyTorch has the 8-bit operators, and they are exact on this processor."""
+    names = ("onednn::qconv_prepack", "onednn::qconv2d_pointwise", "onednn::qconv2d_pointwise.binary")
+    known = {schema.name + ("." + schema.overload_name if schema.overload_name else "") for schema in _schemas()}
+    if not known.issuperset(names):
+        return False
+    try:
+        return not _saturates("int8", "cpu")
+    except RuntimeError:  # what oneDNN says of a processor for which it has no kernel
+        return False
 
 
-def unfold(
-    weight: Tensor, bias: Tensor, exponent: Tensor, *, centred: int = 0, head: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """The inverse of `fold`: the real weight and bias that a convolution's integers stand for."""
-    power = exponent.double()
-    if head is not None:
-        power = power - ACTIVATION_BITS + head
-    offset = bias.double() + 128 * weight[:, weight.shape[1] - centred :].double().sum((1, 2, 3))
-    scale = torch.exp2(-power)
-    return (weight.double() * scale.view(-1, 1, 1, 1)).float(), (offset * scale / 2**ACTIVATION_BITS).float()
+def _schemas() -> Sequence[torch.FunctionSchema]:
+    schemas: Sequence[torch.FunctionSchema] = torch._C._jit_get_all_schemas()
+    return schemas
+
+
+def _saturates(kernel: str, device: str) -> bool:
+    """Whether a kernel's sums of products clip: 8-bit kernels do on processors without VNNI."""
+    weight = torch.full((16, 64, 3, 3), WEIGHT_LIMIT, dtype=torch.int8)
+    bias, exponent = torch.zeros(16, dtype=torch.int32), torch.zeros(16, dtype=torch.int8)
+    weight[:, 48:] = -WEIGHT_LIMIT
+    weight[:, :, 0] = 0
+    weight[:, :, :, 0] = 0
+    convolution = Convolution.build(weight, bias, exponent, padding=0, kernel=kernel, device=device)
+    x = torch.full((1, 64, 3, 3), 255, dtype=torch.uint8 if kernel == "int8" else torch.float32, device=device)
+    out = convolution.scaled(x.contiguous(memory_format=torch.channels_last))
+    return bool((out != 255 * WEIGHT_LIMIT * 4 * 32).any())

@@ -1,4 +1,4 @@
-"""The conditional prior: discretized mixtures of logistics, as a likelihood to train and as integer tables to code.
+"""The conditional prior: discretized mixtures of logistics as integer tables; `mixture.py` makes them.
 
 A latent z is coded given a location (the remainder of the coupling's shift, less than half a step), a scale and a
 shape. The shape t in [0, 2] walks through three mixtures of logistics with a common centre:
@@ -15,19 +15,25 @@ References:
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from idfcodec.compiled import compiled
+from idfcodec.errors import ModelError
 
 __all__ = [
     "CELLS",
     "CLASSES",
+    "COLOUR_BITS",
     "EXCESS",
+    "HIGHEST",
     "LOCATION_BITS",
+    "OF_SCALE",
+    "ONE",
     "SCALES",
     "SCALE_MAX",
     "SCALE_MIN",
@@ -37,37 +43,21 @@ __all__ = [
     "STARTS",
     "TOTAL",
     "WidthClass",
-    "bits",
-    "build_tables",
+    "checked_tables",
+    "table_of",
 ]
 
+Values = NDArray[np.int32]
+
 LOCATION_BITS = 4  # locations are multiples of 2**-4 of a pixel value
+ONE = 1 << LOCATION_BITS
+COLOUR_BITS = 5  # fractional bits of how much the residual of a plane moves the location of another
+HIGHEST = 255  # of the values of a plane
 SCALE_STEPS = 4  # scales per octave
 SCALE_MIN, SCALE_MAX = -3, 6  # log2 of the smallest and the largest scale
 SHAPE_STEPS = 4  # shapes per unit of t
 SCALES = (SCALE_MAX - SCALE_MIN) * SCALE_STEPS + 1
 SHAPES = 2 * SHAPE_STEPS + 1
-FLOOR = 2.0**-9
-SUPPORT = 511  # values that a difference of two 8-bit values takes
-
-
-def _mass(distance: Tensor, inverse_scale: Tensor) -> Tensor:
-    """Probability of the unit interval at `distance` from the centre of a logistic."""
-    distance = distance.abs()
-    return torch.sigmoid((0.5 - distance) * inverse_scale) - torch.sigmoid((-0.5 - distance) * inverse_scale)
-
-
-def bits(residual: Tensor, log_scale: Tensor, shape: Tensor) -> Tensor:
-    """Cost in bits of integers at `residual` (value minus location) under scale `2**log_scale` and `shape` t."""
-    scale = torch.exp2(log_scale.clamp(SCALE_MIN, SCALE_MAX))
-    inverse = 1 / scale
-    shape = shape.clamp(0, 2)
-    light, heavy = (1 - shape).clamp_min(0), (shape - 1).clamp_min(0) / 2
-    spread = 1.1 * scale
-    narrow = inverse / 0.7
-    p = (1 - light - heavy) * _mass(residual, inverse) + heavy * _mass(residual, inverse / 4)
-    p = p + light / 2 * (_mass(residual - spread, narrow) + _mass(residual + spread, narrow))
-    return -torch.log2((1 - FLOOR) * p + FLOOR / SUPPORT)
 
 
 @dataclass(frozen=True)
@@ -104,44 +94,42 @@ CLASSES = (
 STARTS = tuple(sum(c.rows * c.width for c in CLASSES[:i]) for i in range(len(CLASSES)))
 CELLS = STARTS[-1] + CLASSES[-1].rows * CLASSES[-1].width
 TOTAL = 2**24
-# An escaped latent is a sign and its excess over the window, in [0, EXCESS), with the heavy tail's decay.
+# An escaped latent is a sign and its excess over the window, in [0, EXCESS).
 EXCESS = 512
-ESCAPE_SPREAD = 4
+
+# For each scale: its class, and the class's location bits, first scale, first cell and width.
+OF_SCALE = np.array(
+    [(i, c.location_bits, c.first, STARTS[i], c.width) for i, c in enumerate(CLASSES) for _ in range(c.scales)],
+    np.int32,
+)
 
 
-def _row(location: float, scale: float, shape: float, width: int) -> NDArray[np.int32]:
-    """Weights of one table: they sum to TOTAL - width, so that the coder's frequencies are each weight plus one."""
-    z = torch.arange(1 - width // 2, width // 2, dtype=torch.float64) - location
-    cost = bits(z, torch.tensor(math.log2(scale)), torch.tensor(shape)).numpy()
-    p = np.exp2(-cost)
-    p = np.concatenate(([max(1 - p.sum(), 0) + 2.0**-16], p))
-    weights = np.maximum(np.floor(p / p.sum() * (TOTAL - width)), 1).astype(np.int64)
-    weights[1 + weights[1:].argmax()] += TOTAL - width - weights.sum()
-    row: NDArray[np.int32] = weights.astype(np.int32)
-    return row
+@compiled
+def table_of(location: int, scale: int, shape: int, of_scale: Values) -> tuple[int, int, int, int]:
+    """Width class, first cell of the row, integer shift of the coupling and width; `of_scale` is OF_SCALE."""
+    kind, bits, first, start, width = of_scale[scale]
+    drop = LOCATION_BITS - bits
+    steps = (location + ((1 << drop) >> 1)) >> drop
+    half = (1 << bits) >> 1
+    shift = (steps + half) >> bits
+    row = (((scale - first) * SHAPES + shape) << bits) + steps - (shift << bits) + half
+    return kind, start + row * width, shift, width
 
 
-def build_tables() -> dict[str, NDArray[np.int32]]:
-    """The integer tables of all scales, shapes and locations: `prior.WIDTH`, (rows, width) int32.
+def checked_tables(arrays: Mapping[str, NDArray[Any]]) -> tuple[Values, Values]:
+    """A model's tables of all width classes, (CELLS,), and of the excesses of escapes, (SCALES, EXCESS).
 
-    Rows are ordered by scale, then shape, then location from -1/2 upwards. Made once, at export: the model file
-    carries them, since `exp` differs between machines.
+    Raises:
+        ModelError: one has the wrong shape or type, or its rows are not frequencies less one.
+        KeyError: one is missing.
     """
-    tables = {}
-    for group in CLASSES:
-        step = 2.0**-group.location_bits
-        half = (1 << group.location_bits) // 2
-        rows = [
-            _row(f * step, 2.0 ** (s / SCALE_STEPS + SCALE_MIN), k / SHAPE_STEPS, group.width)
-            for s in range(group.first, group.first + group.scales)
-            for k in range(SHAPES)
-            for f in range(-half, max(half, 1))
-        ]
-        tables[f"prior.{group.width}"] = np.stack(rows)
-    scales = 2.0 ** (np.arange(SCALES)[:, None] / SCALE_STEPS + SCALE_MIN)
-    p = np.exp(-np.arange(EXCESS) / (ESCAPE_SPREAD * scales))
-    p = p / p.sum(1, keepdims=True) + 2.0**-13
-    weights = np.floor(p / p.sum(1, keepdims=True) * (TOTAL - EXCESS)).astype(np.int32)
-    weights[:, 0] += TOTAL - EXCESS - weights.sum(1, dtype=np.int32)
-    tables["prior.escape"] = weights
-    return tables
+    tables = []
+    for name, rows, width in [(str(c.width), c.rows, c.width) for c in CLASSES] + [("escape", SCALES, EXCESS)]:
+        table = arrays[f"prior.{name}"]
+        if table.shape != (rows, width) or table.dtype != np.int32:
+            raise ModelError(f"the model's table prior.{name} has the wrong shape or type")
+        if table.min() < 0 or (table.sum(1, dtype=np.int64) != TOTAL - width).any():
+            raise ModelError(f"the model's table prior.{name} does not sum to the coder's total")
+        tables.append(table)
+    escapes = tables.pop()
+    return np.concatenate([table.ravel() for table in tables]), escapes

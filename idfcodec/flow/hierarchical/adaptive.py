@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,8 @@ from numpy.typing import NDArray
 from idfcodec.compiled import compiled
 from idfcodec.flow.exact.tables import CELLS, CLASSES, STARTS, TOTAL
 from idfcodec.flow.hierarchical.lattice import PairWeights, Weights, value_weights
+from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values
-
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
 
 __all__ = ["Adaptation", "Learned", "Switches"]
 
@@ -91,14 +88,14 @@ class Adaptation:
     """The state of one tile.
 
     Args:
-        flow: the model.
+        model: the model.
         planes: 1 or 3.
         switches: which weights to learn; those of differences need three planes.
     """
 
-    def __init__(self, flow: Flow, planes: int, switches: Switches) -> None:
-        self._flow = flow
-        self._tables: list[Tables] = [flow.tables.copy() for _ in range(planes)]
+    def __init__(self, model: Prepared, planes: int, switches: Switches) -> None:
+        self._model = model
+        self._tables: list[Tables] = [model.tables.copy() for _ in range(planes)]
         self._columns = [np.zeros(CELLS, np.int32) for _ in range(planes)]
         self._pairs = {
             kind: np.zeros((256 - low[0] if low[0] == 0 else 511, 511), np.int32)
@@ -116,7 +113,7 @@ class Adaptation:
         values = None
         if level < WEIGHT_LEVELS:
             for kind, counts in self._pairs.items():
-                weights = PairWeights.from_counts(counts, _LOW[kind], PAIR_BELIEF[kind], self._flow.blurs)
+                weights = PairWeights.from_counts(counts, _LOW[kind], PAIR_BELIEF[kind], self._model.blurs)
                 if weights is not None:
                     pairs[kind] = weights
             if self._values is not None:
@@ -125,7 +122,7 @@ class Adaptation:
 
     def _learn_tables(self, tables: Tables, counts: Tables) -> None:
         for kind, start in zip(CLASSES, STARTS, strict=True):
-            _learn_tables(self._flow.tables, counts, start, kind.rows, kind.width, tables)
+            _learn_tables(self._model.tables, counts, start, kind.rows, kind.width, tables)
 
     def add_columns(self, plane: int, cells: Values, columns: Values) -> None:
         """Learn the columns (N,) that a plane of a step had in the rows that begin at `cells`."""

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idfcodec.entropy import likelihood
+from idfcodec.entropy import log_likelihood
 from idfcodec.flow.hierarchical import correction
 from idfcodec.flow.hierarchical.adaptive import Adaptation, Learned, Switches
-from idfcodec.flow.hierarchical.correction import Corrections, Search
+from idfcodec.flow.hierarchical.config import Search
+from idfcodec.flow.hierarchical.correction import Corrections
+from idfcodec.flow.hierarchical.fitting import fit
 from idfcodec.flow.hierarchical.plane import Plane
+from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values
-
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
 
 __all__ = ["choose", "correct", "with_corrections"]
 
 MOST_SAMPLED, SAMPLE = 13, 4096  # one latent in so many at most, as long as these remain, tells what pays
 
 
-def _unlearned(flow: Flow, values: Values) -> Learned:
-    return Learned([flow.tables] * len(values), {}, None)
+def _unlearned(model: Prepared, values: Values) -> Learned:
+    return Learned([model.tables] * len(values), {}, None)
 
 
 def _sampled(prior: StepPrior, values: Values) -> tuple[int, StepPrior, Values]:
@@ -32,19 +31,19 @@ def _sampled(prior: StepPrior, values: Values) -> tuple[int, StepPrior, Values]:
     return every, prior.sampled(every), np.ascontiguousarray(values[:, ::every])
 
 
-def _likely(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned, switches: Switches) -> int:
+def _likely(model: Prepared, prior: StepPrior, plane: int, values: Values, learned: Learned, switches: Switches) -> int:
     """Log-likelihood of a plane's latents, see `entropy.likelihood`."""
-    latents = Plane.of(flow, prior, plane, values, learned)
-    return likelihood(latents.all_spans(latents.columns(values[plane])[0], switches)[1])
+    latents = Plane.of(model, prior, plane, values, learned)
+    return log_likelihood(latents.all_intervals(latents.columns(values[plane])[0], switches)[1])
 
 
-def choose(flow: Flow, steps: Sequence[Step]) -> Switches:
+def choose(model: Prepared, steps: Sequence[Step]) -> Switches:
     """The weights that pay, one after the other: a sample of the first step of the finest level tells."""
-    every = Switches(flow.search.weights) & (Switches(7) if len(steps[0][-1]) == 3 else Switches.VALUES)
-    adaptation = Adaptation(flow, len(steps[0][-1]), every)
+    every = Switches(model.config.search.weights) & (Switches(7) if len(steps[0][-1]) == 3 else Switches.VALUES)
+    adaptation = Adaptation(model, len(steps[0][-1]), every)
     for _, _, prior, values in steps[:-3]:
         for p in range(len(values)):
-            plane = Plane.of(flow, prior, p, values, _unlearned(flow, values))
+            plane = Plane.of(model, prior, p, values, _unlearned(model, values))
             adaptation.add_columns(p, plane.cells, plane.columns(values[p])[0])
         adaptation.add_values(values)
     level, _, prior, values = steps[-3]
@@ -52,7 +51,7 @@ def choose(flow: Flow, steps: Sequence[Step]) -> Switches:
     _, prior, values = _sampled(prior, values)
 
     def gain(switches: Switches) -> int:
-        return sum(_likely(flow, prior, p, values, learned, switches) for p in range(len(values)))
+        return sum(_likely(model, prior, p, values, learned, switches) for p in range(len(values)))
 
     chosen, best = Switches(0), gain(Switches(0))
     left = [kind for kind in Switches if kind in every]
@@ -67,7 +66,7 @@ def choose(flow: Flow, steps: Sequence[Step]) -> Switches:
 
 
 def correct(
-    flow: Flow, pictures: Sequence[Sequence[Step]], search: Search, share: float = 1.0
+    model: Prepared, pictures: Sequence[Sequence[Step]], search: Search, share: float = 1.0
 ) -> tuple[Corrections, list[list[Step]]]:
     """The corrections that pay for one or more pictures, a `share` of all, and their steps with them made."""
     planes = len(pictures[0][0][-1])
@@ -77,14 +76,14 @@ def correct(
         level, group, _, _ = steps[0]
         known = [(prior, values) for _, _, prior, values in steps]
         if level < correction.LEVELS and search.classes and all(values.size for _, values in known):
-            known = _corrected_step(flow, level, group, planes, known, search, share, corrections)
+            known = _corrected_step(model, level, group, planes, known, search, share, corrections)
         for steps_of, (prior, values) in zip(out, known, strict=True):
             steps_of.append((level, group, prior, values))
     return corrections, out
 
 
 def _corrected_step(
-    flow: Flow,
+    model: Prepared,
     level: int,
     group: int,
     planes: int,
@@ -99,14 +98,14 @@ def _corrected_step(
 
     def gain(priors: Sequence[StepPrior], plane: int) -> int:
         return sum(
-            every * _likely(flow, prior, plane, values, _unlearned(flow, values), Switches(0))
+            every * _likely(model, prior, plane, values, _unlearned(model, values), Switches(0))
             for prior, (every, _, values) in zip(priors, some, strict=True)
         )
 
     for p in range(planes):
         plain = gain(sampled, p)
         for classes in search.classes:
-            found = {(level, group, p): correction.fit(known, group, p, classes, search)}
+            found = {(level, group, p): fit(known, group, p, classes, search)}
             trial = [correction.corrected(prior, group, p, found[level, group, p]) for prior, _ in known]
             trial_sampled = [prior.sampled(every) for prior, (every, _, _) in zip(trial, some, strict=True)]
             if gain(trial_sampled, p) - plain > int(share * correction.bits(found, planes) * 2**20):

@@ -1,15 +1,14 @@
-"""What a hierarchical flow says that tiles and small pictures cost."""
+"""What a hierarchical flow says that tiles and small pictures take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import spans
-from idfcodec.flow.contract import Costs
+from idfcodec.entropy import intervals
+from idfcodec.flow.contract import CodeLength
 from idfcodec.flow.exact.tables import TOTAL
 from idfcodec.flow.hierarchical import correction
 from idfcodec.flow.hierarchical.adaptive import Switches
@@ -17,75 +16,63 @@ from idfcodec.flow.hierarchical.choosing import choose, correct, with_correction
 from idfcodec.flow.hierarchical.correction import Corrections
 from idfcodec.flow.hierarchical.palette import colours_of, list_bits, palette_bits
 from idfcodec.flow.hierarchical.plane import HALF, planes_of
+from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.rows import PART
 from idfcodec.flow.hierarchical.walk import Step, Values, placed, record
 
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
-
-__all__ = ["small_costs", "tile_costs"]
+__all__ = ["of_small", "of_tile"]
 
 _BySteps = dict[tuple[int, int], NDArray[np.float64]]
 
 
-def tile_costs(flow: Flow, planes: Values, *, weights: bool = True, lattice: bool = True) -> Costs:
-    """What the model says that (C, H, W) planes cost.
+def of_tile(model: Prepared, planes: Values) -> CodeLength:
+    """What `encode_tile` takes for (C, H, W) planes, all that is learned and fitted as far as it pays."""
+    steps = record(model, planes)
+    corrections, (corrected,) = correct(model, [steps], model.config.search)
+    bits = _latent_bits(model, corrected, choose(model, corrected))
+    rest = correction.bits(corrections, len(planes)) if corrections else 0.0
+    return _shorter(model, steps, planes, _code_length(bits, rest, planes.shape))
 
-    Args:
-        flow: the model.
-        planes: G, R-G and B-G, or G alone.
-        weights: with all that a tile teaches and the encoder fits, as far as it pays: weights, corrections, palettes.
-        lattice: with the weights of values and of pairs of values, if `weights`.
-    """
-    steps = record(flow, planes)
-    size = (planes.shape[1], planes.shape[2])
-    costs = _costs(*_plain_costs(flow, steps, len(planes), weights=weights, lattice=lattice), size)
-    colours = colours_of(planes) if weights else None
+
+def of_small(model: Prepared, planes: Values, corrections: Corrections) -> CodeLength:
+    """What `encode_small` takes for the same."""
+    steps = record(model, planes)
+    bits = _latent_bits(model, with_corrections(steps, corrections), Switches(0))
+    return _shorter(model, steps, planes, _code_length(bits, 0.0, planes.shape))
+
+
+def _shorter(model: Prepared, steps: Sequence[Step], planes: Values, plain: CodeLength) -> CodeLength:
+    """`plain`, or what the picture takes as a palette and indices if that is less."""
+    colours = colours_of(planes)
     if colours is None:
-        return costs
-    bits = palette_bits(flow, steps, colours)
+        return plain
     by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}
-    for pixels, into in zip(bits, by_step.values(), strict=True):
+    for pixels, into in zip(palette_bits(model, steps, colours), by_step.values(), strict=True):
         into[0] = pixels
-    few = _costs(by_step, list_bits(colours), size)
-    return min(costs, few, key=lambda c: c.total)
+    return min(plain, _code_length(by_step, list_bits(colours), planes.shape), key=lambda found: found.total)
 
 
-def _costs(steps: _BySteps, rest: float, size: tuple[int, int]) -> Costs:
-    return Costs(steps, rest, placed({key: bits.sum(0) for key, bits in steps.items()}, size))
+def _code_length(steps: _BySteps, rest: float, shape: tuple[int, ...]) -> CodeLength:
+    pixels = placed({key: bits.sum(0) for key, bits in steps.items()}, (shape[1], shape[2]))
+    parts = {
+        f"{level}/{phase}/{plane}": float(line.sum())
+        for (level, phase), bits in steps.items()
+        for plane, line in enumerate(bits)
+    }
+    return CodeLength(pixels, rest, parts)
 
 
-def _plain_costs(flow: Flow, steps: list[Step], planes: int, *, weights: bool, lattice: bool) -> tuple[_BySteps, float]:
-    rest, switches = 0.0, Switches(0)
-    if weights:
-        corrections, (steps,) = correct(flow, [steps], flow.search)
-        switches = choose(flow, steps) if lattice else switches
-        rest = correction.bits(corrections, planes) if corrections else 0.0
-    return _latent_bits(flow, steps, switches), rest
-
-
-def _latent_bits(flow: Flow, steps: Sequence[Step], switches: Switches) -> _BySteps:
+def _latent_bits(model: Prepared, steps: Sequence[Step], switches: Switches) -> _BySteps:
     """Bits of each latent of steps whose corrections are made."""
     by_step = {(level, group): np.zeros(values.shape) for level, group, _, values in steps}
     lines = iter([line for bits in by_step.values() for line in bits])
-    for plane, (column, escaped, latent) in planes_of(flow, steps, switches):
+    for plane, (column, escaped, latent) in planes_of(model, steps, switches):
         bits = next(lines)
-        for where, (_, size) in plane.spans(column, switches):
+        for where, (_, size) in plane.intervals(column, switches):
             bits[where] -= np.log2(size / TOTAL)
         excess = np.abs(latent) - HALF[plane.classes[escaped]]
         group, part = excess // PART, excess % PART
         for rows_of, symbols in ((plane.escape_groups(escaped), group), (plane.escape_parts(escaped, group), part)):
-            bits[escaped] -= np.log2(spans(rows_of, symbols)[1] / TOTAL)
+            bits[escaped] -= np.log2(intervals(rows_of, symbols)[1] / TOTAL)
         bits[escaped] += 1
     return by_step
-
-
-def small_costs(flow: Flow, planes: Values, corrections: Corrections) -> float:
-    """What the model says in bits that a small picture costs, see `encode_small`."""
-    steps = record(flow, planes)
-    by_step = _latent_bits(flow, with_corrections(steps, corrections), Switches(0))
-    bits = sum(float(bits.sum()) for bits in by_step.values())
-    colours = colours_of(planes)
-    if colours is None:
-        return bits
-    return min(bits, list_bits(colours) + sum(float(pixels.sum()) for pixels in palette_bits(flow, steps, colours)))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.contract import with_zeros, without_zeros
+from idfcodec.flow.exact.tables import HIGHEST
 from idfcodec.flow.hierarchical import correction
 from idfcodec.flow.hierarchical.adaptive import Adaptation, Switches
 from idfcodec.flow.hierarchical.choosing import choose, correct, with_corrections
-from idfcodec.flow.hierarchical.correction import MOST_CLASSES, Corrections, Search
+from idfcodec.flow.hierarchical.config import Search
+from idfcodec.flow.hierarchical.correction import MOST_CLASSES, Corrections
 from idfcodec.flow.hierarchical.palette import colours_of, decode_palette, encode_palette
 from idfcodec.flow.hierarchical.plane import HALF, PAIR_WIDTH, SPLIT_WIDTH, Plane, place, planes_of
+from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.rows import PART, group_rows, part_rows, rows
-from idfcodec.flow.hierarchical.walk import HIGHEST, Step, StepPrior, Values, record
-
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values, record, walk
+from idfcodec.format.payload import CORRECTED, LEARNED, PALETTE, first_byte, restored, trimmed
+from idfcodec.types import Buffer
 
 __all__ = [
     "decode_small",
@@ -34,8 +34,6 @@ __all__ = [
 ]
 
 PIECE = 2**17  # weights made at a time: few enough for the cache
-CORRECTED = 8  # flag: the tile begins with corrections of what the network says
-PALETTE = 64  # the first byte of a tile of few colours
 FITTED = 512  # of many small pictures tell which common corrections there are to be
 SMALL_SEARCH = Search(classes=(MOST_CLASSES, 2, 1), samples=2**16, rounds=3)
 
@@ -46,25 +44,25 @@ def _pieces(start: int, end: int, width: int) -> Iterator[slice]:
     return (slice(i, min(i + count, end)) for i in range(start, end, count))
 
 
-def encode_tile(flow: Flow, planes: Values) -> bytes:
+def encode_tile(model: Prepared, planes: Values) -> bytes:
     """Code (C, H, W) int32 planes (G, R-G, B-G, or G alone) of any size: a byte of flags, then what they say."""
-    steps = record(flow, planes)
+    steps = record(model, planes)
     colours = colours_of(planes)
-    few = [bytes([PALETTE]) + encode_palette(flow, steps, colours)] if colours is not None else []
-    return min([*few, _encode(flow, steps)], key=len)
+    few = [bytes([PALETTE]) + encode_palette(model, steps, colours)] if colours is not None else []
+    return min([*few, _encode(model, steps)], key=len)
 
 
-def _encode(flow: Flow, steps: Sequence[Step]) -> bytes:
-    corrections, (steps,) = correct(flow, [steps], flow.search)
-    return _write(flow, steps, choose(flow, steps), corrections)
+def _encode(model: Prepared, steps: Sequence[Step]) -> bytes:
+    corrections, (steps,) = correct(model, [steps], model.config.search)
+    return _write(model, steps, choose(model, steps), corrections)
 
 
-def _write(flow: Flow, steps: Sequence[Step], switches: Switches, corrections: Corrections) -> bytes:
+def _write(model: Prepared, steps: Sequence[Step], switches: Switches, corrections: Corrections) -> bytes:
     """Flags, and the latents of the steps with the `corrections` made that are to stand before them."""
     planes = len(steps[0][-1])
     symbols = []
-    for plane, (column, escaped, latent) in planes_of(flow, steps, switches):
-        symbols.append((plane, escaped, latent, plane.all_spans(column, switches)))
+    for plane, (column, escaped, latent) in planes_of(model, steps, switches):
+        symbols.append((plane, escaped, latent, plane.all_intervals(column, switches)))
     encoder = Encoder()
     # rANS is a stack: what is to be decoded first goes on it last.
     for plane, escaped, latent, slices in reversed(symbols):
@@ -72,17 +70,17 @@ def _write(flow: Flow, steps: Sequence[Step], switches: Switches, corrections: C
         encoder.push_uniform((latent > 0).astype(np.int32), 2)
         encoder.push(excess % PART, plane.escape_parts(escaped, excess // PART))
         encoder.push(excess // PART, plane.escape_groups(escaped))
-        encoder.push_spans(slices)
+        encoder.push_intervals(slices)
     if corrections:
         correction.push(encoder, corrections, planes)
     return bytes([switches | CORRECTED if corrections else switches]) + encoder.finish()
 
 
-def fit_small(flow: Flow, pictures: Sequence[Values]) -> Corrections:
+def fit_small(model: Prepared, pictures: Sequence[Values]) -> Corrections:
     """The common corrections that pay for many small pictures, each (C, H, W) planes, C the same for all."""
     count = min(len(pictures), FITTED)
-    chosen = [record(flow, pictures[i * len(pictures) // count]) for i in range(count)]
-    return correct(flow, chosen, SMALL_SEARCH, share=count / len(pictures))[0]
+    chosen = [record(model, pictures[i * len(pictures) // count]) for i in range(count)]
+    return correct(model, chosen, SMALL_SEARCH, share=count / len(pictures))[0]
 
 
 def write_corrections(corrections: Corrections, planes: int) -> bytes:
@@ -92,29 +90,27 @@ def write_corrections(corrections: Corrections, planes: int) -> bytes:
     return encoder.finish()
 
 
-def encode_small(flow: Flow, planes: Values, corrections: Corrections) -> bytes:
+def encode_small(model: Prepared, planes: Values, corrections: Corrections) -> bytes:
     """Code one of many small pictures, whose common corrections are sent elsewhere: a byte of flags, what they say."""
-    steps = record(flow, planes)
-    data = without_zeros(_write(flow, with_corrections(steps, corrections), Switches(0), {}))
+    steps = record(model, planes)
+    data = trimmed(_write(model, with_corrections(steps, corrections), Switches(0), {}))
     colours = colours_of(planes)
     if colours is not None and colours.size < len(data):
-        data = min(data, bytes([PALETTE]) + encode_palette(flow, steps, colours), key=len)
+        data = min(data, bytes([PALETTE]) + encode_palette(model, steps, colours), key=len)
     return data
 
 
 class _Reader:
     """Visitor that decodes."""
 
-    def __init__(
-        self, flow: Flow, data: bytes | memoryview, planes: int, corrections: Corrections | None = None
-    ) -> None:
-        allowed = CORRECTED | (7 if planes == 3 else int(Switches.VALUES))  # ~ of a flag knows no other bits
+    def __init__(self, model: Prepared, data: Buffer, planes: int, corrections: Corrections | None = None) -> None:
+        allowed = CORRECTED | (LEARNED if planes == 3 else int(Switches.VALUES))  # ~ of a flag knows no other bits
         if not len(data) or data[0] & ~allowed:
             raise CorruptFile("a tile has unknown flags")
-        self._flow = flow
+        self._model = model
         self._switches = Switches(data[0] & ~CORRECTED)
-        self._adaptation = Adaptation(flow, planes, self._switches)
-        self._room = np.empty(PIECE)
+        self._adaptation = Adaptation(model, planes, self._switches)
+        self._scratch = np.empty(PIECE)
         self.decoder = Decoder(data[1:])
         self._corrections = correction.pop(self.decoder, planes) if data[0] & CORRECTED else corrections or {}
 
@@ -125,7 +121,7 @@ class _Reader:
             if (level, group, p) in self._corrections:
                 prior = correction.corrected(prior, group, p, self._corrections[level, group, p])
         for p in range(len(values)):
-            plane = Plane.of(self._flow, prior, p, values, learned)
+            plane = Plane.of(self._model, prior, p, values, learned)
             order, decoded = self._columns(plane)
             column, low = np.empty_like(decoded), plane.low()
             good, escapes = place(order, decoded, plane.shift, plane.classes, HALF, low, column, values[p])
@@ -149,39 +145,39 @@ class _Reader:
         narrow, wide = plane.ingredients(self._switches)
         order, classes = plane.order()
         decoded = np.empty(len(order), np.int32)
-        pop, room = self.decoder.pop, self._room
+        pop, scratch = self.decoder.pop, self._scratch
         for width, start, end in classes:
             of = narrow if width <= PAIR_WIDTH else wide
             if width < SPLIT_WIDTH:
                 for piece in _pieces(start, end, width):
-                    decoded[piece] = pop(rows(of, order[piece], width, room))
+                    decoded[piece] = pop(rows(of, order[piece], width, scratch))
                 continue
             for piece in _pieces(start, end, width // PART):
-                decoded[piece] = pop(group_rows(of, order[piece], width, room))
+                decoded[piece] = pop(group_rows(of, order[piece], width, scratch))
             for piece in _pieces(start, end, PART):
-                within = pop(part_rows(of, order[piece], decoded[piece], width, room))
+                within = pop(part_rows(of, order[piece], decoded[piece], width, scratch))
                 decoded[piece] = PART * decoded[piece] + within
         return order, decoded
 
 
-def decode_tile(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
+def decode_tile(model: Prepared, data: Buffer, shape: tuple[int, int, int]) -> Values:
     """The (C, H, W) int32 planes of `shape` that `encode_tile` coded.
 
     Raises:
         CorruptFile: the data is not a tile of that shape.
     """
-    if len(data) and data[0] == PALETTE:
-        return decode_palette(flow, data[1:], shape)
-    return _decode(flow, _Reader(flow, data, shape[0]), shape)
+    if first_byte(data) == PALETTE:
+        return decode_palette(model, data[1:], shape)
+    return _decode(model, _Reader(model, data, shape[0]), shape)
 
 
-def _decode(flow: Flow, reader: _Reader, shape: tuple[int, int, int]) -> Values:
-    planes = flow.walk(shape, reader)
+def _decode(model: Prepared, reader: _Reader, shape: tuple[int, int, int]) -> Values:
+    planes = walk(model, shape, reader)
     reader.decoder.finish()
     return planes
 
 
-def read_corrections(data: bytes | memoryview, planes: int) -> Corrections:
+def read_corrections(data: Buffer, planes: int) -> Corrections:
     """The common corrections that `write_corrections` wrote for pictures of so many planes.
 
     Raises:
@@ -193,12 +189,12 @@ def read_corrections(data: bytes | memoryview, planes: int) -> Corrections:
     return corrections
 
 
-def decode_small(flow: Flow, data: bytes, shape: tuple[int, int, int], corrections: Corrections) -> Values:
+def decode_small(model: Prepared, data: Buffer, shape: tuple[int, int, int], corrections: Corrections) -> Values:
     """The (C, H, W) planes of `shape` of a picture that `encode_small` coded, zero bytes at its end left out.
 
     Raises:
         CorruptFile: the data is not a picture of that shape.
     """
-    if data[:1] == bytes([PALETTE]):
-        return decode_palette(flow, data[1:], shape)
-    return _decode(flow, _Reader(flow, with_zeros(data), shape[0], corrections), shape)
+    if first_byte(data) == PALETTE:
+        return decode_palette(model, data[1:], shape)
+    return _decode(model, _Reader(model, restored(data), shape[0], corrections), shape)

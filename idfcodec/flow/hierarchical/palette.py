@@ -11,19 +11,17 @@ Products and quotients are binary64, one correctly rounded operation at a time, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
-from idfcodec.entropy import Decoder, Encoder, Rows, Spans, likelihood, spans
+from idfcodec.entropy import Decoder, Encoder, Frequencies, Intervals, intervals, log_likelihood
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.exact.tables import SCALES, TOTAL
-from idfcodec.flow.hierarchical.walk import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, Step, StepPrior, Values, table_of
-
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.exact.tables import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, SCALES, TOTAL, table_of
+from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values, walk
+from idfcodec.types import Buffer
 
 Widths = tuple[int, int]  # of G and of the differences
 
@@ -46,8 +44,8 @@ def _weigh(
     colours: Values,
     tables: Values,
     of_scale: Values,
-    factor: Rows,
-    out: Rows,
+    factor: Frequencies,
+    out: Frequencies,
 ) -> None:
     """(N, K) weights of the colours (C, K), sorted by G; the largest of each row is 2**24."""
     planes, count = colours.shape
@@ -84,7 +82,7 @@ def _weigh(
 
 
 @compiled
-def _expect(rows: Rows, expected: NDArray[np.int64]) -> None:
+def _expect(rows: Frequencies, expected: NDArray[np.int64]) -> None:
     """Add each row's shares, in units of 2**-20."""
     for n in range(len(rows)):
         total = 0.0
@@ -97,14 +95,14 @@ def _expect(rows: Rows, expected: NDArray[np.int64]) -> None:
 class _Colours:
     """The colours of a tile and what the steps so far have taught of them."""
 
-    def __init__(self, flow: Flow, colours: Values, widths: Widths) -> None:
-        self._flow = flow
+    def __init__(self, model: Prepared, colours: Values, widths: Widths) -> None:
+        self._model = model
         self._wider = np.array([widths[0], widths[1], widths[1]], np.int32)[: len(colours), None]
         self.colours = colours
         self._seen = np.zeros(colours.shape[1], np.int64)
         self._expected = np.zeros(colours.shape[1], np.int64)
 
-    def rows(self, prior: StepPrior) -> Iterator[tuple[slice, Rows]]:
+    def rows(self, prior: StepPrior) -> Iterator[tuple[slice, Frequencies]]:
         """The weights of a step's pixels, (N, K) at a time."""
         count = self.colours.shape[1]
         factor = (self._seen + BELIEF) / (self._expected * 2.0**-20 + BELIEF)
@@ -116,7 +114,7 @@ class _Colours:
             piece = slice(start, start + PIECE)
             location, scale, shape, colour = (np.ascontiguousarray(a[:, piece]) for a in parts)
             out = np.empty((location.shape[1], count))
-            _weigh(location, scale, shape, colour, self.colours, self._flow.tables, OF_SCALE, factor, out)
+            _weigh(location, scale, shape, colour, self.colours, self._model.tables, OF_SCALE, factor, out)
             _expect(out, expected)
             yield piece, out
         self._expected += expected
@@ -162,32 +160,32 @@ def _keys(values: Values) -> Values:
     return keys
 
 
-def _widths(flow: Flow, step: Step, colours: Values) -> Widths:
+def _widths(model: Prepared, step: Step, colours: Values) -> Widths:
     """The widths that suit a step: first one of all planes, then one of the differences."""
     _, _, prior, values = step
     some = prior.sampled(SAMPLED)
     indices = np.searchsorted(_keys(colours), _keys(values[:, ::SAMPLED])).astype(np.int32)
 
     def gain(widths: Widths) -> int:
-        pieces = _Colours(flow, colours, widths).rows(some)
-        return sum(likelihood(spans(rows, indices[piece])[1]) for piece, rows in pieces)
+        pieces = _Colours(model, colours, widths).rows(some)
+        return sum(log_likelihood(intervals(rows, indices[piece])[1]) for piece, rows in pieces)
 
     common = max(WIDTHS, key=lambda width: gain((width, width)))
     return (common, max(WIDTHS, key=lambda width: gain((common, width)))) if len(values) > 1 else (common, 0)
 
 
-def _coded(flow: Flow, steps: Sequence[Step], colours: Values, widths: Widths) -> Iterator[Spans]:
-    """Start and size of every pixel's slice of the quantiles, piece by piece in coding order."""
-    state = _Colours(flow, colours, widths)
+def _coded(model: Prepared, steps: Sequence[Step], colours: Values, widths: Widths) -> Iterator[Intervals]:
+    """Start and size of every pixel's interval of the quantiles, piece by piece in coding order."""
+    state = _Colours(model, colours, widths)
     keys = _keys(colours)
     for _, _, prior, values in steps:
         indices = np.searchsorted(keys, _keys(values)).astype(np.int32)
         for piece, rows in state.rows(prior):
-            yield spans(rows, indices[piece])
+            yield intervals(rows, indices[piece])
         state.learn(indices)
 
 
-def encode_palette(flow: Flow, steps: Sequence[Step], colours: Values) -> bytes:
+def encode_palette(model: Prepared, steps: Sequence[Step], colours: Values) -> bytes:
     """Code the pixels of `steps`, which have only `colours` (C, K).
 
     Returns:
@@ -195,10 +193,10 @@ def encode_palette(flow: Flow, steps: Sequence[Step], colours: Values) -> bytes:
     """
     encoder, widths = Encoder(), b""
     if colours.shape[1] > 1:
-        chosen = _widths(flow, steps[-3], colours)
+        chosen = _widths(model, steps[-3], colours)
         widths = np.array(chosen, np.int8).tobytes()
-        for piece in reversed(list(_coded(flow, steps, colours, chosen))):
-            encoder.push_spans(piece)
+        for piece in reversed(list(_coded(model, steps, colours, chosen))):
+            encoder.push_intervals(piece)
     stored = colours.copy()
     stored[1:] += stored[0]
     return b"".join((bytes([colours.shape[1] - 1]), stored.T.astype(np.uint8).tobytes(), widths, encoder.finish()))
@@ -209,16 +207,16 @@ def list_bits(colours: Values) -> float:
     return 8.0 * (colours.size + (3 if colours.shape[1] > 1 else 1))
 
 
-def palette_bits(flow: Flow, steps: Sequence[Step], colours: Values) -> list[NDArray[np.float64]]:
+def palette_bits(model: Prepared, steps: Sequence[Step], colours: Values) -> list[NDArray[np.float64]]:
     """What each pixel of each step costs, in bits; the widths and the list of the colours left out."""
     if colours.shape[1] == 1:
         return [np.zeros(values.shape[1]) for _, _, _, values in steps]
-    pieces = _coded(flow, steps, colours, _widths(flow, steps[-3], colours))
+    pieces = _coded(model, steps, colours, _widths(model, steps[-3], colours))
     bits = -np.log2(np.concatenate([size for _, size in pieces]) / TOTAL)
     return np.split(bits, np.cumsum([values.shape[1] for _, _, _, values in steps])[:-1])
 
 
-def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, int]) -> Values:
+def decode_palette(model: Prepared, data: Buffer, shape: tuple[int, int, int]) -> Values:
     """The (C, H, W) planes of `shape` that `encode_palette` coded.
 
     Raises:
@@ -240,7 +238,7 @@ def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, 
     if len(rest) < 2:
         raise CorruptFile("a tile ends within its colours")
     first, second = (int(width) for width in np.frombuffer(rest[:2], np.int8))
-    state, decoder = _Colours(flow, colours, (first, second)), Decoder(rest[2:])
+    state, decoder = _Colours(model, colours, (first, second)), Decoder(rest[2:])
 
     def visit(level: int, group: int, prior: StepPrior) -> Values:
         indices = np.empty(prior.location.shape[1], np.int32)
@@ -249,6 +247,6 @@ def decode_palette(flow: Flow, data: bytes | memoryview, shape: tuple[int, int, 
         state.learn(indices)
         return colours[:, indices]
 
-    planes = flow.walk(shape, visit)
+    planes = walk(model, shape, visit)
     decoder.finish()
     return planes

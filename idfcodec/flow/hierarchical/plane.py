@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
-from idfcodec.entropy import Rows, Spans
-from idfcodec.flow.exact.tables import CLASSES
+from idfcodec.entropy import Frequencies, Intervals
+from idfcodec.flow.exact.tables import CLASSES, COLOUR_BITS, HIGHEST, ONE
 from idfcodec.flow.hierarchical.adaptive import Adaptation, Learned, Switches
 from idfcodec.flow.hierarchical.lattice import BLURS
-from idfcodec.flow.hierarchical.rows import Ingredients, spans, split_spans
-from idfcodec.flow.hierarchical.walk import COLOUR_BITS, HIGHEST, ONE, Step, StepPrior, Values
-
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.flow.hierarchical.rows import Ingredients, intervals, split_intervals
+from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values
 
 __all__ = ["HALF", "PAIR_WIDTH", "SPLIT_WIDTH", "Columns", "Plane", "place", "planes_of"]
 
@@ -35,7 +32,7 @@ Columns = tuple[Values, NDArray[np.int64], Values]
 class Plane:
     """The latents of one colour of one coding step: everything both sides know before decoding them."""
 
-    flow: Flow
+    model: Prepared
     prior: StepPrior
     plane: int
     known: Values
@@ -46,9 +43,9 @@ class Plane:
     shift: Values
 
     @staticmethod
-    def of(flow: Flow, prior: StepPrior, plane: int, values: Values, learned: Learned) -> Plane:
+    def of(model: Prepared, prior: StepPrior, plane: int, values: Values, learned: Learned) -> Plane:
         """A plane of the step whose `values` (C, N) are known for the planes before it."""
-        return Plane(flow, prior, plane, values, learned, *prior.tables(plane, values))
+        return Plane(model, prior, plane, values, learned, *prior.tables(plane, values))
 
     def order(self) -> tuple[NDArray[np.int64], list[tuple[int, int, int]]]:
         """Positions in coding order: by width class, then position; and (width, start, end) of each class."""
@@ -92,21 +89,21 @@ class Plane:
             prior.scale,
             self.known,
             self.location,
-            self.flow.blur_of,
+            self.model.blur_of,
             blur,
             at,
             slope,
         )
         return blur, at, slope
 
-    def escape_groups(self, where: NDArray[np.int64]) -> Rows:
+    def escape_groups(self, where: NDArray[np.int64]) -> Frequencies:
         """(N, EXCESS / PART) weights of the groups of the excesses of escapes."""
-        groups: Rows = self.flow.escape_groups.take(self.prior.scale[self.plane][where], 0)
+        groups: Frequencies = self.model.escape_groups.take(self.prior.scale[self.plane][where], 0)
         return groups
 
-    def escape_parts(self, where: NDArray[np.int64], groups: Values) -> Rows:
+    def escape_parts(self, where: NDArray[np.int64], groups: Values) -> Frequencies:
         """(N, PART) weights of the excesses within their groups."""
-        parts: Rows = self.flow.escape_parts[self.prior.scale[self.plane][where], groups]
+        parts: Frequencies = self.model.escape_parts[self.prior.scale[self.plane][where], groups]
         return parts
 
     def columns(self, values: Values) -> Columns:
@@ -117,21 +114,21 @@ class Plane:
         where = np.flatnonzero(column == 0)
         return column, where, values[where] - self.shift[where]
 
-    def spans(self, column: Values, switches: Switches) -> Iterator[tuple[NDArray[np.int64], Spans]]:
-        """Positions and the slices of the quantiles that their columns have, in coding order."""
+    def intervals(self, column: Values, switches: Switches) -> Iterator[tuple[NDArray[np.int64], Intervals]]:
+        """Positions and the interval of the quantiles that their columns have, in coding order."""
         narrow, wide = self.ingredients(switches)
         order, classes = self.order()
         for width, start, end in classes:
             of, where = narrow if width <= PAIR_WIDTH else wide, order[start:end]
             if width < SPLIT_WIDTH:
-                yield where, spans(of, where, width, column)
+                yield where, intervals(of, where, width, column)
             else:
-                yield from ((where, symbol) for symbol in zip(*split_spans(of, where, width, column), strict=True))
+                yield from ((where, symbol) for symbol in zip(*split_intervals(of, where, width, column), strict=True))
 
-    def all_spans(self, column: Values, switches: Switches) -> Spans:
-        """The slices of the quantiles of all symbols, in coding order."""
+    def all_intervals(self, column: Values, switches: Switches) -> Intervals:
+        """The interval of the quantiles of all symbols, in coding order."""
         starts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-        for _, (start, size) in self.spans(column, switches):
+        for _, (start, size) in self.intervals(column, switches):
             starts.append(start)
             sizes.append(size)
         return np.concatenate(starts), np.concatenate(sizes)
@@ -210,13 +207,13 @@ def place(
     return good, escapes
 
 
-def planes_of(flow: Flow, steps: Sequence[Step], switches: Switches) -> Iterator[tuple[Plane, Columns]]:
+def planes_of(model: Prepared, steps: Sequence[Step], switches: Switches) -> Iterator[tuple[Plane, Columns]]:
     """Each plane of each coding step as the decoder meets it, with what its values are there."""
-    adaptation = Adaptation(flow, len(steps[0][-1]), switches)
+    adaptation = Adaptation(model, len(steps[0][-1]), switches)
     for level, _, prior, values in steps:
         learned = adaptation.learned(level)
         for p in range(len(values)):
-            plane = Plane.of(flow, prior, p, values, learned)
+            plane = Plane.of(model, prior, p, values, learned)
             columns = plane.columns(values[p])
             yield plane, columns
             adaptation.add_columns(p, plane.cells, columns[0])

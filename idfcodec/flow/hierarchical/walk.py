@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,27 +17,23 @@ from torch import Tensor
 
 from idfcodec.compiled import compiled
 from idfcodec.flow.exact.layers import Squeeze
-from idfcodec.flow.exact.quantised import ExactNetwork
 from idfcodec.flow.exact.tables import (
-    CLASSES,
-    LOCATION_BITS,
+    COLOUR_BITS,
+    HIGHEST,
+    OF_SCALE,
+    ONE,
     SCALE_MIN,
     SCALE_STEPS,
     SCALES,
     SHAPE_STEPS,
     SHAPES,
-    STARTS,
+    table_of,
 )
-
-if TYPE_CHECKING:
-    from idfcodec.flow.hierarchical.runtime import Flow
+from idfcodec.flow.hierarchical.exact import ExactNetwork
+from idfcodec.flow.hierarchical.prepared import Prepared
 
 __all__ = [
-    "COLOUR_BITS",
-    "HIGHEST",
     "LOWEST",
-    "OF_SCALE",
-    "ONE",
     "Step",
     "StepPrior",
     "Values",
@@ -46,21 +42,11 @@ __all__ = [
     "record",
     "squeezes",
     "steps",
-    "table_of",
     "walk",
 ]
 
-COLOUR_BITS = 5
-ONE = 1 << LOCATION_BITS
 Values = NDArray[np.int32]
 LOWEST = (0, -255, -255)  # of G, R-G, B-G
-HIGHEST = 255
-
-# For each scale: its class, and the class's location bits, first scale, first cell and width.
-OF_SCALE = np.array(
-    [(i, c.location_bits, c.first, STARTS[i], c.width) for i, c in enumerate(CLASSES) for _ in range(c.scales)],
-    np.int32,
-)
 
 
 @compiled
@@ -81,18 +67,6 @@ def _located(plane: int, location: Values, colour: Values, known: Values) -> Val
             moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
         out[n] = moved
     return out
-
-
-@compiled
-def table_of(location: int, scale: int, shape: int, of_scale: Values) -> tuple[int, int, int, int]:
-    """Width class, first cell of the row, integer shift of the coupling and width; `of_scale` is OF_SCALE."""
-    kind, bits, first, start, width = of_scale[scale]
-    drop = LOCATION_BITS - bits
-    steps = (location + ((1 << drop) >> 1)) >> drop
-    half = (1 << bits) >> 1
-    shift = (steps + half) >> bits
-    row = (((scale - first) * SHAPES + shape) << bits) + steps - (shift << bits) + half
-    return kind, start + row * width, shift, width
 
 
 @compiled
@@ -280,23 +254,27 @@ def _prior(head: Tensor, phases: Values, group: int, extent: tuple[int, int]) ->
 
 
 def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
-    """The prior of the last latents: the same for each of `count` pixels. `last` is (3, 3): see `Flow`."""
+    """The prior of the last latents: the same for each of `count` pixels. `last` is (3, 3): see `Prepared`."""
     location, scale, shape = (np.repeat(last[i, :planes, None], count, 1) for i in range(3))
     return StepPrior(location, scale, shape, np.zeros((3, count), np.int32) if planes == 3 else None)
 
 
-def walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, int, int], visit: Visitor) -> Values:
-    """Visit every coding step of a picture of `shape` (C, H, W), C 1 or 3, coarse to fine; return its planes.
+def walk(model: Prepared, shape: tuple[int, ...], visit: Visitor) -> Values:
+    """Visit every coding step of a picture, coarse to fine; return its planes.
 
     Args:
-        networks: the network of each level, finest first.
-        last: the prior of the last latents.
-        shape: of the planes G, R-G, B-G, or of G alone.
+        model: says what there is to visit.
+        shape: (C, H, W) of the planes G, R-G, B-G, or of G alone.
         visit: gives the values.
 
     Returns:
         (C, H, W) int32 planes.
     """
+    with torch.inference_mode():
+        return _walk([model.network_of(level) for level in range(model.config.levels)], model.last, shape, visit)
+
+
+def _walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, ...], visit: Visitor) -> Values:
     planes, *size = shape
     levels = len(networks)
     stack = squeezes(size[0], size[1], levels)
@@ -320,14 +298,14 @@ def walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, int, 
     return y
 
 
-def record(flow: Flow, planes: Values) -> list[Step]:
+def record(model: Prepared, planes: Values) -> list[Step]:
     """What the networks say of each coding step of known (C, H, W) planes, and the step's values."""
-    values = steps(planes, flow.config.levels)
+    values = steps(planes, model.config.levels)
     out: list[Step] = []
 
     def visit(level: int, group: int, prior: StepPrior) -> Values:
         out.append((level, group, prior, values[level, group]))
         return values[level, group]
 
-    flow.walk(planes.shape, visit)
+    walk(model, planes.shape, visit)
     return out

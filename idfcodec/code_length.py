@@ -1,0 +1,102 @@
+"""What a model says that pictures take, in bits: a likelihood beside the sizes of files, never in place of them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from idfcodec.batch import prepared, shared_of, side_by_side
+from idfcodec.codec import TILE, cut
+from idfcodec.flow.contract import CodeLength
+from idfcodec.format.tiles import tile_grid
+from idfcodec.models import choose_model, load_model
+from idfcodec.parallel import each
+from idfcodec.picture.colour import KINDS, kind_of
+from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.types import Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["CodeLength", "batch_code_lengths", "code_length"]
+
+
+def code_length(
+    image: Picture | Pixels | Image.Image,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> CodeLength:
+    """What the exported model says that a picture takes, and where.
+
+    Args:
+        image: see `encode`, as are `model`, `effort`, `threads` and `device`.
+        model: its name, id or folder.
+        effort: chooses a shipped model instead.
+        threads: tiles at a time.
+        device: "cpu" or "cuda".
+
+    Raises:
+        UnsupportedImage: another kind of picture.
+        ModelError: see `load_model`.
+        IDFError: there is no such effort.
+    """
+    picture = image if isinstance(image, Picture) else from_image(image)
+    coder = load_model(choose_model(model, effort), device=device)
+    kind = kind_of(picture.pixels)
+    size = picture.pixels.shape[:2]
+    tiles = tile_grid(size[0], size[1], TILE)
+    found = each(
+        lambda i: coder.code_length(kind.split(cut(picture.pixels, tiles[i])), kind.types),
+        len(tiles),
+        threads,
+        progress=None,
+    )
+    pixels = np.empty(size)
+    parts: Counter[str] = Counter()
+    for tile, part in zip(tiles, found, strict=True):
+        pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = part.pixels
+        parts.update(part.parts)
+    return CodeLength(pixels, sum(part.rest for part in found), parts)
+
+
+def batch_code_lengths(
+    images: Sequence[Pixels | Image.Image],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    effort: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    fitted: bool = True,
+) -> list[float]:
+    """What the exported model says in bits that each picture of a batch takes.
+
+    Args:
+        images: see `encode_batch`, as are `model`, `effort`, `threads` and `device`.
+        model: its name, id or folder.
+        effort: chooses a shipped model instead.
+        threads: at a time.
+        device: "cpu" or "cuda".
+        fitted: with what the encoder tells once of all pictures, of which each has an equal share.
+
+    Raises:
+        UnsupportedImage: another kind of picture.
+        ModelError: see `load_model`.
+        IDFError: there are no pictures, or one is too large.
+    """
+    coder = load_model(choose_model(model, effort, batch=True), device=device)
+    _, shapes, planes = prepared(images)
+    shared = shared_of(coder, shapes, planes) if fitted else b""
+
+    def work(numbers: list[int]) -> list[float]:
+        types = KINDS[shapes[numbers[0]][0]].types
+        each_share = 8 * len(shared) / len(planes)
+        return [coder.code_length(planes[i], types, shared).total + each_share for i in numbers]
+
+    return side_by_side(work, shapes, coder.capabilities.side_by_side, threads, None)

@@ -1,0 +1,112 @@
+"""The hierarchical flow as the codec sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from idfcodec.errors import IDFError
+from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
+from idfcodec.flow.hierarchical import code_length, coding, density
+from idfcodec.flow.hierarchical.correction import Corrections
+from idfcodec.flow.hierarchical.exact import known_answer
+from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.flow.hierarchical.walk import Values
+from idfcodec.types import Buffer, Planes, PlaneType, Shape
+
+__all__ = ["HierarchicalFlow"]
+
+
+@dataclass(frozen=True)
+class HierarchicalFlow(Coder):
+    """An integer discrete flow of several levels, ready to code planes G, R-G and B-G of a size, or G alone.
+
+    Args:
+        id: content hash, 8 bytes.
+        name: for people.
+        kernel: one of `quantised.KERNELS`.
+        prepared: the model.
+    """
+
+    id: bytes
+    name: str
+    kernel: str
+    prepared: Prepared
+    capabilities: ClassVar[Capabilities] = Capabilities(previews=True, density=True)
+
+    def encode(
+        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
+    ) -> list[bytes]:
+        if shared is None:
+            return [coding.encode_tile(self.prepared, _stacked(picture)) for picture in pictures]
+        corrections = _corrections(shared, types)
+        return [coding.encode_small(self.prepared, _stacked(picture), corrections) for picture in pictures]
+
+    def decode(
+        self,
+        payloads: Sequence[Buffer],
+        shapes: Sequence[Shape],
+        types: Sequence[PlaneType],
+        shared: bytes | None = None,
+    ) -> list[Planes]:
+        shape = _common_shape(shapes)
+        if shared is None:
+            return [[*coding.decode_tile(self.prepared, payload, shape)] for payload in payloads]
+        corrections = _corrections(shared, types)
+        return [[*coding.decode_small(self.prepared, payload, shape, corrections)] for payload in payloads]
+
+    def fit_shared(self, pictures: Sequence[Planes], types: Sequence[PlaneType]) -> bytes:
+        if len(types) != 3:
+            return b""
+        corrections = coding.fit_small(self.prepared, [_stacked(picture) for picture in pictures])
+        return coding.write_corrections(corrections, 3) if corrections else b""
+
+    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
+        if shared is None:
+            return code_length.of_tile(self.prepared, _stacked(picture))
+        return code_length.of_small(self.prepared, _stacked(picture), _corrections(shared, types))
+
+    def known_answers(self) -> list[str]:
+        with torch.inference_mode():
+            return [known_answer(network).hex() for network in self.prepared.networks]
+
+    def latents(self, picture: Planes, types: Sequence[PlaneType]) -> Latents:
+        """Coarse to fine, phase by phase: (C, N) each."""
+        return density.latents(self.prepared, _stacked(picture))
+
+    def inverse(self, latents: Latents, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
+        return [*density.inverse(self.prepared, latents, _common_shape(shapes))]
+
+    def sample(
+        self, n: int, shapes: Sequence[Shape], types: Sequence[PlaneType], temperature: float = 1.0, *, seed: int = 0
+    ) -> list[Planes]:
+        if not temperature > 0:
+            raise IDFError(f"a temperature of {temperature} is not above 0")
+        rng, shape = np.random.default_rng(seed), _common_shape(shapes)
+        return [[*density.sample(self.prepared, shape, temperature, rng)] for _ in range(n)]
+
+
+def _stacked(picture: Planes) -> Values:
+    """(C, H, W) int32.
+
+    Raises:
+        IDFError: the planes are neither one nor three of a size.
+    """
+    if len(picture) not in (1, 3) or len({plane.shape for plane in picture}) != 1:
+        raise IDFError("a hierarchical flow codes one or three planes of one size")
+    return np.stack([np.asarray(plane, np.int32) for plane in picture])
+
+
+def _common_shape(shapes: Sequence[Shape]) -> tuple[int, int, int]:
+    if len(shapes) not in (1, 3) or len(set(shapes)) != 1:
+        raise IDFError("a hierarchical flow codes one or three planes of one size")
+    return len(shapes), *shapes[0]
+
+
+def _corrections(shared: bytes, types: Sequence[PlaneType]) -> Corrections:
+    """The corrections that pictures of three planes share; there are none of one plane."""
+    return coding.read_corrections(shared, 3) if shared and len(types) == 3 else {}

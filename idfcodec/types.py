@@ -1,0 +1,48 @@
+"""The arrays that the package hands around, and what a plane of a picture is."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Buffer", "Pixels", "Plane", "PlaneType", "Planes", "Progress", "Role", "Shape"]
+
+Pixels = NDArray[np.uint8]
+"""Samples as users see them: (H, W) or (H, W, 3)."""
+Plane = NDArray[np.int32]
+"""One component of a picture as a family codes it: (H, W)."""
+Planes = Sequence[Plane]
+"""The planes of one picture, which may differ in size; a (C, H, W) array is read as C planes as well."""
+Shape = tuple[int, int]
+"""Height and width in pixels."""
+Buffer = bytes | bytearray | memoryview
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do in all."""
+
+
+class Role(enum.Enum):
+    """What a plane is to the other planes of its picture."""
+
+    LUMA = "luma"
+    DIFFERENCE = "difference"
+    ALPHA = "alpha"
+    INDEPENDENT = "independent"
+
+
+@dataclass(frozen=True)
+class PlaneType:
+    """What a family must know of a plane before it sees one.
+
+    Args:
+        role: what it is to the others.
+        low: its smallest value.
+        high: its largest value.
+    """
+
+    role: Role
+    low: int = 0
+    high: int = 255
