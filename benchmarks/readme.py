@@ -179,7 +179,7 @@ def _speeds(section: Section) -> list[str]:
 
 
 def _fine_tuned(root: Path) -> list[str]:
-    """What `python -m benchmarks.finetune --json benchmarks/results/finetune.json` measured of a shipped model."""
+    """What `python -m experiments.fine_tuning --json benchmarks/results/finetune.json` measured of a shipped model."""
     path = root / "benchmarks" / "results" / "finetune.json"
     result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     start = result.get("training", {}).get("started_from")
@@ -195,7 +195,7 @@ def _fine_tuned(root: Path) -> list[str]:
         f"{result['environment']['cores']} cores, with {result['training']['megapixels']:.2f} megapixels of an",
         f"immunohistochemistry slide: {len(pictures)} squares of that slide which were held back fall from",
         f"{8 * before / subpixels:.3f} to {8 * after / subpixels:.3f} bits per subpixel, by {1 - after / before:.1%} "
-        "(`python -m benchmarks.finetune --pattern 'skimage_ihc*' --cut 128`"
+        "(`python -m experiments.fine_tuning --pattern 'skimage_ihc*' --cut 128`"
         + ("; measured with the model's former tables)." if former else ")."),
     ]
 
