@@ -11,29 +11,27 @@ from safetensors import safe_open
 
 from idfcodec.models import EFFORTS
 
-__all__ = [
-    "Shapes",
-    "describe_model",
-    "mac_of_every_pixel",
-    "mac_per_pixel",
-    "model_label",
-    "parameters",
-    "tensor_shapes",
-]
+__all__ = ["describe_model", "mac_per_pixel", "model_label", "parameters", "shipped_models"]
 
 Shapes = dict[str, tuple[int, ...]]
+
+
+def shipped_models(root: Path) -> dict[str, Path]:
+    """The folders of the models of a checkout, by id."""
+    folders = [path.parent for path in sorted((root / "models").glob("*/config.json"))]
+    return {json.loads((folder / "config.json").read_bytes())["id"]: folder for folder in folders}
 
 
 def describe_model(folder: Path) -> dict[str, Any]:
     """Identity and cost of an exported model: "id", "name" (its folder's), "parameters" and "mac_per_pixel"."""
     config = json.loads((folder / "config.json").read_bytes())
-    shapes = tensor_shapes(folder)
+    shapes = _tensor_shapes(folder)
     levels = config["architecture"].get("levels")
     return {
         "id": config["id"],
         "name": folder.resolve().name,
         "parameters": parameters(shapes),
-        "mac_per_pixel": mac_of_every_pixel(shapes) if levels is None else mac_per_pixel(shapes, levels),
+        "mac_per_pixel": _mac_of_every_pixel(shapes) if levels is None else mac_per_pixel(shapes, levels),
     }
 
 
@@ -44,7 +42,7 @@ def model_label(folder: Path) -> str:
     return f"idfcodec {efforts.get(name, name)}"
 
 
-def tensor_shapes(folder: Path) -> Shapes:
+def _tensor_shapes(folder: Path) -> Shapes:
     """The shape of each tensor of an exported model, by name."""
     with safe_open(folder / "weights.safetensors", framework="numpy") as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -59,7 +57,7 @@ def parameters(shapes: Shapes) -> int:
     )
 
 
-def mac_of_every_pixel(shapes: Shapes) -> float:
+def _mac_of_every_pixel(shapes: Shapes) -> float:
     """Multiply-accumulates a pixel of a causal flow, whose convolutions of one pixel run on all of them."""
     return float(
         sum(math.prod(s) for name, s in shapes.items() if name.startswith("network.") and name.endswith(".weight"))

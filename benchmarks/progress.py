@@ -32,10 +32,8 @@ class Progress:
             return
         self._said = moment
         line = f"{self._done} of {self._total}, {moment - self._start:.0f} s: {now}"
-        if self._terminal:
-            print(f"\r{line:{WIDTH}.{WIDTH}}", end="", file=sys.stderr, flush=True)
-        else:
-            print(line, file=sys.stderr, flush=True)
+        print(f"\r{line:{WIDTH}.{WIDTH}}" if self._terminal else line, end="" if self._terminal else "\n",
+              file=sys.stderr, flush=True)  # fmt: skip
 
     def clear(self) -> None:
         """Takes the changing line away."""

@@ -44,8 +44,8 @@ def run(options: Options) -> None:
         "models": models,
         "published": [
             {"system": row.system, "bits_per_dimension": float(row.bits_per_subpixel), "kind": row.kind,
-             "source": row.source, "checked": row.checked}
-            for row in published() if row.dataset == "CIFAR-10" and row.system in PUBLISHED
+             "source": row.source, "checked": bool(row.checked)}
+            for row in published().itertuples() if row.dataset == "CIFAR-10" and row.system in PUBLISHED
         ],
     }  # fmt: skip
     write_record(options, "images", record, "bits per dimension (per subpixel), mean over pictures")

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.peers import PEERS, hp1, peer_contenders, undo_hp1
+from benchmarks.adapters import hp1, undo_hp1
+from benchmarks.codecs import library_codecs
 from idfcodec.demo import draw
 
 imagecodecs = pytest.importorskip("imagecodecs", reason="the peers need imagecodecs, of the extra bench")
@@ -27,21 +28,21 @@ PICTURES: dict[str, Pixels] = {
     "row": draw(37, 1),
     "noise": np.random.default_rng(1).integers(0, 256, (17, 19, 3), dtype=np.uint8),
 }
-KEYS = [peer.key for peer in PEERS]
+KEYS = [codec.key for codec in library_codecs(1)]
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_what_comes_back_is_what_went_in(key: str) -> None:
-    (contender,) = peer_contenders(2, key)
-    assert not contender.missing
-    assert contender.version
+    (codec,) = library_codecs(2, key)
+    assert not codec.missing
+    assert codec.version
     for name, pixels in PICTURES.items():
         if (key, name) == ("jxl-e1", "row"):
             continue  # spoiled by libjxl 0.11: https://github.com/libjxl/libjxl/issues/4287
-        again = contender.decode(contender.encode(pixels))
-        assert contender.matches(pixels, again), name
+        again = codec.decode(codec.encode(pixels))
+        assert codec.matches(pixels, again), name
         assert again.dtype == np.uint8
-        if contender.keeps_channels:
+        if codec.keeps_channels:
             assert again.shape == pixels.shape, name
 
 
@@ -61,14 +62,14 @@ def test_the_colour_transform_of_jpeg_ls_can_be_undone_for_all_differences() -> 
 
 def test_colour_transforms_make_photographs_smaller() -> None:
     pixels = draw(192, 128)
-    (jpeg_ls,), (jpeg_2000,) = peer_contenders(1, "jpegls-rct"), peer_contenders(1, "j2k-rct")
+    (jpeg_ls,), (jpeg_2000,) = library_codecs(1, "jpegls-rct"), library_codecs(1, "j2k-rct")
     assert len(jpeg_ls.encode(pixels)) < 0.9 * len(imagecodecs.jpegls_encode(pixels))
     without = imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, mct=False)
     assert len(jpeg_2000.encode(pixels)) < 0.9 * len(without)
 
 
 def test_avif_says_that_its_planes_are_the_colours_themselves() -> None:
-    (avif,) = peer_contenders(1, "avif")
+    (avif,) = library_codecs(1, "avif")
     data = avif.encode(draw(24, 16))
     start = data.index(b"nclx") + 4
     _primaries, _transfer, matrix = (int.from_bytes(data[start + i : start + i + 2], "big") for i in (0, 2, 4))
@@ -77,7 +78,7 @@ def test_avif_says_that_its_planes_are_the_colours_themselves() -> None:
 
 
 def test_an_optimised_png_may_have_a_palette() -> None:
-    (oxipng,) = peer_contenders(1, "png-oxipng")
+    (oxipng,) = library_codecs(1, "png-oxipng")
     data = oxipng.encode(PICTURES["few colours"])
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "P"
@@ -85,21 +86,21 @@ def test_an_optimised_png_may_have_a_palette() -> None:
 
 
 def test_threads_are_those_that_a_codec_can_use() -> None:
-    threads = {contender.key: contender.threads for contender in peer_contenders(2)}
+    threads = {codec.key: codec.threads for codec in library_codecs(2)}
     assert threads["jxl-e7"] == 2
     assert threads["png"] == threads["qoi"] == 1
 
 
 def test_a_build_without_a_codec_is_listed_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imagecodecs, "AVIF", SimpleNamespace(available=False))
-    (avif,) = peer_contenders(1, "avif")
+    (avif,) = library_codecs(1, "avif")
     assert avif.missing == "this build of imagecodecs has no AVIF"
     assert avif.version == ""
 
 
 def test_without_imagecodecs_its_codecs_are_listed_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    missing = {contender.key: contender.missing for contender in peer_contenders(1)}
+    missing = {codec.key: codec.missing for codec in library_codecs(1)}
     assert set(missing) == set(KEYS)
     assert missing["png"] == ""
     assert missing["jxl-e7"].startswith("imagecodecs cannot be imported")

@@ -1,18 +1,20 @@
 """`python -m benchmarks report`: what was measured, as a table, Markdown, CSV or a page of HTML."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from benchmarks.rendering import csv_text, markdown, terminal
+from benchmarks.render import csv_text, markdown, terminal
 from benchmarks.results import BenchmarkError, Result, load
+from benchmarks.section import sections
 from benchmarks.tables import table
-from benchmarks.views import sections
 from idfcodec.files import write_target
 
-__all__ = ["read", "report"]
+__all__ = ["report"]
 
 STREAM = "-"
 NARROWEST = 80  # characters; narrower terminals wrap
@@ -40,17 +42,15 @@ def report(
     that several runs measured stays apart, with the machine of each, for times of two machines do not compare.
 
     \b
-    What the figures are:
-      file              bits per subpixel (pixel times channel) of the written files, containers included
+    What the figures are (bpsp is bits per subpixel, pixel times channel):
+      file              of the written files, containers included
       payload           of the files without their containers
-      likelihood        what the model says that the pictures cost
-      without weights   the likelihood, had the codec learned nothing from the picture
-      without lattice   the likelihood, had it not learned which colours occur
+      likelihood        the code length by the model
       size against      bytes over those of the strongest JPEG XL that ran
       encode, decode    10^6 subpixels a second, ± half the range of the repeats
 
-    A codec that crashed or did not run has a row, or a line, that says so. In tables of CIFAR-10, ImageNet and Kodak
-    stand figures that others published, apart from the measured ones; † marks those not verified at the source.
+    A codec that failed or did not run is named below. In tables of CIFAR-10, ImageNet and Kodak stand figures that
+    others published, apart from the measured ones; † marks those not verified at the source.
 
     The page is one file without any link to the network. `page.html#sort=decode_mb_s` opens it sorted by a column of
     the CSV, `#sort=bytes,descending` the other way round.
@@ -64,7 +64,7 @@ def report(
     targets = [path for path in (page_path, markdown_path, csv_path) if path is not None]
     if targets.count(STREAM) > 1 or len(set(targets)) < len(targets):
         raise click.UsageError("two outputs would be written to the same place")
-    loaded = read(results)
+    loaded = _read(results)
     tables = [(source, table(section)) for source, result in loaded for section in sections([result])]
     if not tables:
         raise BenchmarkError("no data set in any of the results")
@@ -76,31 +76,20 @@ def report(
     if csv_path is not None:
         _write(csv_path, csv_text(tables), force=force)
     if page_path is not None:
-        _write(page_path, _page(loaded), force=force)
+        from benchmarks.page import page
+
+        _write(page_path, page(loaded), force=force)
 
 
-def read(paths: Sequence[str]) -> list[tuple[str, Result]]:
+def _read(paths: Sequence[str]) -> list[tuple[str, Result]]:
     """Loads results, each with a name that tells it from the others: the file's, or its path where two are alike."""
     names = [Path(path).name for path in paths]
-    return [
-        (name if names.count(name) == 1 else path, load(path)) for name, path in zip(names, paths, strict=True)
-    ]  # fmt: skip
-
-
-def _page(loaded: Sequence[tuple[str, Result]]) -> str:
-    try:
-        from benchmarks.page import page
-    except ModuleNotFoundError as ex:
-        raise BenchmarkError(f"the page needs {ex.name}: pip install -e '.[bench]'") from ex
-    return page(loaded)
+    return [(name if names.count(name) == 1 else path, load(path)) for name, path in zip(names, paths, strict=True)]
 
 
 def _write(target: str, text: str, *, force: bool) -> None:
     if target == STREAM:
         click.echo(text, nl=False)
         return
-    try:
-        write_target(Path(target), text.encode(), force=force)
-    except OSError as ex:
-        raise BenchmarkError(f"{target}: {ex.strerror or ex}") from ex
+    write_target(Path(target), text.encode(), force=force)
     click.echo(f"wrote {target}", err=True)

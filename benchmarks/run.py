@@ -10,50 +10,42 @@ from typing import Any
 
 import click
 
-from benchmarks.contenders import PRESETS, Contender, our_contenders
-from benchmarks.datasets import Dataset, open_dataset
+from benchmarks.codecs import PRESETS, Codec, OurCodec, library_codecs, our_codecs
+from benchmarks.commands import command_codecs
+from benchmarks.datasets import CLASSES, Dataset, Survey, open_dataset
 from benchmarks.environment import available_cores, describe_environment, pinned
-from benchmarks.external import command_contenders
-from benchmarks.memory import Killed, measure_memory
-from benchmarks.peers import peer_contenders
+from benchmarks.isolated import Killed, measure_apart
 from benchmarks.progress import Progress
-from benchmarks.results import BenchmarkError, Result, save
-from benchmarks.runner import Extras, Protocol, measure_dataset, steps
-from benchmarks.schema import FORMAT, SCHEMA
+from benchmarks.protocol import Extras, Protocol, measure_dataset, steps
+from benchmarks.results import FORMAT, SCHEMA, BenchmarkError, Result, save
 from idfcodec.files import check_target
 
-__all__ = ["choose_contenders", "run", "run_benchmark"]
+__all__ = ["Options", "choose_codecs", "run", "run_benchmark"]
 
 ALL, NONE = "all", "none"
 
 
-def choose_contenders(
-    *,
-    models: Sequence[str],
-    peers: str,
-    without: Sequence[str],
-    commands: Path | None,
-    threads: int,
-    device: str,
-) -> list[Contender]:
+def choose_codecs(
+    *, models: Sequence[str], peers: str, without: Sequence[str], commands: Path | None, threads: int, device: str
+) -> list[Codec]:
     """Who takes part, ours first.
 
     Args:
-        models: as `our_contenders` takes them.
+        models: as `our_codecs` takes them.
         peers: "all", "none" or keys with commas between them.
         without: keys of peers to leave out.
-        commands: a file of further commands.
+        commands: a file of commands.
 
     Raises:
         BenchmarkError: a name that nobody has.
     """
-    others = {peer.key: peer for peer in (*peer_contenders(threads), *command_contenders(commands, threads))}
+    others = {codec.key: codec for codec in (*library_codecs(threads), *command_codecs(commands, threads))}
     wanted = list(others) if peers == ALL else [] if peers == NONE else [key for key in peers.split(",") if key]
     unknown = [key for key in (*wanted, *without) if key not in others]
     if unknown:
         raise BenchmarkError(f"no peer is called {unknown[0]!r}; there are {', '.join(others)}")
-    chosen = our_contenders(models, threads=threads, device=device)
-    return chosen + [others[key] for key in dict.fromkeys(wanted) if key not in without]
+    ours = our_codecs(models, threads=threads, device=device)
+    return [*ours, *(others[key] for key in dict.fromkeys(wanted) if key not in without)]
 
 
 @dataclass(frozen=True)
@@ -66,10 +58,8 @@ class Options:
     quiet: bool = False
 
 
-def run_benchmark(
-    datasets: Sequence[Dataset], contenders: Sequence[Contender], protocol: Protocol, options: Options
-) -> Result:
-    """Measures everything; returns the object of SCHEMA.md.
+def run_benchmark(datasets: Sequence[Dataset], codecs: Sequence[Codec], protocol: Protocol, options: Options) -> Result:
+    """Measures everything; returns the object that schema.json describes.
 
     Raises:
         BenchmarkError: a set has no picture that can be coded, or one came back different.
@@ -78,21 +68,29 @@ def run_benchmark(
     for dataset, (entries, _, _) in zip(datasets, surveys, strict=True):
         if not entries:
             raise BenchmarkError(f"{dataset.name}: none of its {len(dataset.entries)} files is a picture to measure")
-    described = {contender.key: _describe(contender) for contender in contenders}
-    ready = [contender for contender in contenders if not contender.missing]
+    described = {codec.key: _describe(codec) for codec in codecs}
+    ready = [codec for codec in codecs if not codec.missing]
     count = sum(steps(len(entries), len(ready)) for entries, _, _ in surveys)
     progress = Progress(count + (len(ready) if options.memory else 0), quiet=options.quiet)
     with pinned(protocol.threads):
         if options.memory:
-            ready = _measure_memory(datasets, surveys, ready, described, protocol, options, progress)
+            ready = _measure_memory(surveys, ready, described, protocol, options, progress)
         measured = {
-            dataset.name: measure_dataset(dataset, survey, ready, protocol, extras=options.extras, progress=progress)
+            dataset.name: measure_dataset(dataset, survey, ready, protocol, options.extras, progress)
             for dataset, survey in zip(datasets, surveys, strict=True)
         }
         environment = describe_environment(protocol.device)
     progress.clear()
-    for contender in ready:
-        _judge(described[contender.key], contender.key, measured)
+    for codec in ready:
+        errors = (
+            f"{name}: {row['error']}"
+            for dataset in measured.values()
+            for name, row in dataset["measurements"][codec.key].items()
+            if "error" in row
+        )
+        for error in errors:
+            described[codec.key] |= {"status": "crashed", "reason": error}
+            break
     return {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -104,54 +102,42 @@ def run_benchmark(
     }
 
 
-def _describe(contender: Contender) -> dict[str, Any]:
-    """The contender's object of SCHEMA.md before anything has been measured."""
-    facts = {
-        "label": contender.label,
-        "family": contender.family,
-        "version": contender.version,
-        "settings": contender.settings,
-        "threads": contender.threads,
-        "status": "not run" if contender.missing else "ran",
-        "reason": contender.missing,
-    }
-    return facts | ({"model": contender.facts} if contender.model else {})
+def _describe(codec: Codec) -> dict[str, Any]:
+    """The codec's object of a result before anything has been measured."""
+    facts = {name: getattr(codec, name) for name in ("label", "family", "version", "settings", "threads")}
+    facts |= {"status": "not run" if codec.missing else "ran", "reason": codec.missing}
+    return facts | ({"model": codec.facts} if isinstance(codec, OurCodec) and codec.facts else {})
 
 
 def _measure_memory(
-    datasets: Sequence[Dataset],
-    surveys: Sequence[tuple[Any, ...]],
-    contenders: Sequence[Contender],
+    surveys: Sequence[Survey],
+    codecs: Sequence[Codec],
     described: dict[str, Any],
     protocol: Protocol,
     options: Options,
     progress: Progress,
-) -> list[Contender]:
-    """Adds "memory" to the descriptions; returns those who survived it."""
-    sizes = [(facts[entry.name]["subpixels"], entry) for entries, facts, _ in surveys for entry in entries]
-    largest = max(sizes, key=lambda found: found[0])[1]
-    name, pixels = largest.name, largest.read()
+) -> list[Codec]:
+    """Adds "memory", on the largest picture, to the descriptions; returns those who survived it."""
+    every = [(facts[entry.name]["subpixels"], entry) for entries, facts, _ in surveys for entry in entries]
+    largest = max(every, key=lambda found: found[0])[1]
+    pixels = largest.read()
     survivors = []
-    for contender in contenders:
-        progress.step(f"memory of {contender.label}")
+    for codec in codecs:
+        progress.step(f"memory of {codec.label}")
         try:
-            memory = measure_memory(contender, name, pixels, device=protocol.device, commands=options.commands)
+            found = measure_apart(codec, largest.name, pixels, device=protocol.device, commands=options.commands)
         except Killed as ex:
-            described[contender.key] |= {"status": "crashed", "reason": str(ex)}
+            described[codec.key] |= {"status": "crashed", "reason": str(ex)}
             continue
-        survivors.append(contender)
-        if memory:
-            described[contender.key]["memory"] = memory
+        survivors.append(codec)
+        if found:
+            described[codec.key]["memory"] = {
+                "picture": largest.name,
+                "idle_bytes": found["encode"].idle,
+                "encode_bytes": found["encode"].peak,
+                "decode_bytes": found["decode"].peak,
+            }
     return survivors
-
-
-def _judge(description: dict[str, Any], key: str, measured: dict[str, Any]) -> None:
-    """Says of a contender that failed on a picture that it crashed."""
-    for dataset in measured.values():
-        for name, row in dataset["measurements"].get(key, {}).items():
-            if "error" in row:
-                description |= {"status": "crashed", "reason": f"{name}: {row['error']}"}
-                return
 
 
 def _summary(result: Result) -> list[str]:
@@ -160,9 +146,9 @@ def _summary(result: Result) -> list[str]:
     for name, dataset in result["datasets"].items():
         lines.append(f"{name}: {len(dataset['pictures'])} pictures, {len(dataset['skipped'])} files skipped")
         lines += [f"  skipped {entry['file']}: {entry['reason']}" for entry in dataset["skipped"]]
-    for key, contender in result["contenders"].items():
-        if contender["status"] != "ran":
-            lines.append(f"{key} {contender['status']}: {contender['reason']}")
+    for key, codec in result["contenders"].items():
+        if codec["status"] != "ran":
+            lines.append(f"{key} {codec['status']}: {codec['reason']}")
     return lines
 
 
@@ -180,20 +166,21 @@ def _summary(result: Result) -> list[str]:
     "--commands",
     metavar="FILE.toml",
     type=click.Path(path_type=Path),
-    help="More codecs, see benchmarks/commands.toml.",
+    help="Codecs that are commands, as benchmarks/commands.toml names them.",
 )
 @click.option("--held-back", is_flag=True, help="Only pictures that training holds back.")
 @click.option("--patches", type=click.IntRange(min=1), metavar="N", help="Cut the pictures into squares of N pixels.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only so many pictures of each set.")
 @click.option("--name", help="The set's name in the result, if there is one FOLDER.")
 @click.option("--title", help="And its title.")
+@click.option("--class", "past", type=click.Choice(CLASSES), help="What the pictures are; known sets have theirs.")
 @click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="For all.  [default: all cores]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Of our models.")
 @click.option("--repeats", type=click.IntRange(min=1), default=2, show_default=True, help="Times for each picture.")
 @click.option(
     "--slow-seconds", type=float, default=1.0, show_default=True, help="What takes longer on a picture is timed once."
 )
-@click.option("--no-likelihood", is_flag=True, help="Leave out what the models say that pictures cost.")
+@click.option("--no-likelihood", is_flag=True, help="Leave out code lengths by our models.")
 @click.option("--maps", type=click.IntRange(min=0), default=4, show_default=True, help="Pictures with heat maps.")
 @click.option("--no-maps", is_flag=True, help="Leave images out of the result.")
 @click.option("--no-memory", is_flag=True, help="Leave out peak memory, and with it what shields from crashes.")
@@ -227,6 +214,7 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
             limit=options["limit"],
             name=options["name"],
             title=options["title"],
+            past=options["past"],
         )
         for source in sources
     ]
@@ -234,7 +222,7 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
     for name in names:
         if names.count(name) > 1:
             raise BenchmarkError(f"two sets would be called {name!r}; measure one of them with --name")
-    contenders = choose_contenders(
+    codecs = choose_codecs(
         models=() if options["no_models"] else options["models"] or (PRESETS,),
         peers=options["peers"],
         without=[key for keys in options["without"] for key in keys.split(",")],
@@ -242,11 +230,11 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
         threads=threads,
         device=options["device"],
     )
-    if not any(not contender.missing for contender in contenders):
+    if not any(not codec.missing for codec in codecs):
         raise BenchmarkError("nobody can take part")
     result = run_benchmark(
         datasets,
-        contenders,
+        codecs,
         Protocol(threads, options["device"], options["repeats"], options["slow_seconds"]),
         Options(
             Extras(not options["no_likelihood"], 0 if options["no_maps"] else options["maps"]),

@@ -1,4 +1,16 @@
-"""Codecs that are commands: those of commands.toml where they are found on the PATH, and those of a user's file."""
+"""Codecs that are commands of their own, from a TOML file that `--commands` names.
+
+    [KEY]                               its name in results
+    label = "..."                       its name in tables
+    version = "PROGRAM --version"       optional: a command; the first line that it prints counts
+    encode = "PROGRAM {input} {output}" {input} is the picture, {output} the file that is measured
+    decode = "PROGRAM {input} {output}" {input} is that file, {output} the picture that comes back
+    format = "png"                      of the pictures: png, or ppm (pgm for gray)
+    suffix = ".xyz"                     of the measured file, if the program wants one
+    threads = 1                         how many it uses; {threads} in a command is the number that the run is given
+
+No shell is involved. The times are of the whole command: start, reading and writing included.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +28,32 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.contenders import Contender, Pixels
+from benchmarks.codecs import Codec, Pixels
 from benchmarks.results import BenchmarkError
 
-__all__ = ["BUILT_IN", "Command", "command_contenders", "read_commands"]
+__all__ = ["CommandCodec", "command_codecs"]
 
-BUILT_IN = Path(__file__).with_name("commands.toml")
 TIMEOUT = 3600  # seconds for a picture
-REQUIRED = ("label", "encode", "decode")
-KNOWN = (*REQUIRED, "version", "format", "suffix", "threads")
-FORMATS = ("png", "ppm")
 FILES = ("{input}", "{output}")
+TEXT = {"type": "string"}
+LINE = {"type": "string", "allOf": [{"pattern": r"\{input\}"}, {"pattern": r"\{output\}"}]}
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["label", "encode", "decode"],
+        "additionalProperties": False,
+        "properties": {
+            "label": TEXT,
+            "version": TEXT,
+            "suffix": TEXT,
+            "encode": LINE,
+            "decode": LINE,
+            "format": {"enum": ["png", "ppm"]},
+            "threads": {"type": "integer", "minimum": 1},
+        },
+    },
+}
 
 
 class CommandError(RuntimeError):
@@ -34,42 +61,36 @@ class CommandError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Command:
-    """A codec of two command lines, see commands.toml.
+class CommandCodec(Codec):
+    """A command that takes part; its clock leaves out the temporary files that this program writes and reads.
 
     Attributes:
         encode_words, decode_words: words, with "{input}", "{output}" and "{threads}" to be filled in.
         format: of the pictures, "png" or "ppm".
         suffix: of the encoded file.
-        threads: that fill in for "{threads}".
     """
 
-    encode_words: tuple[str, ...]
-    decode_words: tuple[str, ...]
-    format: str
-    suffix: str
-    threads: int
+    encode_words: tuple[str, ...] = field(kw_only=True)
+    decode_words: tuple[str, ...] = field(kw_only=True)
+    format: str = "png"
+    suffix: str = ".bin"
 
     def timed_encode(self, pixels: Pixels) -> tuple[bytes, float]:
-        """The file's bytes and the command's seconds."""
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            source, target = Path(folder, f"picture{self._picture_suffix(pixels)}"), Path(folder, f"coded{self.suffix}")
-            options: dict[str, Any] = {"compress_level": 1} if self.format == "png" else {}
+            kind = "pgm" if self.format == "ppm" and pixels.ndim == 2 else self.format
+            source, target = Path(folder, f"picture.{kind}"), Path(folder, f"coded{self.suffix}")
+            options: dict[str, Any] = {"compress_level": 1} if kind == "png" else {}
             Image.fromarray(pixels).save(source, **options)
             seconds = self._run(self.encode_words, source, target)
             return _written(target).read_bytes(), seconds
 
     def timed_decode(self, data: bytes) -> tuple[Pixels, float]:
-        """The pixels and the command's seconds."""
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             source, target = Path(folder, f"coded{self.suffix}"), Path(folder, f"decoded.{self.format}")
             source.write_bytes(data)
             seconds = self._run(self.decode_words, source, target)
             with Image.open(_written(target)) as image:
                 return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB")), seconds
-
-    def _picture_suffix(self, pixels: Pixels) -> str:
-        return ".pgm" if self.format == "ppm" and pixels.ndim == 2 else f".{self.format}"
 
     def _run(self, words: tuple[str, ...], source: Path, target: Path) -> float:
         filled = {"{input}": str(source), "{output}": str(target), "{threads}": str(self.threads)}
@@ -85,93 +106,58 @@ class Command:
         return seconds
 
 
-@dataclass(frozen=True)
-class CommandContender(Contender):
-    """A command that takes part; its clock leaves out the temporary files that this program writes and reads."""
-
-    command: Command = field(kw_only=True)
-
-    def timed_encode(self, pixels: Pixels) -> tuple[bytes, float]:
-        return self.command.timed_encode(pixels)
-
-    def timed_decode(self, data: bytes) -> tuple[Pixels, float]:
-        return self.command.timed_decode(data)
-
-
-def command_contenders(file: Path | None, threads: int) -> list[Contender]:
-    """Those of commands.toml, then those of `file`, which replace others of the same key."""
-    tables = read_commands(BUILT_IN) | (read_commands(file) if file else {})
-    return [_contender(key, table, threads) for key, table in tables.items()]
-
-
-def read_commands(file: Path) -> dict[str, dict[str, Any]]:
-    """The checked tables of a file in the words of commands.toml, by key.
+def command_codecs(file: Path | None, threads: int) -> list[Codec]:
+    """Those of a TOML file as the module's text describes it; a program that is not on the PATH is `missing`.
 
     Raises:
         BenchmarkError: the file cannot be read, or something in it is missing, unknown or wrong.
     """
+    return [] if file is None else [_codec(key, table, threads) for key, table in _read(file).items()]
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
-        try:
-            import tomli as tomllib
-        except ImportError as ex:
-            raise BenchmarkError(f"{file}: reading it needs tomli before Python 3.11; install '.[bench]'") from ex
+        import tomli as tomllib
+    import jsonschema  # here, for processes whose memory is measured shall not hold it
+
     try:
         tables: dict[str, dict[str, Any]] = tomllib.loads(file.read_text(encoding="utf-8"))
+        for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(tables):
+            raise BenchmarkError(f"{file}: {'.'.join(map(str, error.absolute_path))}: {error.message}")
+        for table in tables.values():
+            shlex.split(table["encode"] + " " + table["decode"])  # raises where a quote is open
     except OSError as ex:
         raise BenchmarkError(f"{file}: {ex.strerror or ex}") from ex
     except ValueError as ex:
-        raise BenchmarkError(f"{file}: not TOML ({ex})") from ex
-    for key, table in tables.items():
-        for fault in _faults(table):
-            raise BenchmarkError(f"{file}: {key}: {fault}")
+        raise BenchmarkError(f"{file}: not TOML, or a command that cannot be split into words ({ex})") from ex
     return tables
 
 
-def _faults(table: Any) -> list[str]:
-    if not isinstance(table, Mapping):
-        return ["not a table"]
-    faults = [f"{name} is missing" for name in REQUIRED if name not in table]
-    faults += [f"{name} is unknown" for name in table if name not in KNOWN]
-    faults += [f"{name} is not a text" for name in KNOWN[:-1] if name in table and not isinstance(table[name], str)] + (
-        ["threads is not a positive number"] if not _positive(table.get("threads", 1)) else []
-    )
-    if faults:
-        return faults
-    for name in ("encode", "decode"):
-        faults += [f"{name} has no {mark}" for mark in FILES if mark not in table[name]]
-        try:
-            shlex.split(table[name])
-        except ValueError as ex:
-            faults.append(f"{name}: {ex}")
-    if table.get("format", "png") not in FORMATS:
-        faults.append(f"format is none of {', '.join(FORMATS)}")
-    return faults
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _contender(key: str, table: dict[str, Any], threads: int) -> Contender:
+def _codec(key: str, table: dict[str, Any], threads: int) -> Codec:
     encode, decode = (tuple(shlex.split(table[name])) for name in ("encode", "decode"))
     count = table.get("threads", threads if "{threads}" in table["encode"] + table["decode"] else 1)
-    command = Command(encode, decode, table.get("format", "png"), table.get("suffix", ".bin"), count)
     absent = [program for program in (encode[0], decode[0]) if shutil.which(program) is None]
-    return CommandContender(
+    codec = CommandCodec(
         key=key,
         label=table["label"],
         family="command",
         version="" if absent else _version(table.get("version", "")),
-        settings=" ".join(_fill(word, {"{threads}": str(count)}) for word in encode if word not in FILES),
+        settings=" ".join(
+            _fill(word, {"{threads}": str(count)}) for word in encode if word not in ("{input}", "{output}")
+        ),
         threads=count,
-        encode=lambda pixels: command.timed_encode(pixels)[0],
-        decode=lambda data: command.timed_decode(data)[0],
+        encode=lambda pixels: codec.timed_encode(pixels)[0],
+        decode=lambda data: codec.timed_decode(data)[0],
         keeps_channels=False,
         missing=f"{absent[0]} is not on the PATH" if absent else "",
-        command=command,
+        encode_words=encode,
+        decode_words=decode,
+        format=table.get("format", "png"),
+        suffix=table.get("suffix", ".bin"),
     )
+    return codec
 
 
 def _version(line: str) -> str:
