@@ -24,11 +24,8 @@ from idfcodec.models import EFFORTS, find_model
 
 __all__ = ["PRESETS", "Codec", "OurCodec", "Pixels", "library_codecs", "our_codecs", "shares"]
 
-PRESETS = "presets"
-"""Stands for every shipped preset where models are named."""
-
-LOADED = 4
-"""Models that stay in memory; more would be loaded again and again while the clock runs."""
+PRESETS = "presets"  # stands for every shipped preset where models are named
+LOADED = 4  # models that stay in memory; more would be loaded again and again while the clock runs
 
 
 @dataclass(frozen=True)
@@ -230,16 +227,9 @@ def _libraries(threads: int) -> Iterator[Codec]:
 
 
 def _peer(
-    key: str,
-    label: str,
-    settings: str,
-    module: str,
-    encode: Callable[[Pixels], bytes],
-    decode: Callable[[bytes], Pixels],
-    threads: int = 1,
-    *,
-    keeps_channels: bool = True,
-) -> Codec:
+    key: str, label: str, settings: str, module: str, encode: Callable[[Pixels], bytes],
+    decode: Callable[[bytes], Pixels], threads: int = 1, *, keeps_channels: bool = True,
+) -> Codec:  # fmt: skip
     found, missing = _library(module)
     return Codec(key, label, "peer", found, settings, threads, encode, decode, keeps_channels, missing)
 

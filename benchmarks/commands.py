@@ -65,34 +65,34 @@ class CommandCodec(Codec):
     """A command that takes part; its clock leaves out the temporary files that this program writes and reads.
 
     Attributes:
-        encode_words, decode_words: words, with "{input}", "{output}" and "{threads}" to be filled in.
+        lines: the words of encoding and of decoding, with "{input}", "{output}" and "{threads}" to be filled in.
         format: of the pictures, "png" or "ppm".
         suffix: of the encoded file.
     """
 
-    encode_words: tuple[str, ...] = field(kw_only=True)
-    decode_words: tuple[str, ...] = field(kw_only=True)
+    lines: tuple[list[str], list[str]] = field(kw_only=True)
     format: str = "png"
     suffix: str = ".bin"
 
     def timed_encode(self, pixels: Pixels) -> tuple[bytes, float]:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             kind = "pgm" if self.format == "ppm" and pixels.ndim == 2 else self.format
-            source, target = Path(folder, f"picture.{kind}"), Path(folder, f"coded{self.suffix}")
-            options: dict[str, Any] = {"compress_level": 1} if kind == "png" else {}
-            Image.fromarray(pixels).save(source, **options)
-            seconds = self._run(self.encode_words, source, target)
-            return _written(target).read_bytes(), seconds
+            source = Path(folder, f"picture.{kind}")
+            Image.fromarray(pixels).save(source, **({"compress_level": 1} if kind == "png" else {}))
+            target, seconds = self._run(self.lines[0], source, f"coded{self.suffix}")
+            return target.read_bytes(), seconds
 
     def timed_decode(self, data: bytes) -> tuple[Pixels, float]:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            source, target = Path(folder, f"coded{self.suffix}"), Path(folder, f"decoded.{self.format}")
+            source = Path(folder, f"coded{self.suffix}")
             source.write_bytes(data)
-            seconds = self._run(self.decode_words, source, target)
-            with Image.open(_written(target)) as image:
+            target, seconds = self._run(self.lines[1], source, f"decoded.{self.format}")
+            with Image.open(target) as image:
                 return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB")), seconds
 
-    def _run(self, words: tuple[str, ...], source: Path, target: Path) -> float:
+    def _run(self, words: list[str], source: Path, name: str) -> tuple[Path, float]:
+        """The file that the command wrote beside `source`, and its seconds."""
+        target = source.with_name(name)
         filled = {"{input}": str(source), "{output}": str(target), "{threads}": str(self.threads)}
         command = [_fill(word, filled) for word in words]
         start = time.perf_counter()
@@ -103,7 +103,11 @@ class CommandCodec(Codec):
         if done.returncode:
             said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
             raise CommandError(f"{words[0]} ended with {done.returncode}{': ' + said[-1] if said else ''}")
-        return seconds
+        # Some programs add a suffix of their own to the name they are given.
+        found = [target] if target.is_file() else sorted(source.parent.glob(f"{name}*"))
+        if len(found) != 1:
+            raise CommandError(f"nothing was written to {name}")
+        return found[0], seconds
 
 
 def command_codecs(file: Path | None, threads: int) -> list[Codec]:
@@ -136,7 +140,7 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _codec(key: str, table: dict[str, Any], threads: int) -> Codec:
-    encode, decode = (tuple(shlex.split(table[name])) for name in ("encode", "decode"))
+    encode, decode = (shlex.split(table[name]) for name in ("encode", "decode"))
     count = table.get("threads", threads if "{threads}" in table["encode"] + table["decode"] else 1)
     absent = [program for program in (encode[0], decode[0]) if shutil.which(program) is None]
     codec = CommandCodec(
@@ -144,18 +148,14 @@ def _codec(key: str, table: dict[str, Any], threads: int) -> Codec:
         label=table["label"],
         family="command",
         version="" if absent else _version(table.get("version", "")),
-        settings=" ".join(
-            _fill(word, {"{threads}": str(count)}) for word in encode if word not in ("{input}", "{output}")
-        ),
+        settings=_fill(" ".join(word for word in encode if word not in FILES), {"{threads}": str(count)}),
         threads=count,
         encode=lambda pixels: codec.timed_encode(pixels)[0],
         decode=lambda data: codec.timed_decode(data)[0],
         keeps_channels=False,
         missing=f"{absent[0]} is not on the PATH" if absent else "",
-        encode_words=encode,
-        decode_words=decode,
-        format=table.get("format", "png"),
-        suffix=table.get("suffix", ".bin"),
+        lines=(encode, decode),
+        **{name: table[name] for name in ("format", "suffix") if name in table},
     )
     return codec
 
@@ -176,13 +176,3 @@ def _fill(word: str, values: Mapping[str, str]) -> str:
     for mark, value in values.items():
         word = word.replace(mark, value)
     return word
-
-
-def _written(target: Path) -> Path:
-    """The file that a command wrote; some add a suffix of their own to the name they are given."""
-    if target.is_file():
-        return target
-    found = sorted(target.parent.glob(f"{target.name}*"))
-    if len(found) != 1:
-        raise CommandError(f"nothing was written to {target.name}")
-    return found[0]

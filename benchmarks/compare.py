@@ -10,7 +10,7 @@ import click
 import pandas as pd
 
 from benchmarks.results import Result, load
-from benchmarks.section import measurements
+from benchmarks.section import Section
 
 __all__ = ["changes", "compare", "same_machine"]
 
@@ -20,11 +20,11 @@ TIMES = ("encode", "encode_spread", "decode", "decode_spread")
 
 def same_machine(first: Result, second: Result) -> str:
     """Why times of the two cannot be compared; "" if they can."""
-    for part, names in (("environment", ("processor", "cores")), ("protocol", ("threads", "device"))):
-        for name in names:
-            before, after = first[part][name], second[part][name]
-            if before != after:
-                return f"{name} differ{'' if name.endswith('s') else 's'}: {before} and {after}"
+    places = (("environment", "processor"), ("environment", "cores"), ("protocol", "threads"), ("protocol", "device"))
+    for part, name in places:
+        if first[part][name] != second[part][name]:
+            verb = "differ" if name.endswith("s") else "differs"
+            return f"{name} {verb}: {first[part][name]} and {second[part][name]}"
     return ""
 
 
@@ -35,17 +35,13 @@ def changes(first: Result, second: Result) -> pd.DataFrame:
     with the same pixels; "bytes" (relative change); "encode" and "decode" (relative change of speed) and their
     "_spread" (the larger of the two runs' spreads); "problem" (why pictures are not compared, or "").
     """
+    sections = [Section(first, name) for name in first["datasets"]]
     rows = [
-        _change(name, str(key), frame, first, second)
-        for name in first["datasets"]
-        for key, frame in _coded(first, name).groupby("codec", sort=False)
+        _change(section.name, str(key), frame, first, second)
+        for section in sections
+        for key, frame in section.coded.groupby("codec", sort=False)
     ]
     return pd.DataFrame(rows)
-
-
-def _coded(result: Result, name: str) -> pd.DataFrame:
-    frame = measurements(result, name)
-    return frame[frame["error"].isna()]
 
 
 def _change(name: str, key: str, before: pd.DataFrame, first: Result, second: Result) -> dict[str, object]:
@@ -55,7 +51,7 @@ def _change(name: str, key: str, before: pd.DataFrame, first: Result, second: Re
         return row | {"problem": "the second result has no such data set"}
     old, new = ({p: e["sha256"] for p, e in r["datasets"][name]["pictures"].items()} for r in (first, second))
     wrong = [picture for picture in before["picture"] if new.get(picture, old[picture]) != old[picture]]
-    after = _coded(second, name)
+    after = Section(second, name).coded
     after = after[(after["codec"] == key) & ~after["picture"].isin(wrong)]
     both = before.merge(after, on="picture", suffixes=("_before", "_after"))
     lost = len(before) - len(both)

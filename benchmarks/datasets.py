@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,14 +20,13 @@ from idfcodec.training.data import held_back
 
 __all__ = ["CLASSES", "KNOWN", "Dataset", "Entry", "Known", "Survey", "open_dataset", "pixel_hash"]
 
-CLEAN, PAST, DRAWN = "clean photographs", "of a known past", "screens and drawings"
-CLASSES = (CLEAN, PAST, DRAWN)
+CLASSES = ("clean photographs", "of a known past", "screens and drawings")
 """What pictures went through, which decides what a codec can save. RESULTS.md says what the classes mean."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """A well-known data set: its title, a short one, its class (of `CLASSES`), and what its pictures went through."""
+    """A well-known data set of sets.json: its titles, its class (of `CLASSES`), and what its pictures went through."""
 
     title: str
     short: str
@@ -34,33 +34,13 @@ class Known:
     past: str
 
 
-KNOWN = {
-    "kodak": Known("Kodak, photographs (PhotoCD)", "Kodak", PAST, "PhotoCD, which stores YCC"),
-    "set14": Known(
-        "Set14: photographs, gray stored as RGB, a drawing, a page of text", "Set14", PAST, "JPEG and video, mostly"
-    ),
-    "photo1mp": Known(
-        "photo1mp, photographs of about 1 megapixel (Xiph subset1)", "photo1mp (Xiph subset1)", CLEAN, "reduced in size"
-    ),
-    "held_back": Known(
-        "Held back: photographs kept from training, a tenth of them", "held back from training", CLEAN,
-        "lossless originals, and JPEGs reduced by 2 to 6",
-    ),
-    "cifar10": Known(
-        "CIFAR-10, test pictures of 32 x 32 pixels", "CIFAR-10, 32 x 32", CLEAN, "reduced from pictures of the web"
-    ),
-    "mixed": Known(
-        "Mixed: screenshots, pixel art, drawings, test patterns, micrographs, a few photographs", "mixed", DRAWN,
-        "programs, scanners and cameras",
-    ),
-}  # fmt: skip
+KNOWN = {name: Known(**entry) for name, entry in json.loads(Path(__file__).with_name("sets.json").read_bytes()).items()}
 """By the name of the folder or file."""
 
 NO_PICTURES = {".txt", ".md", ".json", ".csv", ".toml", ".html", ".npz"}
 """Suffixes of what stands beside pictures and is not worth a word; everything else is tried."""
 
-ARRAYS = "images"
-"""The array of an .npz file that holds its pictures, (N, H, W) or (N, H, W, 3) uint8."""
+ARRAYS = "images"  # of an .npz file: (N, H, W) or (N, H, W, 3) uint8
 
 
 @dataclass(frozen=True)
@@ -83,7 +63,6 @@ class Dataset:
         name: in the result.
         title: for headings.
         source: where they are from, without the way there.
-        kind: "folder", "patches" or "arrays".
         entries: what may be pictures.
         limit: how many pictures are wanted, None for all.
         past: one of `CLASSES`, "" if nobody has said.

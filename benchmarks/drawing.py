@@ -9,40 +9,25 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "DARK", "WIDTH", "Plot", "figure", "style", "svg"]
+__all__ = ["COLOURS", "DARK", "STYLE", "WIDTH", "Plot", "figure", "svg"]
 
 # Name of the CSS variable without "--plot-": colour on a light background.
+# fmt: off
 COLOURS = {
-    "ink": "#1c2126",
-    "muted": "#5d6671",
-    "grid": "#dfe3e8",
-    "page": "#fefefe",
-    "ours": "#0072b2",
-    "jxl": "#d55e00",
-    "peer": "#66707b",
-    "command": "#a8568a",
-    "first": "#009e73",
+    "ink": "#1c2126", "muted": "#5d6671", "grid": "#dfe3e8", "page": "#fefefe", "ours": "#0072b2", "jxl": "#d55e00",
+    "peer": "#66707b", "command": "#a8568a",
 }
 DARK = {
-    "ink": "#e8eaed",
-    "muted": "#a6afb9",
-    "grid": "#363d45",
-    "page": "#16191d",
-    "ours": "#56b4e9",
-    "jxl": "#f0803c",
-    "peer": "#98a1ab",
-    "command": "#d591bb",
-    "first": "#1fbf91",
+    "ink": "#e8eaed", "muted": "#a6afb9", "grid": "#363d45", "page": "#16191d", "ours": "#56b4e9", "jxl": "#f0803c",
+    "peer": "#98a1ab", "command": "#d591bb",
 }
+# fmt: on
 WIDTH = 720  # pixels of every plot, before the page scales it
 DOTS = 100  # pixels an inch
 STYLE: dict[str, Any] = {
@@ -86,13 +71,6 @@ class Plot:
     title: str
     caption: str
     svg: str
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """matplotlib's settings for one plot."""
-    with matplotlib.rc_context(STYLE):
-        yield
 
 
 def figure(width: float, height: float) -> Figure:

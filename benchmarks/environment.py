@@ -65,7 +65,12 @@ def describe_environment(device: str = "cpu") -> dict[str, Any]:
     for name in LIBRARIES:
         with suppress(AttributeError, ImportError):
             libraries[name] = str(getattr(import_module("imagecodecs"), f"{name}_version")())
-    facts = {
+    accelerator = {}
+    if device == "cuda":
+        import torch
+
+        accelerator = {"accelerator": torch.cuda.get_device_name()}
+    return {
         "processor": processor(),
         "cores": os.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
@@ -73,12 +78,8 @@ def describe_environment(device: str = "cpu") -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": packages,
         "libraries": libraries,
+        **accelerator,
     }
-    if device == "cuda":
-        import torch
-
-        facts["accelerator"] = torch.cuda.get_device_name()
-    return facts
 
 
 def processor() -> str:

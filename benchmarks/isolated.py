@@ -36,14 +36,8 @@ class Killed(Exception):
 
 @dataclass(frozen=True)
 class Figures:
-    """What a process that coded one way says of itself.
-
-    Attributes:
-        idle: resident memory before it coded, in bytes.
-        peak: the most resident memory, in bytes.
-        seconds: the median of its calls.
-        bytes: of the file.
-    """
+    """What a process that coded one way says of itself: resident memory before it coded and at most, in bytes, the
+    median seconds of its calls, and the bytes of the file."""
 
     idle: int
     peak: int

@@ -10,19 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from adjustText import adjust_text
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
-from benchmarks.drawing import COLOURS, WIDTH, Plot, figure, style, svg
+from benchmarks.drawing import COLOURS, STYLE, WIDTH, Plot, figure, svg
 from benchmarks.section import Section
 
-__all__ = ["gains", "labelled", "likelihood", "pareto", "pareto_front", "plots"]
+__all__ = ["gains", "labelled", "pareto", "pareto_front", "plots"]
 
-CROWDED = 150  # pictures; beyond, marks are smaller
 NAMED = 45  # pictures; beyond, their names would fill the page and only their rank is shown
 MARKS = {"ours": "o", "jxl": "s", "peer": "^", "command": "D"}
 KINDS = {"ours": "idfcodec", "jxl": "JPEG XL", "peer": "other codecs", "command": "commands"}
@@ -35,7 +34,6 @@ def plots(section: Section, name: str) -> list[Plot]:
         pareto(section, f"{name}-encode", way="encode"),
         pareto(section, f"{name}-decode", way="decode"),
         gains(section, f"{name}-gains"),
-        likelihood(section, f"{name}-likelihood"),
     ]
     return [plot for plot in drawn if plot is not None]
 
@@ -68,14 +66,16 @@ def pareto(section: Section, name: str, *, way: str) -> Plot | None:
     front = pareto_front(points)
     kinds = {key: _kind(section, key) for key in points}
     speeds, sizes = np.array(list(points.values())).T
-    with style():
+    with rc_context(STYLE):
         drawn = figure(WIDTH, 440)
         axes = drawn.add_subplot()
         axes.set_xscale("log")
         axes.set_xlim(speeds.min() / 1.7, speeds.max() * 1.7)
         margin = 0.08 * (np.ptp(sizes) or 1)
         axes.set_ylim(sizes.min() - margin, sizes.max() + margin)
-        _plain_log_axis(axes)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=30))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
         line: dict[str, Any] = {"color": COLOURS["muted"], "zorder": 1, **DASHED}
         axes.plot(*np.array([points[key] for key in front]).T, drawstyle="steps-pre", **line)
         marks = [
@@ -130,16 +130,6 @@ def _kind(section: Section, key: str) -> str:
     return "jxl" if key.startswith("jxl") else str(section.codecs[key]["family"])
 
 
-def _plain_log_axis(axes: Axes) -> None:
-    """Ticks at 1, 2, 5 and their powers of ten, written as plain numbers."""
-    low, high = axes.get_xlim()
-    wide = high / low > 300
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=30))
-    axes.xaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0) if wide else (), numticks=60))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
 def gains(section: Section, name: str) -> Plot | None:
     """A bar for each picture: what our file saves against the strongest JPEG XL."""
     values = section.gains()
@@ -154,7 +144,7 @@ def gains(section: Section, name: str) -> Plot | None:
     low, high = min(0.0, percent.min()), max(0.0, percent.max())
     room = 0.09 * (high - low or 1)  # for the figures at the ends of the bars
     limits = (low - room * (low < 0), high + room * (high > 0))
-    with style():
+    with rc_context(STYLE):
         drawn = figure(WIDTH, 90 + 19 * len(values) if named else 330)
         axes = drawn.add_subplot()
         if named:
@@ -180,48 +170,6 @@ def gains(section: Section, name: str) -> Plot | None:
             f"The file is smaller on {int((percent > 0).sum())} of {len(values)} pictures. The dashed line is the gain "
             f"over all bytes, {total:+.2f} %.",
             svg(drawn, name=name, description=f"Bars: gain of {section.label(ours)} on each picture, sorted"),
-        )
-
-
-def likelihood(section: Section, name: str) -> Plot | None:
-    """Files of our models against the code lengths that the models give."""
-    rows = section.coded  # only our models have a likelihood
-    rows = rows[rows["likelihood_bits"] > 0]
-    if rows.empty:
-        return None
-    both = pd.DataFrame({"codec": rows["codec"], "said": rows["likelihood_bits"], "file": 8 * rows["bytes"]})
-    both[["said", "file"]] = both[["said", "file"]].div(rows["subpixels"], axis=0)
-    both["excess"] = 100 * (both["file"] / both["said"] - 1)
-    with style():
-        drawn = figure(WIDTH, 330)
-        left, right = drawn.subplots(1, 2)
-        for index, (key, part) in enumerate(both.groupby("codec", sort=False)):
-            look: dict[str, Any] = {
-                "marker": "os^D"[index % 4],
-                "color": COLOURS[("ours", "jxl", "first", "command")[index % 4]],
-                "markersize": 4.5 if len(part) <= CROWDED else 2.5,
-                "linestyle": "none",
-                "alpha": 0.8,
-            }
-            left.plot(part["said"], part["file"], label=section.label(str(key)), **look)
-            right.plot(part["said"], part["excess"], **look)
-        every = both[["said", "file"]].to_numpy()
-        left.axline((every.min(), every.min()), slope=1, color=COLOURS["muted"], linewidth=0.8, zorder=1)
-        left.set_aspect("equal", adjustable="datalim")
-        left.set_ylabel("file, bits per subpixel")
-        left.yaxis.set_major_locator(MaxNLocator(6))
-        right.set_ylabel("file over likelihood, %")
-        right.set_ylim(min(0.0, right.get_ylim()[0]), right.get_ylim()[1])
-        for axes in (left, right):
-            axes.set_xlabel("likelihood, bits per subpixel")
-            axes.xaxis.set_major_locator(MaxNLocator(6))
-        drawn.legend(loc="outside upper left", ncols=4, columnspacing=1.4, handletextpad=0.2)
-        return Plot(
-            name,
-            "Likelihood and file",
-            "One mark for each picture and model. Left: on the line both are equal. Right: what the file takes beyond "
-            f"the likelihood, its container included; {both['excess'].median():.2f} % in the median.",
-            svg(drawn, name=name, description="Scatter plots: size of each file against the model's code length"),
         )
 
 

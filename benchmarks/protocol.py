@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.codecs import Codec, OurCodec, Pixels, shares
@@ -18,7 +19,7 @@ from benchmarks.maps import heat_map, striking_pictures, thumbnail
 from benchmarks.progress import Progress
 from benchmarks.results import BenchmarkError
 
-__all__ = ["Extras", "Protocol", "measure", "measure_batch", "measure_dataset", "steps"]
+__all__ = ["Options", "Protocol", "measure", "measure_batch", "measure_dataset", "steps"]
 
 WARM_UP = 1  # pictures that everybody codes before the clock counts
 WARM_UP_BATCH = 8  # of a set that is coded into one file
@@ -49,16 +50,22 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Extras:
-    """What else goes into a result.
+class Options:
+    """What else a run does.
 
     Attributes:
-        likelihood: the code lengths of pictures by our models.
+        likelihood: asks our models for the code lengths of pictures.
         maps: number of pictures with images of where the bits went.
+        memory: measures peak memory.
+        commands: the file that commands come from.
+        quiet: says nothing.
     """
 
     likelihood: bool = True
     maps: int = 4
+    memory: bool = True
+    commands: Path | None = None
+    quiet: bool = False
 
 
 def steps(entries: int, codecs: int) -> int:
@@ -67,7 +74,7 @@ def steps(entries: int, codecs: int) -> int:
 
 
 def measure_dataset(
-    dataset: Dataset, survey: Survey, codecs: Sequence[Codec], protocol: Protocol, extras: Extras, progress: Progress
+    dataset: Dataset, survey: Survey, codecs: Sequence[Codec], protocol: Protocol, options: Options, progress: Progress
 ) -> Row:
     """Measures a surveyed set; returns its object of a result.
 
@@ -84,7 +91,7 @@ def measure_dataset(
         pictures = {entry.name: entry.read() for entry in entries}
         for codec in batching:
             progress.step(f"{dataset.name} {codec.label}, one file")
-            rows[codec.key] = measure_batch(codec, pictures, protocol, likelihood=extras.likelihood)
+            rows[codec.key] = measure_batch(codec, pictures, protocol, likelihood=options.likelihood)
     for entry in entries[:WARM_UP]:
         for codec in single:
             progress.step(f"warm-up {codec.label}")
@@ -97,7 +104,7 @@ def measure_dataset(
         for codec in single[first:] + single[:first]:
             progress.step(f"{entry.name} {codec.label}")
             row = rows[codec.key][entry.name] = measure(codec, entry.name, pixels, protocol)
-            if extras.likelihood and isinstance(codec, OurCodec) and "error" not in row:
+            if options.likelihood and isinstance(codec, OurCodec) and "error" not in row:
                 row["likelihood_bits"], _ = codec.code_length(pixels)
     out: Row = {
         "title": dataset.title,
@@ -110,8 +117,8 @@ def measure_dataset(
     }
     if dataset.past:
         out["class"] = dataset.past
-    if extras.maps and dataset.kind == "folder":
-        out["maps"] = _maps(entries, codecs, rows, extras)
+    if options.maps and dataset.kind == "folder":
+        out["maps"] = _maps(entries, codecs, rows, options)
     return out
 
 
@@ -134,7 +141,7 @@ def measure(codec: Codec, name: str, pixels: Pixels, protocol: Protocol, *, repe
     except BenchmarkError:
         raise
     except Exception as ex:  # whatever a library makes of a picture is a fact about the library
-        return {"error": _one_line(ex)}
+        return {"error": " ".join(f"{type(ex).__name__}: {ex}".split())[:200]}
     row: Row = {"bytes": len(data), "encode_seconds": encode_seconds, "decode_seconds": decode_seconds}
     return row | ({"payload_bytes": codec.payload_bytes(data)} if isinstance(codec, OurCodec) else {})
 
@@ -172,7 +179,7 @@ def measure_batch(
     except BenchmarkError:
         raise
     except Exception as ex:
-        return {name: {"error": _one_line(ex)} for name in pictures}
+        return {name: {"error": " ".join(f"{type(ex).__name__}: {ex}".split())[:200]} for name in pictures}
     payloads = codec.batch_payloads(data)
     subpixels = sum(one.size for one in every)
     rows: dict[str, Row] = {}
@@ -194,10 +201,6 @@ def _check(codec: Codec, name: str, pixels: Pixels, again: Pixels) -> None:
         raise BenchmarkError(f"{name}: {codec.label} gives back another picture{leave_out}")
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
 def _repeated(call: Callable[[], tuple[T, float]], repeats: int, slow: float) -> tuple[T, list[float]]:
     """What the last call gave, and the seconds of each; none follows one that took longer than `slow`."""
     seconds: list[float] = []
@@ -209,17 +212,14 @@ def _repeated(call: Callable[[], tuple[T, float]], repeats: int, slow: float) ->
 
 
 def _maps(
-    entries: Sequence[Entry], codecs: Sequence[Codec], rows: dict[str, dict[str, Row]], extras: Extras
+    entries: Sequence[Entry], codecs: Sequence[Codec], rows: dict[str, dict[str, Row]], options: Options
 ) -> dict[str, Any]:
     ours = [codec for codec in codecs if isinstance(codec, OurCodec)]
     by_name = {entry.name: entry for entry in entries}
     out = {}
-    for name in striking_pictures(rows, [codec.key for codec in ours], extras.maps):
+    for name in striking_pictures(rows, [codec.key for codec in ours], options.maps):
         pixels = by_name[name].read()
-        bits = {
-            codec.key: heat_map(codec.code_length(pixels)[1])
-            for codec in ours
-            if extras.likelihood and "error" not in rows[codec.key][name]
-        }
+        able = [codec for codec in ours if options.likelihood and "error" not in rows[codec.key][name]]
+        bits = {codec.key: heat_map(codec.code_length(pixels)[1]) for codec in able}
         out[name] = {"thumbnail": thumbnail(pixels), "bits": bits}
     return out

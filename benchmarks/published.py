@@ -6,6 +6,7 @@ in the source itself.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +21,7 @@ WHOLE = {"CIFAR-10": 10_000, "ImageNet32 (old)": 50_000, "ImageNet64 (old)": 50_
 
 @cache
 def published() -> pd.DataFrame:
-    """Every row of `published.csv`: system, dataset, bits_per_subpixel (text, in the source's digits), kind, source,
-    checked (bool)."""
+    """Every row of `published.csv`; "checked" is a bool, the figures are text in the digits of their sources."""
     table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype=str, encoding="utf-8")
     return table.assign(checked=table["checked"] == "yes")
 
@@ -52,10 +52,9 @@ def notes(section: Section, table: pd.DataFrame) -> list[str]:
 
 def _sets(section: Section) -> set[str]:
     text = f"{section.name} {section.title}".lower()
-    wanted = {"CIFAR-10"} if "cifar" in text else set()
-    if "imagenet" in text:
-        sides = [side for side in ("32", "64") if side in text] or ["32", "64"]
-        wanted |= {f"ImageNet{side} (old)" for side in sides}
+    sides = re.findall("32|64", text) or ["32", "64"]
+    wanted = {f"ImageNet{side} (old)" for side in sides if "imagenet" in text}
+    wanted |= {"CIFAR-10"} if "cifar" in text else set()
     if "kodak" in text and section.dataset["kind"] == "folder":  # patches of the pictures are another set
         wanted.add("Kodak")
     return wanted

@@ -30,7 +30,6 @@ SPEEDS = ("encode_mb_s", "decode_mb_s", "memory")
 README_COLUMNS = ("file", "bytes", "against", *SPEEDS)
 README_PEERS = ("png-oxipng", "webp-m6", "jxl-e7", "jxl-e10", "jpegls-rct", "j2k-rct")
 LINE_PEERS = ("jxl-e7", "jxl-e10")
-SPEED_REFERENCES = ("jxl-e7", "jxl-e10")  # their encoding speeds are units of ours
 START, END = "<!-- results -->\n", "<!-- /results -->"
 WRITTEN = "Written by `python -m benchmarks readme` from benchmarks/results; every figure comes from a script."
 PASTS = """\
@@ -114,15 +113,13 @@ def _short(measured: Mapping[str, Section]) -> list[str]:
         "Sizes are bits per subpixel (pixel times channel); speeds are MB/s, 10^6 subpixels a second, ± half the range",
         "of the repeats; memory is MB, of a process with the largest picture.",
     ]
-    for name in TIMED:
-        if name in measured:
-            section = measured[name]
-            computed = table(section)
-            columns = [column for column in computed.columns if column.name in README_COLUMNS]
-            keys = {key for key in computed.rows.index if section.is_ours(key)} | set(README_PEERS)
-            count = len(section.dataset["pictures"])
-            lines += ["", f"**{KNOWN[name].short}, {count} photographs {section.past}** ({KNOWN[name].past})", ""]
-            lines += markdown_rows(computed, columns, units=False, keys=keys)
+    for name in filter(measured.__contains__, TIMED):
+        section, computed = measured[name], table(measured[name])
+        columns = [column for column in computed.columns if column.name in README_COLUMNS]
+        keys = {key for key in computed.rows.index if section.is_ours(key)} | set(README_PEERS)
+        count = len(section.dataset["pictures"])
+        lines += ["", f"**{KNOWN[name].short}, {count} photographs {section.past}** ({KNOWN[name].past})", ""]
+        lines += markdown_rows(computed, columns, units=False, keys=keys)
     others = {name: section for name, section in measured.items() if name not in TIMED}
     lines += ["", *_lines(others), "", *PASTS.splitlines(), ""]
     machines = {machine(measured[name].result) for name in TIMED if name in measured}
@@ -183,28 +180,10 @@ def _set(name: str, section: Section) -> list[str]:
     columns = [column for column in computed.columns if column.name in wanted]
     past = f" The pictures' past: {KNOWN[name].past}."
     lines = [escaped(computed.counts + past), "", *markdown_rows(computed, columns, units=False)]
-    if name in TIMED:
-        lines += _speeds(section)
     if len(computed.published):
         lines += ["", *markdown_published(computed)]
     for note in (*computed.notes, f"Measured on {machine(section.result)}. {protocol(section.result)}."):
         lines += ["", escaped(note)]
-    return lines
-
-
-def _speeds(section: Section) -> list[str]:
-    """Speed of each of our models as a multiple of what JPEG XL's encoder reaches."""
-    rows = section.comparable
-    references = [key for key in SPEED_REFERENCES if key in rows.index and rows.loc[key, "encode_mb_s"] > 0]
-    ours = [key for key in rows.index if section.is_ours(key)]
-    if not references or not ours:
-        return []
-    titles = [f"{way} against {section.label(key)}'s encoding" for key in references for way in ("encode", "decode")]
-    lines = ["", f"| | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
-    for key in ours:
-        units = [rows.loc[reference, "encode_mb_s"] for reference in references]
-        ratios = [f"{rows.loc[key, f'{way}_mb_s'] / unit:.2f}" for unit in units for way in ("encode", "decode")]
-        lines.append(f"| **{section.label(key)}** | {' | '.join(ratios)} |")
     return lines
 
 

@@ -13,12 +13,6 @@ from benchmarks.tables import COLUMNS, FIGURES, Column, Table, text_of
 __all__ = ["csv_text", "escaped", "markdown", "markdown_published", "markdown_rows", "terminal"]
 
 
-def shown(rows: pd.DataFrame, columns: Sequence[Column], titles: Sequence[str]) -> pd.DataFrame:
-    """The figures as text, by label, under these titles."""
-    cells = [[text_of(row, column) for column in columns] for _, row in rows.iterrows()]
-    return pd.DataFrame(cells, index=rows["label"].to_list(), columns=list(titles), dtype=str)
-
-
 def terminal(table: Table, width: int) -> str:
     """The table for a terminal of that many characters; columns that do not fit follow in a second block."""
     lines = [table.title, "=" * len(table.title), *textwrap.wrap(table.about, width), ""]
@@ -38,7 +32,9 @@ def _blocks(rows: pd.DataFrame, columns: Sequence[Column], width: int) -> list[s
     short = [column.title.replace("size against", "against") for column in columns]
     titles = [f"{title}, {column.unit}" if column.unit else title for title, column in zip(short, columns, strict=True)]
     titles = [title.replace("bits per subpixel", "bpsp") for title in titles]
-    text = shown(rows, columns, titles).rename_axis(columns="codec").to_string(line_width=width)
+    cells = [[text_of(row, column) for column in columns] for _, row in rows.iterrows()]
+    frame = pd.DataFrame(cells, index=rows["label"].to_list(), columns=pd.Index(titles, name="codec"), dtype=str)
+    text = frame.to_string(line_width=width)
     # pandas ends the lines of a block that another one follows with a backslash.
     return [line.removesuffix("\\").rstrip() for line in text.splitlines()]
 

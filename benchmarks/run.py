@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from benchmarks.datasets import CLASSES, Dataset, Survey, open_dataset
 from benchmarks.environment import available_cores, describe_environment, pinned
 from benchmarks.isolated import Killed, measure_apart
 from benchmarks.progress import Progress
-from benchmarks.protocol import Extras, Protocol, measure_dataset, steps
+from benchmarks.protocol import Options, Protocol, measure_dataset, steps
 from benchmarks.results import FORMAT, SCHEMA, BenchmarkError, Result, save
 from idfcodec.files import check_target
 
-__all__ = ["Options", "choose_codecs", "run", "run_benchmark"]
+__all__ = ["choose_codecs", "run", "run_benchmark"]
 
 ALL, NONE = "all", "none"
 
@@ -28,13 +29,7 @@ ALL, NONE = "all", "none"
 def choose_codecs(
     *, models: Sequence[str], peers: str, without: Sequence[str], commands: Path | None, threads: int, device: str
 ) -> list[Codec]:
-    """Who takes part, ours first.
-
-    Args:
-        models: as `our_codecs` takes them.
-        peers: "all", "none" or keys with commas between them.
-        without: keys of peers to leave out.
-        commands: a file of commands.
+    """Who takes part, ours first; `peers` is "all", "none" or keys with commas, `without` leaves some of them out.
 
     Raises:
         BenchmarkError: a name that nobody has.
@@ -46,16 +41,6 @@ def choose_codecs(
         raise BenchmarkError(f"no peer is called {unknown[0]!r}; there are {', '.join(others)}")
     ours = our_codecs(models, threads=threads, device=device)
     return [*ours, *(others[key] for key in dict.fromkeys(wanted) if key not in without)]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run does besides measuring sizes and times."""
-
-    extras: Extras
-    memory: bool = True
-    commands: Path | None = None
-    quiet: bool = False
 
 
 def run_benchmark(datasets: Sequence[Dataset], codecs: Sequence[Codec], protocol: Protocol, options: Options) -> Result:
@@ -76,21 +61,16 @@ def run_benchmark(datasets: Sequence[Dataset], codecs: Sequence[Codec], protocol
         if options.memory:
             ready = _measure_memory(surveys, ready, described, protocol, options, progress)
         measured = {
-            dataset.name: measure_dataset(dataset, survey, ready, protocol, options.extras, progress)
+            dataset.name: measure_dataset(dataset, survey, ready, protocol, options, progress)
             for dataset, survey in zip(datasets, surveys, strict=True)
         }
         environment = describe_environment(protocol.device)
-    progress.clear()
-    for codec in ready:
-        errors = (
-            f"{name}: {row['error']}"
-            for dataset in measured.values()
-            for name, row in dataset["measurements"][codec.key].items()
-            if "error" in row
-        )
-        for error in errors:
-            described[codec.key] |= {"status": "crashed", "reason": error}
-            break
+    if sys.stderr.isatty() and not options.quiet:
+        click.echo(err=True)  # ends the line of the progress
+    for name, codec in ((name, codec) for name in measured for codec in ready):
+        for picture, row in measured[name]["measurements"][codec.key].items():
+            if "error" in row and described[codec.key]["status"] == "ran":
+                described[codec.key] |= {"status": "crashed", "reason": f"{picture}: {row['error']}"}
     return {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -156,18 +136,11 @@ def _summary(result: Result) -> list[str]:
 @click.argument("sources", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--out", metavar="RESULT.json", required=True, type=click.Path(path_type=Path), help="The result.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite it.")
-@click.option(
-    "--model", "models", multiple=True, metavar="ID", help="Our models: name, id or folder.  [default: presets]"
-)
+@click.option("--model", "models", multiple=True, metavar="ID", help="Ours: name, id or folder.  [default: presets]")
 @click.option("--no-models", is_flag=True, help="None of them.")
 @click.option("--peers", default=ALL, metavar="KEYS", show_default=True, help="Keys with commas between, all or none.")
 @click.option("--without", multiple=True, metavar="KEY", help="Leave out this peer.")
-@click.option(
-    "--commands",
-    metavar="FILE.toml",
-    type=click.Path(path_type=Path),
-    help="Codecs that are commands, as benchmarks/commands.toml names them.",
-)
+@click.option("--commands", metavar="FILE.toml", type=click.Path(path_type=Path), help="Peers, see commands.toml.")
 @click.option("--held-back", is_flag=True, help="Only pictures that training holds back.")
 @click.option("--patches", type=click.IntRange(min=1), metavar="N", help="Cut the pictures into squares of N pixels.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only so many pictures of each set.")
@@ -177,12 +150,9 @@ def _summary(result: Result) -> list[str]:
 @click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="For all.  [default: all cores]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Of our models.")
 @click.option("--repeats", type=click.IntRange(min=1), default=2, show_default=True, help="Times for each picture.")
-@click.option(
-    "--slow-seconds", type=float, default=1.0, show_default=True, help="What takes longer on a picture is timed once."
-)
+@click.option("--slow-seconds", type=float, default=1.0, show_default=True, help="What takes longer is timed once.")
 @click.option("--no-likelihood", is_flag=True, help="Leave out code lengths by our models.")
-@click.option("--maps", type=click.IntRange(min=0), default=4, show_default=True, help="Pictures with heat maps.")
-@click.option("--no-maps", is_flag=True, help="Leave images out of the result.")
+@click.option("--maps", type=click.IntRange(min=0), default=4, show_default=True, help="Heat maps of so many pictures.")
 @click.option("--no-memory", is_flag=True, help="Leave out peak memory, and with it what shields from crashes.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
@@ -206,21 +176,10 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
         raise click.UsageError("--model and --no-models exclude each other.")
     check_target(out, map(str, sources), force=options["force"])
     threads = options["threads"] or available_cores()
-    datasets = [
-        open_dataset(
-            source,
-            patches=options["patches"],
-            only_held_back=options["held_back"],
-            limit=options["limit"],
-            name=options["name"],
-            title=options["title"],
-            past=options["past"],
-        )
-        for source in sources
-    ]
-    names = [dataset.name for dataset in datasets]
-    for name in names:
-        if names.count(name) > 1:
+    how = {name: options[name] for name in ("patches", "limit", "name", "title", "past")}
+    datasets = [open_dataset(source, only_held_back=options["held_back"], **how) for source in sources]
+    for name, times in Counter(dataset.name for dataset in datasets).items():
+        if times > 1:
             raise BenchmarkError(f"two sets would be called {name!r}; measure one of them with --name")
     codecs = choose_codecs(
         models=() if options["no_models"] else options["models"] or (PRESETS,),
@@ -232,12 +191,14 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
     )
     if not any(not codec.missing for codec in codecs):
         raise BenchmarkError("nobody can take part")
+    protocol = Protocol(threads, options["device"], options["repeats"], options["slow_seconds"])
     result = run_benchmark(
         datasets,
         codecs,
-        Protocol(threads, options["device"], options["repeats"], options["slow_seconds"]),
+        protocol,
         Options(
-            Extras(not options["no_likelihood"], 0 if options["no_maps"] else options["maps"]),
+            likelihood=not options["no_likelihood"],
+            maps=options["maps"],
             memory=not options["no_memory"],
             commands=options["commands"],
             quiet=options["quiet"],

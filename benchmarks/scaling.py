@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ SIZES = (0.1, 0.4, 1.5, 6, 24, 50)  # megapixels
 THREADED = 6  # megapixels of the picture that is coded by 1, 2, ... threads, or the largest there is
 WAYS = ("encode", "decode")
 ENOUGH = 2.0  # seconds of calls for each figure
+STRIP = 480  # rows of a mosaic that come from one picture
 SUFFIXES = {".png", ".webp", ".tif", ".ppm"}
 Results = dict[str, Any]
 """{"environment": {"processor", "cores"}, "models": {LABEL: {"by_size": [ROW], "by_threads": [ROW]}}}, where a row is
@@ -34,25 +36,21 @@ Results = dict[str, Any]
 
 
 def mosaic(folder: Path, megapixels: float) -> NDArray[np.uint8]:
-    """An RGB picture of about that size with sides 3:2, filled with the folder's pictures side by side."""
+    """An RGB picture of about that size with sides 3:2, filled with strips of the folder's pictures side by side."""
     height = round((megapixels * 1e6 / 1.5) ** 0.5)
-    width = round(1.5 * height)
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-    if not files:
-        raise BenchmarkError(f"{folder}: no pictures in it")
-    out = np.empty((height, width, 3), np.uint8)
-    top = index = 0
-    while top < height:
-        left, rows = 0, height - top
-        while left < width:
-            with Image.open(files[index % len(files)]) as image:
-                part = np.asarray(image.convert("RGB"))
-            index += 1
-            part = part[: min(rows, 480), : width - left]
-            out[top : top + len(part), left : left + part.shape[1]] = part
-            rows = min(rows, len(part))
+    out = np.empty((height, round(1.5 * height), 3), np.uint8)
+    files = cycle(sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES))
+    for top in range(0, height, STRIP):
+        left = 0
+        while left < out.shape[1]:
+            try:
+                with Image.open(next(files)) as image:
+                    part = np.resize(np.asarray(image.convert("RGB")), (STRIP, image.width, 3))  # repeated, if lower
+            except StopIteration as ex:
+                raise BenchmarkError(f"{folder}: no pictures in it") from ex
+            place = out[top : top + STRIP, left : left + part.shape[1]]
+            place[:] = part[: place.shape[0], : place.shape[1]]
             left += part.shape[1]
-        top += rows
     return out
 
 
@@ -114,35 +112,24 @@ def scaling_plot(results: Results, out: Path) -> None:
 
     matplotlib.use("agg")
     from matplotlib import pyplot
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
     with matplotlib.rc_context({"svg.hashsalt": "idfcodec", "svg.fonttype": "none", "font.size": 9}):
         figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
         for index, (label, measured) in enumerate(results["models"].items()):
-            for way, style in zip(WAYS, ("-", "--"), strict=True):
-                look: dict[str, Any] = {"color": f"C{index}", "linestyle": style, "marker": "o", "markersize": 4}
+            for way, style in zip(WAYS, (f"C{index}o-", f"C{index}o--"), strict=True):
                 rows = _with_speeds(measured["by_size"]).query("way == @way")
-                left.plot(rows["subpixels"] / 3e6, rows["seconds"], label=f"{label}, {way}", **look)
+                left.loglog(rows["subpixels"] / 3e6, rows["seconds"], style, markersize=4, label=f"{label}, {way}")
                 rows = _with_speeds(measured["by_threads"]).query("way == @way")
-                right.plot(rows["threads"], rows["speed"], **look)
-        left.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="seconds")
-        for axis in (left.xaxis, left.yaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_formatter(NullFormatter())
-        right.set(xlabel="threads", ylabel="MB/s")
+                right.plot(rows["threads"], rows["speed"], style, markersize=4)
+        left.set(xlabel="megapixels", ylabel="seconds")
+        right.set(xlabel="threads", ylabel="MB/s", xticks=sorted(set(rows["threads"])))
         right.set_ylim(bottom=0)
-        right.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in (left, right):
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
         left.legend(frameon=False, fontsize=8)
         figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None)
         pyplot.close(figure)
-
-
-def _thread_counts(most: int) -> Iterator[int]:
-    """1, 2, 4, ... and `most` itself."""
-    yield from sorted({2**i for i in range(most.bit_length()) if 2**i <= most} | {most})
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -193,7 +180,7 @@ def _measure(folder: Path, names: Sequence[str], largest: float, threads: int | 
     for codec in our_codecs(names, threads=most, device=device):
         by_size = [row for size in sizes for row in _rows(codec, mosaic(folder, size), device)]
         pixels = mosaic(folder, min(THREADED, sizes[-1]))
-        counts = _thread_counts(most)
+        counts = sorted({2**i for i in range(most.bit_length())} | {most})  # 1, 2, 4, ... and the most
         by_threads = [row for count in counts for row in _rows(replace(codec, threads=count), pixels, device)]
         models[codec.label] = {"by_size": by_size, "by_threads": by_threads}
     return {"environment": {"processor": processor(), "cores": os.cpu_count()}, "models": models}

@@ -21,10 +21,8 @@ class Column:
 
     Attributes:
         name: for CSV, and for `#sort=` in the page.
-        title: without the unit; `{reference}` stands for the JPEG XL that sizes are held against.
-        unit: "" for a ratio.
+        title: "{reference}" stands for the JPEG XL that sizes are held against.
         decimals: that are shown.
-        explanation: one sentence.
         spread: the name of the figure that says how far repeats lay apart, as a share of their median.
         more_is_better: what a reader sorts to the top first.
     """
@@ -70,13 +68,11 @@ class Table:
     """What is known of one data set of one run.
 
     Attributes:
-        title: of the data set.
-        past: its class, "" if it has none.
         counts: how many pictures, how many were skipped, in one sentence.
         about: the class, the counts, the machine and how it was measured.
         columns: those with a figure in any row.
-        rows: by the codec's key, in the order of the result: "label", "family", "origin" ("measured", or "incomplete"
-            where some pictures failed), "remark", and a column for each of `COLUMNS` and its spread.
+        rows: by the codec's key: "label", "family", "origin" ("measured", or "incomplete" where some pictures
+            failed), "remark", and a column for each of `COLUMNS` and its spread.
         published: the same of others' figures, the smallest first; the origin is "published", the remark the source,
             and "shown" is the figure in the digits of its source.
         notes: sentences that belong below; who has no figures, and why, is among them.

@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.codecs import PRESETS, our_codecs
 from benchmarks.datasets import Dataset, Entry
-from benchmarks.protocol import Extras, Protocol
+from benchmarks.protocol import Options, Protocol
 from benchmarks.results import Result, save
-from benchmarks.run import Options, run_benchmark
+from benchmarks.run import run_benchmark
 from idfcodec.demo import draw
 
 __all__ = ["BASELINE", "failures", "run_small"]
@@ -41,7 +41,7 @@ def pictures() -> Dataset:
 def run_small() -> Result:
     """The run, without anything that depends on the machine: times are zero, which means not measured."""
     codecs = our_codecs([PRESETS], threads=1, device="cpu")
-    options = Options(Extras(likelihood=False, maps=0), memory=False, quiet=True)
+    options = Options(likelihood=False, maps=0, memory=False, quiet=True)
     result = run_benchmark([pictures()], codecs, Protocol(1, repeats=1), options)
     result["created"] = ""
     result["environment"] |= {"processor": "", "cores": 0, "memory_bytes": 0, "system": "", "python": ""}

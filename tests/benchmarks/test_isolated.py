@@ -13,9 +13,9 @@ from benchmarks.codecs import library_codecs
 from benchmarks.commands import command_codecs
 from benchmarks.datasets import open_dataset
 from benchmarks.isolated import ROOT, Killed, measure_apart
-from benchmarks.protocol import Extras, Protocol
+from benchmarks.protocol import Options, Protocol
 from benchmarks.results import validate
-from benchmarks.run import Options, run_benchmark
+from benchmarks.run import run_benchmark
 from idfcodec.demo import draw
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read as Linux gives them")
@@ -52,7 +52,7 @@ def test_a_killed_process_is_noticed(killer: Path) -> None:
 
 def test_who_kills_its_process_is_left_out_of_the_run(killer: Path, drawn_folder: Path) -> None:
     codecs = [one for one in command_codecs(killer, 1) if one.key == "killer"]
-    options = Options(Extras(likelihood=False, maps=0), commands=killer, quiet=True)
+    options = Options(likelihood=False, maps=0, commands=killer, quiet=True)
     codecs += library_codecs(1, "png")
     result = validate(run_benchmark([open_dataset(drawn_folder)], codecs, Protocol(1, repeats=1), options))
     assert result["contenders"]["killer"]["status"] == "crashed"

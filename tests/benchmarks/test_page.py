@@ -21,7 +21,7 @@ pytest.importorskip("matplotlib", reason="the page needs matplotlib, of the extr
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 300  # on a busy machine; it takes one or two
-PLOTS = ("encode", "decode", "gains", "likelihood")
+PLOTS = ("encode", "decode", "gains")
 
 # Written into the page, at its end: what is seen goes into an attribute that is dumped with the document.
 PROBE = """<script>

@@ -65,7 +65,7 @@ def test_gains_are_of_bytes() -> None:
 @pytest.mark.parametrize("pictures", [1, 6, 60])
 def test_all_plots_are_drawn(pictures: int) -> None:
     drawn = plots.plots(section(pictures), "set")
-    assert len(drawn) == 4
+    assert len(drawn) == 3
     for plot in drawn:
         assert plot.svg.startswith("<svg ")
         assert plot.svg.endswith("</svg>")

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from benchmarks.codecs import Codec
 from benchmarks.datasets import open_dataset
-from benchmarks.protocol import Extras, Protocol, measure
+from benchmarks.protocol import Options, Protocol, measure
 from benchmarks.results import BenchmarkError, Result, validate
-from benchmarks.run import Options, run_benchmark
+from benchmarks.run import run_benchmark
 from benchmarks.section import Section
 from idfcodec.demo import draw
 
 Pixels = NDArray[np.uint8]
-QUIET = Options(Extras(likelihood=False, maps=0), memory=False, quiet=True)
+QUIET = Options(likelihood=False, maps=0, memory=False, quiet=True)
 
 
 def store(pixels: Pixels) -> bytes:

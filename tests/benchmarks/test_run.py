@@ -89,7 +89,7 @@ def test_a_mismatch_ends_the_run_with_1_and_no_result(drawn_folder: Path, tmp_pa
 
 def test_images_can_be_left_out_and_sets_named(drawn_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.json"
-    words = [drawn_folder, "-o", out, "--no-models", *SMALL, "--no-maps", "-q", "--name", "n", "--title", "The set"]
+    words = [drawn_folder, "-o", out, "--no-models", *SMALL, "--maps", "0", "-q", "--name", "n", "--title", "The set"]
     done = run(*words, "--limit", "2")
     assert done.exit_code == 0, done.output
     assert done.output == ""
