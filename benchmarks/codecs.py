@@ -192,43 +192,42 @@ def library_codecs(threads: int, key: str | None = None) -> list[Codec]:
 
     What has no library, or one built without the codec, says so in `missing`.
     """
-    return [codec for codec in _libraries(threads) if key in (None, codec.key)]
+    return [_peer(*words) for words in _libraries(threads) if key in (None, words[0])]
 
 
-def _libraries(threads: int) -> Iterator[Codec]:
-    yield _peer("png", "PNG (Pillow, optimize)", "optimize", "PIL", via.png_encode, via.png_decode)
-    yield _peer("png-oxipng", "PNG (oxipng, level 4)", "level 4", "oxipng", partial(via.oxipng_encode, threads=threads),
-                via.png_decode, threads, keeps_channels=False)  # fmt: skip
+def _libraries(threads: int) -> Iterator[tuple[Any, ...]]:
+    """The arguments of `_peer`: nothing is imported yet."""
+    yield ("png", "PNG (Pillow, optimize)", "optimize", "PIL", via.png_encode, via.png_decode)
+    yield ("png-oxipng", "PNG (oxipng, level 4)", "level 4", "oxipng", partial(via.oxipng_encode, threads=threads),
+           via.png_decode, threads, False)  # fmt: skip
     for method, quality in ((4, 75), (6, 100)):
         label = f"WebP lossless, method {method}" + (f", quality {quality}" if quality != 75 else "")
         encode = via.encoder("webp", as_rgb, level=quality, lossless=True, method=method, numthreads=threads)
         settings = f"lossless, method {method}, quality {quality}"
-        yield _peer(f"webp-m{method}", label, settings, "imagecodecs.WEBP", encode, via.decoder("webp"), threads,
-                    keeps_channels=False)  # fmt: skip
+        yield (f"webp-m{method}", label, settings, "imagecodecs.WEBP", encode, via.decoder("webp"), threads,
+               False)  # fmt: skip
     for effort in (1, 3, 7, 9, 10):
         encode = via.encoder("jpegxl", lossless=True, effort=effort, numthreads=threads)
-        yield _peer(f"jxl-e{effort}", f"JPEG XL effort {effort}", f"lossless, effort {effort}", "imagecodecs.JPEGXL",
-                    encode, via.decoder("jpegxl", numthreads=threads), threads)  # fmt: skip
-    yield _peer("jpegls-rct", "JPEG-LS, reversible colour transform", "G, R-G, B-G, not interleaved",
-                "imagecodecs.JPEGLS", via.jpegls_encode, via.jpegls_decode)  # fmt: skip
-    yield _peer("j2k-rct", "JPEG 2000, reversible colour transform", "reversible 5/3 wavelet and colour transform",
-                "imagecodecs.JPEG2K", partial(via.jpeg2k_encode, threads=threads),
-                via.decoder("jpeg2k", numthreads=threads), threads)  # fmt: skip
-    yield _peer("avif", "AVIF lossless, identity matrix", "quality 100, speed 6, 4:4:4, identity matrix",
-                "imagecodecs.AVIF", partial(via.avif_encode, threads=threads), via.decoder("avif", numthreads=threads),
-                threads)  # fmt: skip
-    yield _peer(
-        "qoi", "QOI", "", "imagecodecs.QOI", via.encoder("qoi", as_rgb), via.decoder("qoi"), keeps_channels=False
-    )
+        yield (f"jxl-e{effort}", f"JPEG XL effort {effort}", f"lossless, effort {effort}", "imagecodecs.JPEGXL",
+               encode, via.decoder("jpegxl", numthreads=threads), threads)  # fmt: skip
+    yield ("jpegls-rct", "JPEG-LS, reversible colour transform", "G, R-G, B-G, not interleaved",
+           "imagecodecs.JPEGLS", via.jpegls_encode, via.jpegls_decode)  # fmt: skip
+    yield ("j2k-rct", "JPEG 2000, reversible colour transform", "reversible 5/3 wavelet and colour transform",
+           "imagecodecs.JPEG2K", partial(via.jpeg2k_encode, threads=threads),
+           via.decoder("jpeg2k", numthreads=threads), threads)  # fmt: skip
+    yield ("avif", "AVIF lossless, identity matrix", "quality 100, speed 6, 4:4:4, identity matrix",
+           "imagecodecs.AVIF", partial(via.avif_encode, threads=threads), via.decoder("avif", numthreads=threads),
+           threads)  # fmt: skip
+    yield ("qoi", "QOI", "", "imagecodecs.QOI", via.encoder("qoi", as_rgb), via.decoder("qoi"), 1, False)
     for kind, level in (("deflate", 9), ("zstd", 19)):
         settings = f"{kind} level {level}, horizontal predictor, one strip"
-        yield _peer(f"tiff-{kind}", f"TIFF, {kind}", settings, "imagecodecs.TIFF",
-                    partial(via.tiff_encode, compression=kind, level=level), via.decoder("tiff"))  # fmt: skip
+        yield (f"tiff-{kind}", f"TIFF, {kind}", settings, "imagecodecs.TIFF",
+               partial(via.tiff_encode, compression=kind, level=level), via.decoder("tiff"))  # fmt: skip
 
 
 def _peer(
     key: str, label: str, settings: str, module: str, encode: Callable[[Pixels], bytes],
-    decode: Callable[[bytes], Pixels], threads: int = 1, *, keeps_channels: bool = True,
+    decode: Callable[[bytes], Pixels], threads: int = 1, keeps_channels: bool = True,
 ) -> Codec:  # fmt: skip
     found, missing = _library(module)
     return Codec(key, label, "peer", found, settings, threads, encode, decode, keeps_channels, missing)

@@ -78,7 +78,8 @@ class CommandCodec(Codec):
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             kind = "pgm" if self.format == "ppm" and pixels.ndim == 2 else self.format
             source = Path(folder, f"picture.{kind}")
-            Image.fromarray(pixels).save(source, **({"compress_level": 1} if kind == "png" else {}))
+            options: dict[str, Any] = {"compress_level": 1} if kind == "png" else {}
+            Image.fromarray(pixels).save(source, **options)
             target, seconds = self._run(self.lines[0], source, f"coded{self.suffix}")
             return target.read_bytes(), seconds
 

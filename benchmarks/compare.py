@@ -148,4 +148,4 @@ def _table(found: pd.DataFrame) -> str:
         if way in found:
             speeds = found[way].map("{:+.1%} ±".format) + found[f"{way}_spread"].map("{:.1%}".format)
             text[way] = speeds.where(found[way].notna(), "")
-    return text.to_string(index=False)
+    return str(text.to_string(index=False))

@@ -30,7 +30,7 @@ DARK = {
 # fmt: on
 WIDTH = 720  # pixels of every plot, before the page scales it
 DOTS = 100  # pixels an inch
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: widths are the same on every machine
     "font.size": 9,
     "figure.dpi": DOTS,

@@ -94,7 +94,7 @@ def extremes(section: Section) -> list[tuple[str, list[dict[str, Any]]]]:
         for picture, gain in gains.items()
     ]  # fmt: skip
     count = min(EXTREMES, len(entries) // 2)
-    last = "Loses most" if entries[-1]["gain"] < 0 else "Gains least"
+    last = "Loses most" if min(gains.values()) < 0 else "Gains least"
     return [("Gains most", entries[:count]), (last, entries[-count:])] if count else [("", entries)]
 
 

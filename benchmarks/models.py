@@ -61,11 +61,11 @@ def mac_per_pixel(shapes: Shapes, levels: int | None) -> float:
     weights = {name: math.prod(shape) for name, shape in shapes.items() if name.endswith(".weight")}
     if levels is None:
         return float(sum(count for name, count in weights.items() if name.startswith("network.")))
-    parts = [(*name.split(".")[1:3], count) for name, count in weights.items() if name.startswith("networks.")]
-    last = max(int(index) for index, _, _ in parts)
+    parts = [(name.split("."), count) for name, count in weights.items() if name.startswith("networks.")]
+    last = max(int(words[1]) for words, _ in parts)
     total = 0.0
-    for index, part, count in parts:
-        served = range(int(index), levels if int(index) == last else int(index) + 1)
-        up = part == "up"
+    for words, count in parts:
+        index, up = int(words[1]), words[2] == "up"
+        served = range(index, levels if index == last else index + 1)
         total += count * sum(4.0 ** -(level + 1 + up) for level in served if not up or level + 1 < levels)
     return total

@@ -114,7 +114,7 @@ def labelled(
         )
         for key, point in points.items()
     ]  # fmt: skip
-    drawn = axes.figure
+    drawn: Any = axes.figure
     drawn.canvas.draw()  # fixes the layout, and with it where points are in pixels
     drawn.set_layout_engine("none")
     adjust_text(

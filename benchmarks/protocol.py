@@ -89,9 +89,9 @@ def measure_dataset(
     rows: dict[str, dict[str, Row]] = {codec.key: {} for codec in codecs}
     if batching:
         pictures = {entry.name: entry.read() for entry in entries}
-        for codec in batching:
-            progress.step(f"{dataset.name} {codec.label}, one file")
-            rows[codec.key] = measure_batch(codec, pictures, protocol, likelihood=options.likelihood)
+        for ours in batching:
+            progress.step(f"{dataset.name} {ours.label}, one file")
+            rows[ours.key] = measure_batch(ours, pictures, protocol, likelihood=options.likelihood)
     for entry in entries[:WARM_UP]:
         for codec in single:
             progress.step(f"warm-up {codec.label}")

@@ -85,7 +85,7 @@ def csv_text(tables: Sequence[tuple[str, Table]]) -> str:
     ]
     head = ["result", "set", "about", "origin", "key", "label", "family", "remark", *FIGURES]
     whole = pd.concat([part for part in parts if len(part)] or parts[:1])
-    return whole.reindex(columns=head).to_csv(index=False, lineterminator="\n")
+    return str(whole.reindex(columns=head).to_csv(index=False, lineterminator="\n"))
 
 
 def escaped(text: str) -> str:
