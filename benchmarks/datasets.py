@@ -143,11 +143,10 @@ def open_dataset(
         raise BenchmarkError(f"{path}: neither a folder of pictures nor an .npz file")
     if not dataset.entries:
         raise BenchmarkError(f"{path}: no {'held-back ' if only_held_back else ''}pictures in it")
-    source = dataset.source
-    if limit is not None and limit < len(dataset.entries):
-        source += f", the first {limit}"
-    dataset = replace(dataset, name=name or dataset.name, title=title or dataset.title, source=source, limit=limit)
-    return replace(dataset, past=past or (KNOWN[dataset.name].kind if dataset.name in KNOWN else ""))
+    first = f", the first {limit}" if limit is not None and limit < len(dataset.entries) else ""
+    name, title = name or dataset.name, title or dataset.title
+    past = past or (KNOWN[name].kind if name in KNOWN else "")
+    return replace(dataset, name=name, title=title, source=dataset.source + first, limit=limit, past=past)
 
 
 def _folder(folder: Path, *, only_held_back: bool) -> Dataset:

@@ -9,9 +9,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from idfcodec.models import EFFORTS
-
-__all__ = ["describe_model", "mac_per_pixel", "model_label", "parameters", "shipped_models"]
+__all__ = ["describe_model", "mac_per_pixel", "parameters", "shipped_models"]
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -33,13 +31,6 @@ def describe_model(folder: Path) -> dict[str, Any]:
         "parameters": parameters(shapes),
         "mac_per_pixel": mac_per_pixel(shapes, config["architecture"].get("levels")),
     }
-
-
-def model_label(folder: Path) -> str:
-    """What a model is called in tables: "idfcodec EFFORT" if an effort stands for it, else "idfcodec NAME"."""
-    efforts = {name: effort for effort, name in EFFORTS.items()}
-    name = folder.resolve().name
-    return f"idfcodec {efforts.get(name, name)}"
 
 
 def parameters(shapes: Shapes) -> int:

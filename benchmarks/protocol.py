@@ -19,7 +19,7 @@ from benchmarks.maps import heat_map, striking_pictures, thumbnail
 from benchmarks.progress import Progress
 from benchmarks.results import BenchmarkError
 
-__all__ = ["Options", "Protocol", "measure", "measure_batch", "measure_dataset", "steps"]
+__all__ = ["WARM_UP", "Options", "Protocol", "measure", "measure_batch", "measure_dataset"]
 
 WARM_UP = 1  # pictures that everybody codes before the clock counts
 WARM_UP_BATCH = 8  # of a set that is coded into one file
@@ -44,10 +44,6 @@ class Protocol:
     repeats: int = 2
     slow_seconds: float = 1.0
 
-    def facts(self) -> dict[str, Any]:
-        """The object "protocol" of a result."""
-        return {**vars(self), "warm_up": WARM_UP}
-
 
 @dataclass(frozen=True)
 class Options:
@@ -66,11 +62,6 @@ class Options:
     memory: bool = True
     commands: Path | None = None
     quiet: bool = False
-
-
-def steps(entries: int, codecs: int) -> int:
-    """How many steps of progress a set takes at most."""
-    return (entries + WARM_UP) * codecs
 
 
 def measure_dataset(

@@ -16,7 +16,7 @@ from benchmarks.cards import card
 from benchmarks.datasets import CLASSES, KNOWN
 from benchmarks.models import shipped_models
 from benchmarks.render import escaped, markdown_published, markdown_rows
-from benchmarks.results import BenchmarkError, Result, load
+from benchmarks.results import BenchmarkError, load
 from benchmarks.scaling import scaling_tables
 from benchmarks.section import Section, sections
 from benchmarks.tables import machine, protocol, table
@@ -91,19 +91,12 @@ def _measured(folder: Path, names: Mapping[str, str]) -> dict[str, Section]:
         path = folder / f"{name}.json"
         if path.exists():
             result = load(path)
-            _refuse_other_models(path, result, names)
-            found = sections([result])
-            if len(found) != 1:
-                raise BenchmarkError(f"{path}: {len(found)} data sets, wanted one")
-            measured[name] = found[0]
+            for entry in result["contenders"].values():
+                model = entry.get("model", {}).get("id")
+                if model and model not in names:
+                    raise BenchmarkError(f"{path}: {entry['label']} was measured with model {model}, now another one")
+            (measured[name],) = sections([result])
     return measured
-
-
-def _refuse_other_models(path: Path, result: Result, names: Mapping[str, str]) -> None:
-    for entry in result["contenders"].values():
-        model = entry.get("model")
-        if model and model["id"] not in names:
-            raise BenchmarkError(f"{path}: {entry['label']} was measured with model {model['id']}, now another one")
 
 
 def _short(measured: Mapping[str, Section]) -> list[str]:
@@ -133,9 +126,7 @@ def _lines(measured: Mapping[str, Section]) -> list[str]:
         return []
     sizes = pd.DataFrame({name: section.comparable["file"] for name, section in measured.items()})
     labels = {str(key): section.label(str(key)) for section in measured.values() for key in section.comparable.index}
-    ours = [
-        key for key in labels if any(key in section.codecs and section.is_ours(key) for section in measured.values())
-    ]
+    ours = [key for key in labels if key.startswith("idfcodec-")]
     keys = [*ours, *(key for key in LINE_PEERS if key in labels)]
     heads = ["class", "set", "pictures", *(labels[key] for key in keys), "our smallest against the strongest JPEG XL"]
     lines = [f"| {' | '.join(heads)} |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]

@@ -17,7 +17,7 @@ from benchmarks.datasets import CLASSES, Dataset, Survey, open_dataset
 from benchmarks.environment import available_cores, describe_environment, pinned
 from benchmarks.isolated import Killed, measure_apart
 from benchmarks.progress import Progress
-from benchmarks.protocol import Options, Protocol, measure_dataset, steps
+from benchmarks.protocol import WARM_UP, Options, Protocol, measure_dataset
 from benchmarks.results import FORMAT, SCHEMA, BenchmarkError, Result, save
 from idfcodec.files import check_target
 
@@ -55,7 +55,7 @@ def run_benchmark(datasets: Sequence[Dataset], codecs: Sequence[Codec], protocol
             raise BenchmarkError(f"{dataset.name}: none of its {len(dataset.entries)} files is a picture to measure")
     described = {codec.key: _describe(codec) for codec in codecs}
     ready = [codec for codec in codecs if not codec.missing]
-    count = sum(steps(len(entries), len(ready)) for entries, _, _ in surveys)
+    count = sum((len(entries) + WARM_UP) * len(ready) for entries, _, _ in surveys)
     progress = Progress(count + (len(ready) if options.memory else 0), quiet=options.quiet)
     with pinned(protocol.threads):
         if options.memory:
@@ -76,7 +76,7 @@ def run_benchmark(datasets: Sequence[Dataset], codecs: Sequence[Codec], protocol
         "schema": SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "environment": environment,
-        "protocol": protocol.facts(),
+        "protocol": {**vars(protocol), "warm_up": WARM_UP},
         "contenders": described,
         "datasets": measured,
     }

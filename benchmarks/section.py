@@ -15,27 +15,10 @@ import pandas as pd
 from benchmarks.datasets import KNOWN
 from benchmarks.results import Result
 
-__all__ = ["Section", "measurements", "sections"]
+__all__ = ["Section", "sections"]
 
 OUR_DEFAULT = "idfcodec-default"
 NUMBERS = ["bytes", "encode", "decode", "encode_spread", "decode_spread", "payload_bytes", "likelihood_bits"]
-
-
-def measurements(result: Result, dataset: str) -> pd.DataFrame:
-    """One row for each codec and picture of a data set.
-
-    Columns: "codec" and "picture" (their keys), "subpixels", "bytes", "encode" and "decode" (the median of the
-    repeats in seconds), "encode_spread" and "decode_spread" (longest less shortest over the median, NaN where nothing
-    was timed twice), "payload_bytes", "likelihood_bits", and "error" (text, missing where all went well).
-    """
-    data = result["datasets"][dataset]
-    rows = [
-        {"codec": key, "picture": picture, "subpixels": data["pictures"][picture]["subpixels"], **_flat(row)}
-        for key, table in data["measurements"].items()
-        for picture, row in table.items()
-    ]
-    frame = pd.DataFrame(rows, columns=["codec", "picture", "subpixels", *NUMBERS, "error"])
-    return frame.astype({"subpixels": "int64", **dict.fromkeys(NUMBERS, "float64"), "error": "object"})
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +69,19 @@ class Section:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """See `measurements`."""
-        return measurements(self.result, self.name)
+        """One row for each codec and picture.
+
+        Columns: "codec" and "picture" (their keys), "subpixels", "bytes", "encode" and "decode" (the median of the
+        repeats in seconds), "encode_spread" and "decode_spread" (longest less shortest over the median, NaN where
+        nothing was timed twice), "payload_bytes", "likelihood_bits", and "error" (text, missing where all went well).
+        """
+        rows = [
+            {"codec": key, "picture": name, "subpixels": self.dataset["pictures"][name]["subpixels"], **_flat(row)}
+            for key, measured in self.dataset["measurements"].items()
+            for name, row in measured.items()
+        ]
+        frame = pd.DataFrame(rows, columns=["codec", "picture", "subpixels", *NUMBERS, "error"])
+        return frame.astype({"subpixels": "int64", **dict.fromkeys(NUMBERS, "float64"), "error": "object"})
 
     @cached_property
     def coded(self) -> pd.DataFrame:

@@ -28,13 +28,13 @@ from typing import Any
 import torch
 
 from benchmarks.environment import processor
-from benchmarks.models import describe_model, model_label
+from benchmarks.models import describe_model
 from idfcodec import codec
 from idfcodec.demo import draw
 from idfcodec.errors import ModelError
 from idfcodec.flow.exact.quantised import Convolution
 from idfcodec.flow.hierarchical.runtime import Flow
-from idfcodec.models import find_model
+from idfcodec.models import EFFORTS, find_model
 from idfcodec.picture.pillow import read_picture
 
 OUT = Path(__file__).resolve().parent / "PROFILE.md"
@@ -268,6 +268,7 @@ def main() -> None:
     ]
     torch.set_num_threads(1)
     rates: dict[str, float] = {}
+    efforts = {name: effort for effort, name in EFFORTS.items()}
     for name in [name for name in arguments.models.split(",") if name] or [None]:
         try:
             folder = find_model(name)
@@ -281,7 +282,7 @@ def main() -> None:
         }
         rate = rates.setdefault(flow.kernel, limit(flow.kernel))
         kmac = describe_model(folder)["mac_per_pixel"] / 1000
-        label = model_label(folder)
+        label = f"idfcodec {efforts.get(folder.name, folder.name)}"
         lines += ["", f"## {label}", "", *shares(ways), "", *distance(flow, kmac, rate, height * width, ways)]
         for way, measured in ways.items():
             for (module, function), seconds, calls in measured.functions[: arguments.functions]:

@@ -34,6 +34,7 @@ def test_what_was_measured_is_shown_again(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["scaling", str(MEASURED), "--plot", str(tmp_path / "s.svg")]).exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_small_run(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.scaling.ENOUGH", 0.01)
     folder = tmp_path / "pictures"
