@@ -118,7 +118,7 @@ def labelled(
     drawn.canvas.draw()  # fixes the layout, and with it where points are in pixels
     drawn.set_layout_engine("none")
     adjust_text(
-        texts, objects=list(marks), ax=axes, expand=(1.25, 1.7), iter_lim=1000,
+        texts, objects=list(marks), ax=axes, expand=(1.15, 1.4), force_text=(0.3, 0.6), iter_lim=1000,
         arrowprops={"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.6}, min_arrow_len=12,
     )  # fmt: skip
     return texts
