@@ -131,7 +131,7 @@ def _kind(section: Section, key: str) -> str:
 
 
 def gains(section: Section, name: str) -> Plot | None:
-    """A bar for each picture: what our file saves against the strongest JPEG XL."""
+    """A bar for each picture: what our file saves against the JPEG XL of the greatest effort."""
     values = section.gains()
     ours, reference = section.ours, section.reference
     if not values or ours is None or reference is None:

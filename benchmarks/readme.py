@@ -114,7 +114,7 @@ def _short(measured: Mapping[str, Section]) -> list[str]:
         lines += ["", f"**{KNOWN[name].short}, {count} photographs {section.past}** ({KNOWN[name].past})", ""]
         lines += markdown_rows(computed, columns, units=False, keys=keys)
     others = {name: section for name, section in measured.items() if name not in TIMED}
-    lines += ["", *_lines(others), "", *PASTS.splitlines(), ""]
+    lines += ["", "**Other sets**, bits per subpixel", "", *_lines(others), "", *PASTS.splitlines(), ""]
     machines = {machine(measured[name].result) for name in TIMED if name in measured}
     lines += [f"Speeds: {text.partition(';')[0]}." for text in sorted(machines)]
     return [*lines, "All codecs, versions, machines and what others published: [RESULTS.md](RESULTS.md)."]
@@ -128,14 +128,15 @@ def _lines(measured: Mapping[str, Section]) -> list[str]:
     labels = {str(key): section.label(str(key)) for section in measured.values() for key in section.comparable.index}
     ours = [key for key in labels if key.startswith("idfcodec-")]
     keys = [*ours, *(key for key in LINE_PEERS if key in labels)]
-    heads = ["class", "set", "pictures", *(labels[key] for key in keys), "our smallest against the strongest JPEG XL"]
+    heads = ["class", "set", "pictures", *(labels[key] for key in keys), "our smallest against JPEG XL's"]
     lines = [f"| {' | '.join(heads)} |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]
     for kind in CLASSES:
         for name, section in measured.items():
             if section.past != kind:
                 continue
             cells = [f"{sizes[name][key]:.3f}" if pd.notna(sizes[name].get(key)) else "" for key in keys]
-            best = section.comparable["against"].reindex(ours).min()
+            smallest = [sizes[name].filter(regex=keys_of).min() for keys_of in ("^idfcodec-", "^jxl-e")]
+            best = smallest[0] / smallest[1]
             count = f"{len(section.dataset['pictures']):,}"
             cells = [kind, KNOWN[name].short, count, *cells, f"{best:.3f}" if pd.notna(best) else ""]
             lines.append(f"| {' | '.join(cells)} |")

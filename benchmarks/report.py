@@ -46,7 +46,7 @@ def report(
       file              of the written files, containers included
       payload           of the files without their containers
       likelihood        the code length by the model
-      size against      bytes over those of the strongest JPEG XL that ran
+      size against      bytes over those of the JPEG XL of the greatest effort that ran
       encode, decode    10^6 subpixels a second, ± half the range of the repeats
 
     A codec that failed or did not run is named below. In tables of CIFAR-10, ImageNet and Kodak stand figures that

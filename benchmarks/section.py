@@ -131,7 +131,7 @@ class Section:
         return table
 
     def _against(self, table: pd.DataFrame) -> pd.Series[float]:
-        reference = _strongest(table)
+        reference = _greatest_effort(table)
         rows = self.coded[self.coded["picture"].isin(self.common)]
         theirs = rows[rows["codec"] == reference].set_index("picture")["bytes"]
         both = rows.assign(theirs=rows["picture"].map(theirs)).dropna(subset=["theirs"])
@@ -152,7 +152,7 @@ class Section:
     @property
     def reference(self) -> str | None:
         """The JPEG XL of the greatest effort that coded the set."""
-        return _strongest(self.totals)
+        return _greatest_effort(self.totals)
 
     def errors(self, key: str) -> dict[str, str]:
         """The errors of a codec by picture."""
@@ -178,7 +178,7 @@ class Section:
         return dict(sorted(gains.items(), key=lambda item: -item[1]))
 
 
-def _strongest(table: pd.DataFrame) -> str | None:
+def _greatest_effort(table: pd.DataFrame) -> str | None:
     keys = [str(key) for key in table.index[table["complete"]] if re.fullmatch(r"jxl-e\d+", str(key))]
     return max(keys, key=lambda key: int(key.removeprefix("jxl-e")), default=None)
 

@@ -113,7 +113,7 @@ def test_a_preset_by_its_own_name_is_the_preset(drawn_folder: Path, tmp_path: Pa
     from benchmarks.codecs import our_codecs
 
     (one,) = our_codecs(["photo-fast"], threads=1, device="cpu")
-    every = {contender.key: contender for contender in our_codecs(["presets"], threads=1, device="cpu")}
+    every = {codec.key: codec for codec in our_codecs(["presets"], threads=1, device="cpu")}
     assert one.key == "idfcodec-fast"
     assert {"idfcodec-fast", "idfcodec-default", "idfcodec-max"} <= every.keys()
     assert every["idfcodec-fast"].facts == one.facts

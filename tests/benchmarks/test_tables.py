@@ -57,7 +57,7 @@ def test_every_report_shows_the_same_figures() -> None:
             assert (f"{float(exact):,.{column.decimals}f}" if exact else "") == text.partition(" ±")[0]
 
 
-def test_sizes_are_held_against_the_strongest_jpeg_xl() -> None:
+def test_sizes_are_held_against_the_jpeg_xl_of_the_greatest_effort() -> None:
     computed = table(section())
     assert computed.rows.loc["jxl-e10", "against"] == 1
     assert next(column.title for column in computed.columns if column.name == "against").endswith("JPEG XL effort 10")
