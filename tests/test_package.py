@@ -25,6 +25,7 @@ def test_unknown_names_are_refused() -> None:
 
 MODULES = [
     "batch",
+    "cli.compress",
     "cli.main",
     "cli.report",
     "demo",
