@@ -18,7 +18,7 @@ from idfcodec.flow.hierarchical.coding import CORRECTED, decode_tile, encode_til
 from idfcodec.flow.hierarchical.correction import MOST_CLASSES, NEIGHBOURS, Correction, Corrections, Part, Search
 from idfcodec.flow.hierarchical.runtime import Flow
 from idfcodec.flow.hierarchical.walk import HIGHEST, ONE, StepPrior, Values
-from tests.flow.steps import planes_of, random_correction, random_prior, shape_of
+from tests.flow.hierarchical.steps import planes_of, random_correction, random_prior, shape_of
 from tests.pictures import Pixels, generate
 
 groups = pytest.mark.parametrize("group", range(3), ids="DBC")

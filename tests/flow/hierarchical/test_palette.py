@@ -13,7 +13,7 @@ from idfcodec.flow.hierarchical.coding import PALETTE, decode_tile, encode_tile
 from idfcodec.flow.hierarchical.palette import MOST, colours_of, decode_palette, encode_palette, palette_bits
 from idfcodec.flow.hierarchical.runtime import Flow
 from idfcodec.flow.hierarchical.walk import Values, record
-from tests.flow.steps import planes_of, shape_of
+from tests.flow.hierarchical.steps import planes_of, shape_of
 from tests.pictures import generate
 
 planes_of_each = pytest.mark.parametrize("planes", [1, 3])

@@ -22,7 +22,7 @@ from idfcodec.flow.hierarchical.coding import CORRECTED, encode_tile
 from idfcodec.flow.hierarchical.lattice import BLURS, PairWeights, value_weights
 from idfcodec.flow.hierarchical.runtime import Flow
 from idfcodec.flow.hierarchical.walk import Values
-from tests.flow.steps import planes_of
+from tests.flow.hierarchical.steps import planes_of
 from tests.pictures import generate
 
 EVERY = Switches(7)

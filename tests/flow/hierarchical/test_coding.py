@@ -19,7 +19,7 @@ from idfcodec.flow.hierarchical.coding import CORRECTED, PALETTE, decode_tile, e
 from idfcodec.flow.hierarchical.plane import Plane
 from idfcodec.flow.hierarchical.runtime import Flow
 from idfcodec.flow.hierarchical.walk import HIGHEST, LOWEST, Values
-from tests.flow.steps import planes_of, random_correction, shape_of
+from tests.flow.hierarchical.steps import planes_of, random_correction, shape_of
 from tests.pictures import GENERATORS, generate
 
 SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (3, 5), (33, 65), (64, 64)]
