@@ -12,7 +12,7 @@ from idfcodec.cli.options import (
     json_option,
     model_option,
 )
-from idfcodec.cli.report import Outcome, Progress, Report, common, finish, label
+from idfcodec.cli.report import Outcome, Progress, Report, common, finish, hear_notices, label
 from idfcodec.files import load_picture
 
 __all__ = ["bpd"]
@@ -44,6 +44,7 @@ def bpd(
     """
     model = choose_model(model, effort)
     report = Report(as_json=as_json, to_stdout=True)
+    hear_notices(quiet=quiet)
 
     def work(name: str) -> Outcome:
         picture, before = load_picture(name)
