@@ -179,15 +179,19 @@ def decompress(
 
 @click.command()
 @inputs_argument
+@click.option("--bytes", "by_bytes", is_flag=True, help="Take each file apart, field by field, with its bytes.")
 @json_option
-def info(inputs: tuple[str, ...], as_json: bool) -> None:
+def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
     """Say what compressed files hold, from their headers alone: no pixel is decoded and no model is needed.
 
     \b
     Examples:
       idfcodec info photo.idfc
       idfcodec info --json *.idfc
+      idfcodec info --bytes photo.idfc
     """
+    if by_bytes and as_json:
+        raise click.UsageError("--bytes and --json exclude each other.")
     report = Report(as_json=as_json, to_stdout=True)
     from idfcodec import models
     from idfcodec.info import read_info
@@ -196,6 +200,12 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
 
     def work(name: str) -> Outcome:
         data = read_source(name)
+        if by_bytes:
+            if is_batch(data):
+                raise IDFError("--bytes is for files of one picture, and this is a batch")
+            from idfcodec.format.dissect import dissect
+
+            return Outcome(dissect(data).rstrip(), {})
         if is_batch(data):
             return info_batch(name, data, names)
         header = read_info(data)
