@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
 
 
-class CompilingNotice(event.Listener):  # type: ignore[misc]  # numba has no types
+class CompilingNotice(event.Listener):
     """Logs one line, once in a process, when compiling has taken `delay` seconds in all.
 
     Machine code that is loaded passes no compiler pass, so nothing is said then. Numba runs its passes under a lock of
@@ -62,7 +62,7 @@ class CompilingNotice(event.Listener):  # type: ignore[misc]  # numba has no typ
             logger.info("compiling for this processor, once")
 
 
-event.register("numba:run_pass", CompilingNotice())
+event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-call]
 
 
 def _compiled(function: F, **options: Any) -> F:
