@@ -23,7 +23,7 @@ from idfcodec.flow.hierarchical.lattice import BLURS, PairWeights, value_weights
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values
 from idfcodec.format.payload import CORRECTED
-from tests.flow.steps import planes_of
+from tests.flow.hierarchical.steps import planes_of
 from tests.pictures import generate
 
 EVERY = Switches(7)

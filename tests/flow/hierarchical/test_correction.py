@@ -21,7 +21,7 @@ from idfcodec.flow.hierarchical.fitting import fit
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import StepPrior, Values
 from idfcodec.format.payload import CORRECTED
-from tests.flow.steps import planes_of, random_correction, random_prior, shape_of
+from tests.flow.hierarchical.steps import planes_of, random_correction, random_prior, shape_of
 from tests.pictures import Pixels, generate
 
 groups = pytest.mark.parametrize("group", range(3), ids="DBC")

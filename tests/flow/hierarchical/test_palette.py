@@ -14,7 +14,7 @@ from idfcodec.flow.hierarchical.palette import MOST, colours_of, decode_palette,
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values, record
 from idfcodec.format.payload import PALETTE
-from tests.flow.steps import planes_of, shape_of
+from tests.flow.hierarchical.steps import planes_of, shape_of
 from tests.pictures import generate
 
 planes_of_each = pytest.mark.parametrize("planes", [1, 3])

@@ -1,4 +1,9 @@
-"""Golden files: a recipe of the picture, what the default model makes of it, and the checksum of its pixels."""
+"""Golden files: the recipe of a picture, the file that a model made of it, and the checksum of its pixels.
+
+They stand for files that users have, so they are kept: `index.json` lists them with their checksums, and nothing in it
+is ever changed or taken out. What an encoder does not write any more loses its line in `RECIPES`; its file stays, and
+must decode for ever. `python -m tests.golden.add` adds the files of new recipes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from idfcodec.format.batch import VERSION as BATCH_VERSION
+from idfcodec.format.container import VERSION
 from idfcodec.models import BATCH_EFFORTS, EFFORTS
 from idfcodec.picture.pillow import Picture
 from tests.pictures import Pixels, generate
@@ -16,16 +23,23 @@ __all__ = [
     "BATCHES",
     "BATCH_FOLDER",
     "FOLDER",
+    "INDEX",
     "RECIPES",
+    "ROOT",
     "batch_pictures",
+    "digest",
     "model_of",
     "picture",
     "pixel_digest",
-    "read_recipe",
+    "read_index",
+    "read_record",
+    "recipe_in",
 ]
 
-FOLDER = Path(__file__).resolve().parent / "golden"
-BATCH_FOLDER = Path(__file__).resolve().parent / "golden_batches"
+ROOT = Path(__file__).resolve().parent
+INDEX = ROOT / "index.json"
+FOLDER = ROOT / str(VERSION)
+BATCH_FOLDER = ROOT / f"batch-{BATCH_VERSION}"
 RECIPES: dict[str, dict[str, object]] = {
     "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1},
     "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14},
@@ -44,14 +58,14 @@ RECIPES: dict[str, dict[str, object]] = {
     "causal-41x30": {"kind": "photo", "width": 41, "height": 30, "seed": 15, "by": "thumbnail"},
     "metadata-8x6": {"kind": "photo", "width": 8, "height": 6, "seed": 8, "metadata": {"xmp": "<xmp/>", "icc": "icc"}},
 }
-"""What the golden files are made from; `metadata` is text for each kind of block, `by` a model instead of an effort,
-and without both it is the default effort."""
+"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` a model in
+place of an effort, and without both it is the default effort."""
 
 BATCHES: dict[str, dict[str, object]] = {
     "thumbnails": {"kinds": ["photo", "gray", "gray_as_rgb", "noise", "extremes"], "width": 16, "height": 12},
     "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "effort": "fast"},
 }
-"""Of the golden batches: three pictures of each kind."""
+"""The same for batches: three pictures of each kind."""
 
 
 def _stretched(width: int, height: int, seed: int) -> Pixels:
@@ -97,7 +111,23 @@ def pixel_digest(pixels: Pixels) -> str:
     return hashlib.sha256(json.dumps(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
-def read_recipe(name: str, folder: Path = FOLDER) -> dict[str, object]:
-    """The recorded recipe of a golden file, with its `pixels` and `model`."""
-    recipe: dict[str, object] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    return recipe
+def digest(data: bytes) -> str:
+    """SHA-256 of a file, as the index has it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_index() -> dict[str, str]:
+    """The golden files by their paths below `ROOT`, with forward slashes, and their SHA-256."""
+    index: dict[str, str] = json.loads(INDEX.read_text(encoding="utf-8"))
+    return index
+
+
+def read_record(file: Path) -> dict[str, object]:
+    """What stands beside a golden file: its recipe, `model` (the id) and `pixels` (their digest, or a list of them)."""
+    record: dict[str, object] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    return record
+
+
+def recipe_in(record: dict[str, object]) -> dict[str, object]:
+    """The recipe alone."""
+    return {key: value for key, value in record.items() if key not in ("model", "pixels")}

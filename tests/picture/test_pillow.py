@@ -20,8 +20,9 @@ from PIL import Image, ImageCms, PngImagePlugin
 from idfcodec.errors import IDFError, UnsupportedImage
 from idfcodec.picture import checks as sources
 from idfcodec.picture.pillow import FORMATS, Picture, from_image, read_picture, write_picture
+from tests.conftest import REPOSITORY
 
-MIXED = Path(__file__).parents[1] / ".." / "shared" / "data" / "mixed"
+MIXED = REPOSITORY.parent / "shared" / "data" / "mixed"
 RNG = np.random.default_rng(2019)
 RGB: NDArray[np.uint8] = RNG.integers(0, 256, (13, 17, 3), dtype=np.uint8)
 GRAY: NDArray[np.uint8] = RNG.integers(0, 256, (9, 11), dtype=np.uint8)

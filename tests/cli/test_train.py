@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from idfcodec.cli.tools import train
+from idfcodec.cli.train import train
 
 
 def test_train_defaults_are_those_of_the_trainer() -> None:

@@ -1,90 +1,20 @@
-"""The commands around the codec: `bpd` measures, `train` makes models, `demo` draws a picture to try them on."""
+"""The command `train`: models from folders of pictures."""
 
-import io
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from idfcodec.cli.options import (
-    choose_model,
-    compute_options,
-    effort_option,
-    inputs_argument,
-    json_option,
-    model_option,
-    parse_size,
-    picture_format,
-)
-from idfcodec.cli.report import Outcome, Progress, Report, common, finish, label
-from idfcodec.files import STREAM, load_picture, plan
+from idfcodec.cli.report import Outcome, Report, finish
 from idfcodec.models import EFFORTS, find_model
 
-__all__ = ["FAMILIES", "bpd", "demo", "train"]
+__all__ = ["FAMILIES", "log_line", "train"]
 
 # As in `training/families.py`; repeated so that help needs no PyTorch.
 FAMILIES = ("idf", "causal", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
-
-
-@click.command()
-@inputs_argument
-@effort_option
-@model_option
-@compute_options
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-@json_option
-def bpd(
-    inputs: tuple[str, ...],
-    effort: str | None,
-    model: str | None,
-    threads: int | None,
-    device: str,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Measure pictures in bits per subpixel: what the model says, the coded tiles, the whole file. Writes nothing.
-
-    \b
-    Examples:
-      idfcodec bpd photo.png
-      idfcodec bpd --effort max photo.png
-      idfcodec bpd --json --model models/mine *.png
-    """
-    model = choose_model(model, effort)
-    report = Report(as_json=as_json, to_stdout=True)
-
-    def work(name: str) -> Outcome:
-        picture, before = load_picture(name)
-        from idfcodec import code_length, codec
-        from idfcodec.format.container import unpack
-
-        start = time.perf_counter()
-        with Progress(label(name), quiet=quiet) as progress:
-            data = codec.encode(picture, model=model, threads=threads, device=device, progress=progress)
-        seconds = time.perf_counter() - start
-        bits = code_length.code_length(picture, model=model, threads=threads, device=device).total
-        payload = sum(unpack(data, header_only=True).tile_lengths)
-        size = picture.pixels.size
-        values = common(name, picture.pixels.shape, size, len(data), seconds)
-        values |= {
-            "input_bytes": before,
-            "likelihood_bits": bits,
-            "payload_bytes": payload,
-            "file_bytes": len(data),
-            "likelihood_bits_per_subpixel": bits / size,
-            "payload_bits_per_subpixel": 8 * payload / size,
-        }
-        line = (
-            f"{label(name)}: {bits / size:.4f} by the model, {8 * payload / size:.4f} in tiles, "
-            f"{8 * len(data) / size:.4f} bits per subpixel in the file ({len(data):,} bytes)"
-        )
-        return Outcome(line, values, "", size, before, len(data), len(data), seconds)
-
-    finish(inputs, work, report)
 
 
 @click.command()
@@ -236,37 +166,6 @@ def train(
         return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
 
     finish([folder], work, report)
-
-
-@click.command()
-@click.argument("output", metavar="OUT.png", type=click.Path())
-@click.option("--size", default="768x512", show_default=True, metavar="WxH", help="Width and height in pixels.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing target.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def demo(output: str, size: str, force: bool, quiet: bool) -> None:
-    """Draw a picture to try the codec on: a landscape with clouds, hills and grain, the same at every call.
-
-    \b
-    Examples:
-      idfcodec demo demo.png
-      idfcodec demo --size 3000x2000 large.png
-    """
-    width, height = parse_size(size)
-    report = Report(quiet=quiet)
-    targets = plan([STREAM], output, ".png")
-    format = picture_format(output)
-
-    def work(name: str) -> Outcome:
-        targets.check(STREAM, force=force)
-        from idfcodec.demo import draw
-        from idfcodec.picture import pillow as planes
-
-        stream = io.BytesIO()
-        planes.write_picture(planes.Picture(draw(width, height), {}), stream, format)
-        written = targets.write(STREAM, stream.getvalue(), force=force)
-        return Outcome(f"{written}: {width}x{height} RGB, {len(stream.getvalue()):,} bytes", {})
-
-    finish([output], work, report)
 
 
 def _setting(text: str) -> tuple[str, Any]:

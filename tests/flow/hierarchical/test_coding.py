@@ -21,7 +21,7 @@ from idfcodec.flow.hierarchical.plane import Plane
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import LOWEST, Values
 from idfcodec.format.payload import CORRECTED, PALETTE
-from tests.flow.steps import planes_of, random_correction, shape_of
+from tests.flow.hierarchical.steps import planes_of, random_correction, shape_of
 from tests.pictures import GENERATORS, generate
 
 SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (3, 5), (33, 65), (64, 64)]
