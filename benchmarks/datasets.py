@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,28 +12,35 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.contenders import Pixels
+from benchmarks.adapters import Pixels
 from benchmarks.results import BenchmarkError
 from idfcodec.errors import IDFError
 from idfcodec.picture.pillow import read_picture
 from idfcodec.training.data import held_back
 
-__all__ = ["Dataset", "Entry", "open_arrays", "open_dataset", "open_folder", "open_patches", "pixel_hash"]
+__all__ = ["CLASSES", "KNOWN", "Dataset", "Entry", "Known", "Survey", "open_dataset", "pixel_hash"]
 
-TITLES = {
-    "kodak": "Kodak, photographs (PhotoCD)",
-    "photo1mp": "photo1mp, photographs of about 1 megapixel (Xiph subset1)",
-    "set14": "Set14: photographs, gray stored as RGB, a drawing, a page of text",
-    "mixed": "mixed: screenshots, drawings, micrographs, photographs of other kinds",
-    "cifar10": "CIFAR-10, test pictures of 32 x 32 pixels",
-}
-"""Of sets that are well known, by the name of their folder or file."""
+CLASSES = ("clean photographs", "of a known past", "screens and drawings")
+"""What pictures went through, which decides what a codec can save. RESULTS.md says what the classes mean."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A well-known data set of sets.json: its titles, its class (of `CLASSES`), and what its pictures went through."""
+
+    title: str
+    short: str
+    kind: str
+    past: str
+
+
+KNOWN = {name: Known(**entry) for name, entry in json.loads(Path(__file__).with_name("sets.json").read_bytes()).items()}
+"""By the name of the folder or file."""
 
 NO_PICTURES = {".txt", ".md", ".json", ".csv", ".toml", ".html", ".npz"}
 """Suffixes of what stands beside pictures and is not worth a word; everything else is tried."""
 
-ARRAYS = "images"
-"""The array of an .npz file that holds its pictures, (N, H, W) or (N, H, W, 3) uint8."""
+ARRAYS = "images"  # of an .npz file: (N, H, W) or (N, H, W, 3) uint8
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,10 @@ class Entry:
     read: Callable[[], Pixels]
 
 
+Survey = tuple[tuple[Entry, ...], dict[str, dict[str, Any]], list[dict[str, str]]]
+"""The entries that are pictures, what a result says of each by name, and the others with the reason."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pictures under one name.
@@ -51,9 +63,9 @@ class Dataset:
         name: in the result.
         title: for headings.
         source: where they are from, without the way there.
-        kind: "folder", "patches" or "arrays".
         entries: what may be pictures.
         limit: how many pictures are wanted, None for all.
+        past: one of `CLASSES`, "" if nobody has said.
     """
 
     name: str
@@ -62,14 +74,10 @@ class Dataset:
     kind: Literal["folder", "patches", "arrays"]
     entries: tuple[Entry, ...]
     limit: int | None = None
+    past: str = ""
 
-    def survey(self) -> tuple[tuple[Entry, ...], dict[str, dict[str, Any]], list[dict[str, str]]]:
-        """Reads everything once.
-
-        Returns:
-            The entries that are pictures, what SCHEMA.md says of each by name (with "read_seconds" of 0), and the
-            others with the reason why they are skipped.
-        """
+    def survey(self) -> Survey:
+        """Reads everything once; "read_seconds" is left at 0."""
         kept: list[Entry] = []
         facts: dict[str, dict[str, Any]] = {}
         skipped: list[dict[str, str]] = []
@@ -108,6 +116,7 @@ def open_dataset(
     limit: int | None = None,
     name: str | None = None,
     title: str | None = None,
+    past: str | None = None,
 ) -> Dataset:
     """A folder of pictures, or an .npz file with an array `images`.
 
@@ -117,30 +126,30 @@ def open_dataset(
         limit: only so many pictures: the first ones; of patches, ones spread over all.
         name: in the result; by default the folder's or file's.
         title: by default a known one or the name.
+        past: one of `CLASSES`; by default that of a known set.
 
     Raises:
         BenchmarkError: it is neither, or holds nothing to measure.
     """
-    path = Path(path)
     if path.is_dir():
-        dataset = open_folder(path, only_held_back=only_held_back)
+        dataset = _folder(path, only_held_back=only_held_back)
         if patches is not None:
-            dataset = open_patches(dataset, patches, limit)
+            dataset = _patches(dataset, patches, limit)
     elif path.suffix == ".npz":
         if patches is not None or only_held_back:
             raise BenchmarkError(f"{path}: patches and held-back pictures are chosen from a folder, not from arrays")
-        dataset = open_arrays(path)
+        dataset = _arrays(path)
     else:
         raise BenchmarkError(f"{path}: neither a folder of pictures nor an .npz file")
     if not dataset.entries:
         raise BenchmarkError(f"{path}: no {'held-back ' if only_held_back else ''}pictures in it")
-    source = dataset.source
-    if limit is not None and limit < len(dataset.entries):
-        source += f", the first {limit}"
-    return replace(dataset, name=name or dataset.name, title=title or dataset.title, source=source, limit=limit)
+    first = f", the first {limit}" if limit is not None and limit < len(dataset.entries) else ""
+    name, title = name or dataset.name, title or dataset.title
+    past = past or (KNOWN[name].kind if name in KNOWN else "")
+    return replace(dataset, name=name, title=title, source=dataset.source + first, limit=limit, past=past)
 
 
-def open_folder(folder: Path, *, only_held_back: bool = False) -> Dataset:
+def _folder(folder: Path, *, only_held_back: bool) -> Dataset:
     """Every file under a folder that is not hidden; those that are no pictures are skipped when they are read."""
     paths = sorted(
         path
@@ -151,18 +160,17 @@ def open_folder(folder: Path, *, only_held_back: bool = False) -> Dataset:
     )
     chosen = [path for path in paths if not only_held_back or held_back(path)]
     entries = tuple(Entry(path.relative_to(folder).as_posix(), _reader(path)) for path in chosen)
-    called = folder.resolve().name
+    name = folder.resolve().name
     if only_held_back:
-        title = f"{TITLES.get(called, called)}, held back from training"
-        return Dataset(f"{called}-held-back", title, f"folder {called}, held-back pictures", "folder", entries)
-    return Dataset(called, TITLES.get(called, called), f"folder {called}", "folder", entries)
+        title = f"{_title(name)}, held back from training"
+        return Dataset(f"{name}-held-back", title, f"folder {name}, held-back pictures", "folder", entries)
+    return Dataset(name, _title(name), f"folder {name}", "folder", entries)
 
 
-def open_patches(folder: Dataset, size: int, limit: int | None = None) -> Dataset:
-    """The squares of `size` pixels of a grid over each picture, from its upper left corner on.
+def _patches(folder: Dataset, size: int, limit: int | None) -> Dataset:
+    """The squares of `size` pixels of a grid over each picture, named "name@TOP,LEFT".
 
-    They are named by their picture and the offset of their upper left pixel, "name@TOP,LEFT". With a limit, they are
-    spread evenly over all there are.
+    With a limit, they are spread evenly over all there are.
     """
     cut: list[Entry] = []
     for entry in folder.entries:
@@ -173,7 +181,7 @@ def open_patches(folder: Dataset, size: int, limit: int | None = None) -> Datase
             continue
         for top in range(0, pixels.shape[0] - size + 1, size):
             for left in range(0, pixels.shape[1] - size + 1, size):
-                patch = np.ascontiguousarray(pixels[top : top + size, left : left + size])
+                patch = pixels[top : top + size, left : left + size]
                 cut.append(Entry(f"{entry.name}@{top},{left}", _holder(patch)))
     spread = ""
     if limit is not None and limit < len(cut):
@@ -184,12 +192,8 @@ def open_patches(folder: Dataset, size: int, limit: int | None = None) -> Datase
     return Dataset(name, title, f"{folder.source}, {squares} on a grid{spread}", "patches", tuple(cut))
 
 
-def open_arrays(path: Path) -> Dataset:
-    """The pictures of the array `images` of an .npz file.
-
-    Raises:
-        BenchmarkError: it has none, or one of another shape or type.
-    """
+def _arrays(path: Path) -> Dataset:
+    """The pictures of the array `images` of an .npz file."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images = arrays[ARRAYS]
@@ -203,9 +207,13 @@ def open_arrays(path: Path) -> Dataset:
     if not images.size:
         raise BenchmarkError(f"{path}: {ARRAYS} is empty")
     digits = len(str(len(images) - 1))
-    entries = (Entry(f"{index:0{digits}}", _holder(np.ascontiguousarray(one))) for index, one in enumerate(images))
-    called = next((known for known in TITLES if path.stem.startswith(known)), path.stem)
-    return Dataset(called, TITLES.get(called, called), f"file {path.name}", "arrays", tuple(entries))
+    entries = tuple(Entry(f"{index:0{digits}}", _holder(one)) for index, one in enumerate(images))
+    name = next((known for known in KNOWN if path.stem.startswith(known)), path.stem)
+    return Dataset(name, _title(name), f"file {path.name}", "arrays", entries)
+
+
+def _title(name: str) -> str:
+    return KNOWN[name].title if name in KNOWN else name
 
 
 def _reader(path: Path) -> Callable[[], Pixels]:
@@ -220,4 +228,5 @@ def _reader(path: Path) -> Callable[[], Pixels]:
 
 
 def _holder(pixels: Pixels) -> Callable[[], Pixels]:
+    pixels = np.ascontiguousarray(pixels)
     return lambda: pixels

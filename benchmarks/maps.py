@@ -1,112 +1,134 @@
-"""Pictures on the page: thumbnails of the greatest gains and losses, and heat maps of where the bits went."""
+"""Where a picture's bits went, and thumbnails: images that a run puts into its result, and the page shows."""
+
+from __future__ import annotations
 
 import base64
 import io
-from html import escape
+from typing import Any
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.views import Section
+from benchmarks.section import Section
 
-__all__ = ["cards", "heat_maps", "read_map"]
+__all__ = ["coloured_maps", "extremes", "heat_map", "read_map", "striking_pictures", "thumbnail"]
 
-EXTREMES = 4  # pictures of the greatest gain, and as many of the least
+THUMBNAIL, MAP = 160, 480  # pixels on the longer side, at most
 PER_BIT = 8  # gray values of a map for one bit per pixel
+EXTREMES = 4  # pictures of the greatest gain on the page, and as many of the least
 COLOUR_MAP = "viridis"  # even steps of lightness, and fit for any colour vision
 PERCENTILE = 99.5  # of the maps' pixels: above, the scale ends, so that a few do not darken all others
 
 Map = NDArray[np.uint8]
 
 
+def thumbnail(pixels: NDArray[np.uint8]) -> str:
+    """A small WebP of a picture, as a data URL."""
+    image = Image.fromarray(pixels).convert("RGB")
+    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    return _url(image, "WEBP", quality=80)
+
+
+def heat_map(bits: NDArray[np.float32]) -> str:
+    """(H, W) bits per pixel as a gray PNG, `PER_BIT` levels a bit, averaged to its size, as a data URL."""
+    image = Image.fromarray(np.asarray(bits, np.float32))
+    scale = min(1.0, MAP / max(image.size))
+    size = tuple(max(1, round(side * scale)) for side in image.size)
+    averaged = np.asarray(image.resize((size[0], size[1]), Image.Resampling.BOX))
+    return _url(Image.fromarray(np.clip(np.rint(averaged * PER_BIT), 0, 255).astype(np.uint8)), "PNG", optimize=True)
+
+
+def _url(image: Image.Image, kind: str, **options: Any) -> str:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+
+
+def striking_pictures(measurements: dict[str, dict[str, Any]], ours: list[str], count: int) -> list[str]:
+    """The pictures on which the first of our models gains and loses most against the strongest other codec.
+
+    Args:
+        measurements: by codec and picture, as in a result.
+        ours: keys of our models, the first of which counts.
+        count: how many pictures are wanted, half of them gains.
+
+    Returns:
+        Their names, from the greatest gain to the greatest loss. Without another codec the first pictures.
+    """
+    sizes = {
+        key: {name: row["bytes"] for name, row in rows.items() if "error" not in row}
+        for key, rows in measurements.items()
+    }
+    mine = next((sizes[key] for key in ours if sizes.get(key)), {})
+    others = [theirs for key, theirs in sizes.items() if key not in ours and mine.keys() <= theirs.keys()]
+    if not others:
+        return list(mine)[:count]
+    strongest = min(others, key=lambda theirs: sum(theirs[name] for name in mine))
+    order = sorted(mine, key=lambda name: mine[name] / strongest[name])
+    gains = order[: (count + 1) // 2]
+    return gains + [name for name in order[len(order) - count // 2 :] if name not in gains]
+
+
 def read_map(url: str) -> Map:
-    """The gray values of a data URL, (H, W) uint8: bits per pixel times 8."""
+    """The gray values of a data URL, (H, W) uint8: bits per pixel times `PER_BIT`."""
     with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
         return np.asarray(image.convert("L"))
 
 
-def cards(section: Section) -> str:
-    """Pictures on which our files gain most and least, with thumbnails where the result has them."""
-    gains = list(section.gains().items())
-    ours, reference = section.ours(), section.reference()
-    if not gains or ours is None or reference is None:
-        return ""
-    count = min(EXTREMES, len(gains) // 2)
-    last = "Loses most" if gains[-1][1] < 0 else "Gains least"
-    ends = [("Gains most", gains[:count]), (last, gains[len(gains) - count :])] if count else [("", gains)]
-    parts = [f"<h3>{escape(section.label(ours))} against {escape(section.label(reference))}: the extremes</h3>"]
-    for words, entries in ends:
-        figures = "".join(_card(section, picture, gain, ours, reference) for picture, gain in entries)
-        parts.append(f'<p class="muted">{words}</p><div class="cards">{figures}</div>')
-    return "".join(parts)
+def thumbnail_of(section: Section, picture: str) -> str:
+    """The data URL that the result holds, "" if none; nothing is fetched from anywhere."""
+    url = str(section.dataset.get("maps", {}).get(picture, {}).get("thumbnail", ""))
+    return url if url.startswith("data:image/") else ""
 
 
-def _card(section: Section, picture: str, gain: float, ours: str, reference: str) -> str:
-    return (
-        f"<figure>{_thumbnail(section, picture)}<figcaption>{escape(picture)}<br><strong>{100 * gain:+.1f} %</strong>: "
-        f"{section.bits(ours, picture):.3f} instead of {section.bits(reference, picture):.3f} bits per subpixel"
-        "</figcaption></figure>"
-    )
+def extremes(section: Section) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The pictures on which our files gain most and least against the reference, with words for both."""
+    gains = section.gains()
+    if section.ours is None or section.reference is None or not gains:
+        return []
+    ours, theirs = section.bits(section.ours), section.bits(section.reference)
+    entries = [
+        {"picture": picture, "thumbnail": thumbnail_of(section, picture), "gain": gain, "bits": ours[picture],
+         "reference_bits": theirs[picture]}
+        for picture, gain in gains.items()
+    ]  # fmt: skip
+    count = min(EXTREMES, len(entries) // 2)
+    last = "Loses most" if min(gains.values()) < 0 else "Gains least"
+    return [("Gains most", entries[:count]), (last, entries[-count:])] if count else [("", entries)]
 
 
-def _thumbnail(section: Section, picture: str) -> str:
-    url = section.dataset.get("maps", {}).get(picture, {}).get("thumbnail", "")
-    if not url.startswith("data:image/"):  # nothing is fetched from anywhere
-        return ""
-    return f'<img src="{escape(url)}" alt="{escape(picture)}">'
-
-
-def heat_maps(section: Section) -> str:
-    """Each picture that has maps, beside what its pixels cost; all maps of the section have one scale."""
+def coloured_maps(section: Section) -> dict[str, Any] | None:
+    """What the page shows of the heat maps, None without any; all maps of the section have one scale."""
     maps = {
-        picture: {key: read_map(url) for key, url in entry["bits"].items() if key in section.contenders}
+        picture: {key: read_map(url) for key, url in entry["bits"].items() if key in section.codecs}
         for picture, entry in section.dataset.get("maps", {}).items()
     }
-    maps = {picture: entry for picture, entry in maps.items() if entry}
-    if not maps:
-        return ""
-    values = np.concatenate([gray.ravel() for entry in maps.values() for gray in entry.values()])
-    top = max(1, int(np.ceil(np.percentile(values, PERCENTILE) / PER_BIT)))
-    palette = _palette(top)
-    rows = "".join(_maps_of(section, picture, entry, palette) for picture, entry in maps.items())
-    return f"<h3>Where the bits are</h3>{_legend(top)}{rows}"
+    values = [gray.ravel() for entry in maps.values() for gray in entry.values()]
+    if not values:
+        return None
+    top = max(1, int(np.ceil(np.percentile(np.concatenate(values), PERCENTILE) / PER_BIT)))
+    palette = _palette(np.minimum(np.arange(256) / (PER_BIT * top), 1))
 
-
-def _palette(top: int) -> NDArray[np.uint8]:
-    """A colour for each gray value, (256, 3); the last one from `top` bits per pixel on."""
-    positions = np.minimum(np.arange(256) / (PER_BIT * top), 1)
-    return np.round(255 * matplotlib.colormaps[COLOUR_MAP](positions)[:, :3]).astype(np.uint8)
-
-
-def _maps_of(section: Section, picture: str, entry: dict[str, Map], palette: NDArray[np.uint8]) -> str:
-    figures = [f"<figure>{_thumbnail(section, picture)}<figcaption>{escape(picture)}</figcaption></figure>"]
-    for key, gray in entry.items():
-        bits = section.bits(key, picture)
-        total = "" if bits is None else f": {bits:.3f} bits per subpixel"
+    def shown(picture: str, key: str, gray: Map) -> dict[str, Any]:
+        image = Image.fromarray(gray)
+        image.putpalette(palette.tobytes())
+        bits = section.bits(key).get(picture)
         mean = gray.mean() / PER_BIT
-        text = f"{escape(section.label(key))}{total}"
-        figures.append(
-            f'<figure><img src="{_coloured(gray, palette)}" alt="bits per pixel of {escape(picture)}, '
-            f'{mean:.1f} on average"><figcaption>{text}</figcaption></figure>'
-        )
-    return f'<div class="maps">{"".join(figures)}</div>'
+        return {"label": section.label(key), "url": _url(image, "PNG", optimize=True), "mean": mean, "bits": bits}
+
+    pictures = [
+        {"picture": picture, "thumbnail": thumbnail_of(section, picture),
+         "maps": [shown(picture, key, gray) for key, gray in entry.items()]}
+        for picture, entry in maps.items()
+        if entry
+    ]  # fmt: skip
+    colours = [f"rgb({r} {g} {b})" for r, g, b in _palette(np.linspace(0, 1, 11))]
+    return {"top": top, "colours": colours, "pictures": pictures}
 
 
-def _coloured(gray: Map, palette: NDArray[np.uint8]) -> str:
-    """The map in colour, as the data URL of a PNG."""
-    image = Image.fromarray(gray)
-    image.putpalette(palette.tobytes())
-    stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+def _palette(positions: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """A colour for each position in [0, 1], (N, 3)."""
+    from matplotlib import colormaps
 
-
-def _legend(top: int) -> str:
-    stops = matplotlib.colormaps[COLOUR_MAP](np.linspace(0, 1, 11))[:, :3]
-    colours = ", ".join(f"rgb({r:.0f} {g:.0f} {b:.0f})" for r, g, b in 255 * stops)
-    return (
-        f'<div class="legend"><div class="ramp" style="background: linear-gradient(90deg, {colours})"></div>'
-        f"<div><span>0</span><span>{top / 2:g}</span><span>{top} or more bits per pixel</span></div></div>"
-    )
+    return np.round(255 * colormaps[COLOUR_MAP](positions)[:, :3]).astype(np.uint8)

@@ -4,24 +4,28 @@ Every function takes a `Section` and the name that tells this plot from others o
 None where the result does not hold what it would show.
 """
 
-from collections.abc import Sequence
-from statistics import median
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from adjustText import adjust_text
+from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullLocator
 
-from benchmarks.drawing import COLOURS, WIDTH, Plot, figure, style, svg
-from benchmarks.pareto import pareto
-from benchmarks.views import Section
+from benchmarks.drawing import COLOURS, STYLE, WIDTH, Plot, figure, svg
+from benchmarks.section import Section
 
-__all__ = ["budget", "gains", "lattice", "likelihood", "plots"]
+__all__ = ["gains", "labelled", "pareto", "pareto_front", "plots"]
 
-CROWDED = 150  # pictures; beyond, marks are smaller
 NAMED = 45  # pictures; beyond, their names would fill the page and only their rank is shown
-PLANES = {"G": "first", "R-G": "second", "B-G": "third"}
-GROUPS = {0: "D", 1: "B", 2: "C", -1: "last"}
+MARKS = {"ours": "o", "jxl": "s", "peer": "^", "command": "D"}
+KINDS = {"ours": "idfcodec", "jxl": "JPEG XL", "peer": "other codecs", "command": "commands"}
+DASHED: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (4, 3))}
 
 
 def plots(section: Section, name: str) -> list[Plot]:
@@ -30,229 +34,143 @@ def plots(section: Section, name: str) -> list[Plot]:
         pareto(section, f"{name}-encode", way="encode"),
         pareto(section, f"{name}-decode", way="decode"),
         gains(section, f"{name}-gains"),
-        likelihood(section, f"{name}-likelihood"),
-        budget(section, f"{name}-budget"),
-        lattice(section, f"{name}-lattice"),
     ]
     return [plot for plot in drawn if plot is not None]
 
 
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Those that nobody beats in both speed and size, the slowest first.
+
+    Args:
+        points: (speed, size) by name; more speed and less size are better.
+    """
+    front: list[str] = []
+    least = float("inf")
+    for key, (_, size) in sorted(points.items(), key=lambda item: (-item[1][0], item[1][1])):
+        if size < least:
+            front.append(key)
+            least = size
+    return front[::-1]
+
+
+def pareto(section: Section, name: str, *, way: str) -> Plot | None:
+    """Bits per subpixel against speed. Only codecs that coded every picture: the others' sizes do not compare.
+
+    Args:
+        way: "encode" or "decode".
+    """
+    rows = section.comparable[["file", f"{way}_mb_s"]].dropna()
+    if len(rows) < 2:
+        return None
+    points = {str(key): (float(speed), float(size)) for key, size, speed in rows.itertuples()}
+    front = pareto_front(points)
+    kinds = {key: _kind(section, key) for key in points}
+    speeds, sizes = np.array(list(points.values())).T
+    with rc_context(STYLE):
+        drawn = figure(WIDTH, 440)
+        axes = drawn.add_subplot()
+        axes.set_xscale("log")
+        axes.set_xlim(speeds.min() / 1.7, speeds.max() * 1.7)
+        margin = 0.08 * (np.ptp(sizes) or 1)
+        axes.set_ylim(sizes.min() - margin, sizes.max() + margin)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=30))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        line: dict[str, Any] = {"color": COLOURS["muted"], "zorder": 1, **DASHED}
+        axes.plot(*np.array([points[key] for key in front]).T, drawstyle="steps-pre", **line)
+        marks = [
+            axes.plot(*points[key], MARKS[kind], color=COLOURS[kind], markeredgecolor=COLOURS["page"], markersize=7.5)[
+                0
+            ]
+            for key, kind in kinds.items()
+        ]
+        axes.set_xlabel(f"{way[:-1]}ing speed, MB/s of raw subpixels (log scale; faster is to the right)")
+        axes.set_ylabel("bits per subpixel, files (smaller is lower)")
+        handles = [
+            Line2D([], [], marker=MARKS[kind], color=COLOURS[kind], linestyle="none", markersize=7, label=label)
+            for kind, label in KINDS.items()
+            if kind in kinds.values()
+        ]
+        handles.append(Line2D([], [], label="nobody is better in both", **line))
+        drawn.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
+        labelled(axes, section, points, marks)
+        return Plot(
+            name,
+            f"Size against {way[:-1]}ing speed",
+            "Both over all pictures of the set; the speed is raw bytes over the sum of each picture's median time. "
+            f"Codecs that failed on a picture are left out. Front, slowest first: {', '.join(front)}.",
+            svg(drawn, name=name, description=f"Scatter plot: {way[:-1]}ing speed and bits per subpixel of each codec"),
+        )
+
+
+def labelled(
+    axes: Axes, section: Section, points: Mapping[str, tuple[float, float]], marks: Sequence[Line2D]
+) -> list[Text]:
+    """Writes each codec's name near its point, on no other name or mark: our models by label, the others by key."""
+    texts = [
+        axes.text(
+            *point, section.label(key) if section.is_ours(key) else key, fontsize=8.5,
+            color=COLOURS[_kind(section, key)], weight="bold" if section.is_ours(key) else "normal",
+        )
+        for key, point in points.items()
+    ]  # fmt: skip
+    drawn: Any = axes.figure
+    drawn.canvas.draw()  # fixes the layout, and with it where points are in pixels
+    drawn.set_layout_engine("none")
+    adjust_text(
+        texts, objects=list(marks), ax=axes, expand=(1.15, 1.4), force_text=(0.3, 0.6), iter_lim=1000,
+        arrowprops={"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.6}, min_arrow_len=12,
+    )  # fmt: skip
+    return texts
+
+
+def _kind(section: Section, key: str) -> str:
+    if section.is_ours(key):
+        return "ours"
+    return "jxl" if key.startswith("jxl") else str(section.codecs[key]["family"])
+
+
 def gains(section: Section, name: str) -> Plot | None:
-    """A bar for each picture: what our file saves against the strongest JPEG XL."""
+    """A bar for each picture: what our file saves against the JPEG XL of the greatest effort."""
     values = section.gains()
-    ours, reference = section.ours(), section.reference()
+    ours, reference = section.ours, section.reference
     if not values or ours is None or reference is None:
         return None
     percent = np.array([100 * gain for gain in values.values()])
-    bytes_ours, bytes_theirs = (
-        sum(section.measured(key)[picture]["bytes"] for picture in values) for key in (ours, reference)
-    )
-    total = 100 * (1 - bytes_ours / bytes_theirs)
-    colours = [COLOURS["ours" if value >= 0 else "jxl"] for value in percent]
-    with style():
-        low, high = min(0.0, percent.min()), max(0.0, percent.max())
-        room = 0.09 * (high - low or 1)  # for the figures at the ends of the bars
-        low, high = low - room * (low < 0), high + room * (high > 0)
-        text = f"fewer bytes than {section.label(reference)}, %"
-        if len(values) <= NAMED:
-            drawn = figure(WIDTH, 90 + 19 * len(values))
-            axes = drawn.add_subplot()
-            axes.barh(range(len(values)), percent, color=colours, height=0.72)
-            axes.set_yticks(range(len(values)), [_trimmed(picture) for picture in values])
-            axes.set_ylim(len(values) - 0.4, -0.6)
-            axes.set_xlim(low, high)
-            axes.set_xlabel(text)
+    rows = section.coded[section.coded["picture"].isin(values)].groupby("codec")["bytes"].sum()
+    total = 100 * (1 - rows[ours] / rows[reference])
+    text = f"fewer bytes than {section.label(reference)}, %"
+    named = len(values) <= NAMED
+    low, high = min(0.0, percent.min()), max(0.0, percent.max())
+    room = 0.09 * (high - low or 1)  # for the figures at the ends of the bars
+    limits = (low - room * (low < 0), high + room * (high > 0))
+    with rc_context(STYLE):
+        drawn = figure(WIDTH, 90 + 19 * len(values) if named else 330)
+        axes = drawn.add_subplot()
+        if named:
+            colours = [COLOURS["ours" if value >= 0 else "jxl"] for value in percent]
+            bars = axes.barh([_trimmed(picture) for picture in values], percent, color=colours, height=0.72)
+            back = {"facecolor": COLOURS["page"], "edgecolor": "none", "pad": 0.6}
+            labels = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") for value in percent]
+            axes.bar_label(bars, labels, padding=4, fontsize=8, bbox=back)
+            axes.set(ylim=(len(values) - 0.4, -0.6), xlim=limits, xlabel=text)
             axes.grid(axis="y", visible=False)
             axes.tick_params(axis="y", length=0)
-            for place, value in enumerate(percent):
-                side = 1 if value >= 0 else -1
-                axes.annotate(
-                    f"{value:+.1f}".replace("-", "\N{MINUS SIGN}"),
-                    (value, place),
-                    (4 * side, 0),
-                    textcoords="offset points",
-                    va="center",
-                    ha="left" if side > 0 else "right",
-                    fontsize=8,
-                    bbox={"facecolor": COLOURS["page"], "edgecolor": "none", "pad": 0.6},
-                )
-            axes.axvline(total, color=COLOURS["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=1.8)
         else:
-            drawn = figure(WIDTH, 330)
-            axes = drawn.add_subplot()
             edges = np.arange(len(values) + 1) + 0.5
             for part, token in ((np.maximum(percent, 0), "ours"), (np.minimum(percent, 0), "jxl")):
                 axes.stairs(part, edges, fill=True, color=COLOURS[token], linewidth=0)
-            axes.set_ylim(low, high)
-            axes.set_xlim(0, len(values) + 1)
-            axes.set_xlabel("pictures, sorted by gain")
-            axes.set_ylabel(text)
-            axes.axhline(total, color=COLOURS["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=1.8)
-        (axes.axvline if len(values) <= NAMED else axes.axhline)(0, color=COLOURS["muted"], linewidth=0.8)
-        won = int((percent > 0).sum())
+            axes.set(ylim=limits, xlim=(0, len(values) + 1), xlabel="pictures, sorted by gain", ylabel=text)
+        across = axes.axvline if named else axes.axhline
+        across(total, color=COLOURS["ink"], zorder=1.8, **DASHED)
+        across(0, color=COLOURS["muted"], linewidth=0.8)
         return Plot(
             name,
             f"{section.label(ours)} against {section.label(reference)}, picture by picture",
-            f"The file is smaller on {won} of {len(values)} pictures. The dashed line is the gain over all bytes, "
-            f"{total:+.2f} %.",
+            f"The file is smaller on {int((percent > 0).sum())} of {len(values)} pictures. The dashed line is the gain "
+            f"over all bytes, {total:+.2f} %.",
             svg(drawn, name=name, description=f"Bars: gain of {section.label(ours)} on each picture, sorted"),
         )
-
-
-def likelihood(section: Section, name: str) -> Plot | None:
-    """Files of our models against what the models say that they should take."""
-    entries = {
-        key: [
-            (said, written)
-            for picture in section.measured(key)
-            if (said := section.bits(key, picture, "likelihood_bits")) and (written := section.bits(key, picture))
-        ]
-        for key in section.contenders
-        if section.is_ours(key)
-    }
-    entries = {key: pairs for key, pairs in entries.items() if pairs}
-    if not entries:
-        return None
-    with style():
-        drawn = figure(WIDTH, 330)
-        left, right = drawn.subplots(1, 2)
-        for (key, pairs), mark, token in zip(entries.items(), "os^Dvp" * 9, ("ours", "jxl", "first", "command") * 9):  # noqa: B905
-            said, written = np.array(pairs).T
-            size = 4.5 if len(pairs) <= CROWDED else 2.5
-            look: dict[str, Any] = {"marker": mark, "color": COLOURS[token], "linestyle": "none", "markersize": size}
-            left.plot(said, written, label=section.label(key), alpha=0.8, **look)
-            right.plot(said, 100 * (written / said - 1), alpha=0.8, **look)
-        every = np.concatenate([np.array(pairs).ravel() for pairs in entries.values()])
-        ends = [every.min() - 0.05, every.max() + 0.05]
-        left.plot(ends, ends, color=COLOURS["muted"], linewidth=0.8, zorder=1)
-        left.set_aspect("equal", adjustable="datalim")
-        left.set_ylabel("file, bits per subpixel")
-        right.set_ylabel("file over likelihood, %")
-        right.set_ylim(min(0.0, right.get_ylim()[0]), right.get_ylim()[1])
-        for axes in (left, right):
-            axes.set_xlabel("likelihood, bits per subpixel")
-            axes.xaxis.set_major_locator(MaxNLocator(6))
-        left.yaxis.set_major_locator(MaxNLocator(6))
-        drawn.legend(loc="outside upper left", ncols=4, columnspacing=1.4, handletextpad=0.2)
-        excess = [written / said - 1 for pairs in entries.values() for said, written in pairs]
-        return Plot(
-            name,
-            "Likelihood and file",
-            "One mark for each picture and model. Left: on the line both are equal. Right: what the file takes beyond "
-            f"the likelihood, its container included; {100 * median(excess):.2f} % in the median.",
-            svg(drawn, name=name, description="Scatter plots: size of each file against the model's likelihood"),
-        )
-
-
-def budget(section: Section, name: str) -> Plot | None:
-    """Where our model's bits go: by level and group, stacked by plane."""
-    parts = section.budget()
-    ours = section.ours()
-    if not parts or ours is None:
-        return None
-    places = sorted({(level, group) for level, group, _ in parts}, key=lambda place: (place[0], place[1] % 99))
-    planes = list(dict.fromkeys([*(plane for plane in PLANES if any(part[2] == plane for part in parts)),
-                                 *(part[2] for part in parts)]))  # fmt: skip
-    with style():
-        drawn = figure(WIDTH, 330)
-        axes = drawn.add_subplot()
-        bottom = np.zeros(len(places))
-        for plane in planes:
-            heights = np.array([parts.get((*place, plane), 0.0) for place in places])
-            colour = COLOURS[PLANES.get(plane, "peer")]
-            axes.bar(range(len(places)), heights, bottom=bottom, label=_plane(plane), color=colour)
-            bottom += heights
-        for place, height in enumerate(bottom):
-            axes.annotate(f"{height:.3f}", (place, height), (0, 3), textcoords="offset points", ha="center", fontsize=8)
-        axes.set_ylim(0, 1.08 * bottom.max())
-        axes.set_xticks(range(len(places)), [GROUPS.get(group, str(group)) for _, group in places])
-        axes.tick_params(axis="x", length=0)
-        axes.grid(axis="x", visible=False)
-        axes.set_ylabel("bits per subpixel of the picture")
-        _name_levels(axes, [level for level, _ in places])
-        axes.legend(loc="upper right", handlelength=1.6, reverse=True)  # as they are stacked
-        total = sum(parts.values())
-        finest = sum(bits for (level, _, _), bits in parts.items() if level == 0)
-        return Plot(
-            name,
-            f"Where the bits of {section.label(ours)} go",
-            f"All bars together are {total:.3f} bits per subpixel by likelihood; the finest level takes "
-            f"{finest / total:.0%} of them. D, B and C are the groups of a level in the order in which they are coded.",
-            svg(drawn, name=name, description="Stacked bars: bits of each level and group by colour plane"),
-        )
-
-
-def lattice(section: Section, name: str) -> Plot | None:
-    """The likelihood of each picture with and without the colour lattice."""
-    pairs = section.with_and_without_lattice()
-    ours = section.ours()
-    if not pairs or ours is None:
-        return None
-    with_it, without = np.array(list(pairs.values())).T
-    ranks = np.arange(len(pairs))
-    on: dict[str, Any] = {
-        "marker": "o",
-        "color": COLOURS["ours"],
-        "linestyle": "none",
-        "label": "with",
-        "markersize": 6,
-    }
-    off: dict[str, Any] = {
-        "marker": "s",
-        "color": COLOURS["jxl"],
-        "linestyle": "none",
-        "label": "without",
-        "markersize": 5.5,
-    }
-    off["markerfacecolor"] = COLOURS["page"]
-    with style():
-        if len(pairs) <= NAMED:
-            drawn = figure(WIDTH, 100 + 19 * len(pairs))
-            axes = drawn.add_subplot()
-            axes.hlines(ranks, with_it, without, color=COLOURS["muted"], linewidth=1.4)
-            axes.plot(without, ranks, **off)
-            axes.plot(with_it, ranks, **on)
-            axes.set_yticks(ranks, [_trimmed(picture) for picture in pairs])
-            axes.set_ylim(len(pairs) - 0.4, -0.6)
-            axes.tick_params(axis="y", length=0)
-            axes.set_xlabel("likelihood, bits per subpixel")
-        else:
-            drawn = figure(WIDTH, 330)
-            axes = drawn.add_subplot()
-            axes.vlines(ranks + 1, with_it, without, color=COLOURS["grid"], linewidth=0.8)
-            axes.plot(ranks + 1, without, **{**off, "markersize": 2.5})
-            axes.plot(ranks + 1, with_it, **{**on, "markersize": 2.5})
-            axes.set_xlabel("pictures, sorted by what the lattice saves")
-            axes.set_ylabel("likelihood, bits per subpixel")
-        drawn.legend(loc="outside upper left", ncols=2, title=None)
-        weights = np.array([section.subpixels(picture) for picture in pairs])
-        saved = float(((without - with_it) * weights).sum() / weights.sum())
-        return Plot(
-            name,
-            f"Colour lattice of {section.label(ours)} on and off",
-            '"Without" counts what the pictures cost but for the weights of pairs and of values, which learn the '
-            f"colours that occur. Saved over all pictures: {saved:.3f} bits per subpixel. Sorted by the saving.",
-            svg(drawn, name=name, description="Pairs of marks: likelihood of each picture with and without lattice"),
-        )
-
-
-def _name_levels(axes: Axes, levels: Sequence[int]) -> None:
-    """The level below the names of its groups, and a line between levels."""
-    for level in dict.fromkeys(levels):
-        first = levels.index(level)
-        count = levels.count(level)
-        text = f"level {level}" + (", the finest" if level == 0 else "")
-        axes.annotate(
-            text, (first + (count - 1) / 2, 0), (0, -28), xycoords="data", textcoords="offset points", ha="center",
-            color=COLOURS["ink"], annotation_clip=False,
-        )  # fmt: skip
-        if first:
-            axes.axvline(first - 0.5, color=COLOURS["grid"], linewidth=0.8, ymin=-0.1, clip_on=False)
-    axes.set_xlabel(" ", fontsize=16)  # keeps the room
-
-
-def _plane(plane: str) -> str:
-    return plane.replace("-", "\N{MINUS SIGN}")
 
 
 def _trimmed(name: str, limit: int = 26) -> str:

@@ -4,79 +4,57 @@
 in the source itself.
 """
 
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+import re
 from functools import cache
 from pathlib import Path
 
-from benchmarks.views import Section
+import pandas as pd
 
-__all__ = ["Published", "notes", "published", "published_figures"]
+from benchmarks.section import Section
+
+__all__ = ["notes", "published", "published_figures"]
 
 WHOLE = {"CIFAR-10": 10_000, "ImageNet32 (old)": 50_000, "ImageNet64 (old)": 50_000, "Kodak": 24}
 
 
-@dataclass(frozen=True)
-class Published:
-    """A figure of somebody else.
-
-    Attributes:
-        bits_per_subpixel: as text, with the digits of the source.
-        kind: "file" or "likelihood".
-        checked: whether it was read in the source itself.
-    """
-
-    system: str
-    dataset: str
-    bits_per_subpixel: str
-    kind: str
-    source: str
-    checked: bool
-
-
 @cache
-def published() -> tuple[Published, ...]:
-    """Every row of `published.csv`."""
-    with (Path(__file__).parent / "published.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return tuple(Published(checked=row.pop("checked") == "yes", **row) for row in rows)
+def published() -> pd.DataFrame:
+    """Every row of `published.csv`; "checked" is a bool, the figures are text in the digits of their sources."""
+    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype=str, encoding="utf-8")
+    return table.assign(checked=table["checked"] == "yes")
 
 
-def published_figures(section: Section) -> list[Published]:
+def published_figures(section: Section) -> pd.DataFrame:
     """Those of the set that a section's name or title speaks of, the smallest first."""
-    wanted = _sets(section)
-    return sorted((row for row in published() if row.dataset in wanted), key=_place)
+    table = published()
+    table = table[table["dataset"].isin(_sets(section))]
+    table = table.assign(figure=table["bits_per_subpixel"].astype(float))
+    return table.sort_values(["dataset", "figure"], kind="stable")
 
 
-def notes(section: Section, rows: Sequence[Published]) -> list[str]:
+def notes(section: Section, table: pd.DataFrame) -> list[str]:
     """What has to be said beside these figures."""
-    if not rows:
+    if table.empty:
         return []
     out = ["Published figures are their authors' own; nothing of them was measured here."]
     count = len(section.dataset["pictures"])
-    for name in sorted({row.dataset for row in rows}):
+    for name in sorted(set(table["dataset"])):
         if count != WHOLE[name]:
             out.append(f"They are over all {WHOLE[name]:,} pictures of {name}, the measured ones over {count:,}.")
-    if any(row.dataset.endswith("(old)") for row in rows):
+    if table["dataset"].str.endswith("(old)").any():
         out.append("ImageNet32 and ImageNet64 exist in two downloads, whose figures do not compare; these are the old.")
-    if not all(row.checked for row in rows):
+    if not table["checked"].all():
         out.append("† not verified: repeated from the literature, not read in the source itself.")
     return out
 
 
-def _place(row: Published) -> tuple[str, float]:
-    return row.dataset, float(row.bits_per_subpixel)
-
-
 def _sets(section: Section) -> set[str]:
     text = f"{section.name} {section.title}".lower()
-    wanted = set()
-    if "cifar" in text:
-        wanted.add("CIFAR-10")
-    if "imagenet" in text:
-        sides = [side for side in ("32", "64") if side in text] or ["32", "64"]
-        wanted |= {f"ImageNet{side} (old)" for side in sides}
+    sides = re.findall("32|64", text) or ["32", "64"]
+    wanted = {f"ImageNet{side} (old)" for side in sides if "imagenet" in text}
+    wanted |= {"CIFAR-10"} if "cifar" in text else set()
     if "kodak" in text and section.dataset["kind"] == "folder":  # patches of the pictures are another set
         wanted.add("Kodak")
     return wanted

@@ -1,51 +1,53 @@
-"""`python -m benchmarks readme`: the results section of the README and the models' cards, from committed results alone.
+"""`python -m benchmarks readme`: README's results, RESULTS.md and the models' cards, from committed results alone.
 
 Nothing in these places is written by hand, so a test can tell whether they still say what was measured.
 """
 
+from __future__ import annotations
+
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
+import pandas as pd
 
-from benchmarks.models import describe_model
-from benchmarks.rendering import escaped, markdown_published, markdown_rows
-from benchmarks.results import BenchmarkError, Result, load
+from benchmarks.cards import card
+from benchmarks.datasets import CLASSES, KNOWN
+from benchmarks.models import model_name, shipped_models
+from benchmarks.render import escaped, markdown_published, markdown_rows
+from benchmarks.results import BenchmarkError, load
+from benchmarks.scaling import scaling_tables
+from benchmarks.section import Section, sections
 from benchmarks.tables import machine, protocol, table
-from benchmarks.views import Section, sections
 
 __all__ = ["readme", "rendered"]
 
 ROOT = Path(__file__).resolve().parent.parent
-SETS = {
-    "kodak": "Kodak, {count} photographs (PhotoCD)",
-    "photo1mp": "photo1mp, {count} photographs of about 1 megapixel (Xiph subset1)",
-    "set14": "Set14, {count} pictures: photographs, gray stored as RGB, a drawing, a page of text",
-    "held_back": "Held back, {count} photographs: a tenth of the training pictures, kept for validation",
-    "mixed": "Mixed, {count} pictures of every kind: screenshots, pixel art, drawings, microscopy, photographs",
-    "cifar10": "CIFAR-10, {count} test pictures of 32 x 32",
-}
-IN_FULL = ("kodak",)  # the sets whose speeds are shown: those measured while nothing else ran
-FULL = ("file", "likelihood", "without_weights", "without_lattice", "bytes", "against",
-        "encode_mb_s", "decode_mb_s", "memory")  # fmt: skip
-SHORT = ("file", "likelihood", "without_weights", "without_lattice", "bytes", "against")
-BATCHED = ("file", "payload", "likelihood", "bytes", "against")
-SHORT_PEERS = ("jxl-e7", "jxl-e9", "jxl-e10", "webp-m6", "jpegls-rct", "png-oxipng")
-SPEED_REFERENCES = ("jxl-e7", "jxl-e10")  # their encoding speeds are units of ours
-CARD_PEERS = ("jxl-e7", "jxl-e9", "jxl-e10")
+TIMED = ("kodak",)  # the sets whose speeds are shown: those measured while nothing else ran
+COLUMNS = ("file", "payload", "likelihood", "bytes", "against")
+SPEEDS = ("encode_mb_s", "decode_mb_s", "memory")
+README_COLUMNS = ("file", "bytes", "against", *SPEEDS)
+README_PEERS = ("png-oxipng", "webp-m6", "jxl-e7", "jxl-e10", "jpegls-rct", "j2k-rct")
+LINE_PEERS = ("jxl-e7", "jxl-e10")
 START, END = "<!-- results -->\n", "<!-- /results -->"
+WRITTEN = "Written by `python -m benchmarks readme` from benchmarks/results; every figure comes from a script."
+PASTS = """\
+What a codec can save depends on what a picture went through, so every data set has a class. *Clean photographs* were
+never coded with losses, or were reduced in size since. Photographs *of a known past* were PhotoCD, JPEG or video once:
+they have only some of the colours and frequencies that they could have, and this codec learns which while it decodes;
+that is most of its gain on Kodak. *Screens and drawings* are what programs make, and scans of prints; the models
+learned from photographs, and JPEG XL is better there."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something would change.")
 def readme(check: bool) -> None:
-    """Write the README's results section and the models' cards.
+    """Write README's results, RESULTS.md and the models' cards.
 
-    Reads benchmarks/results/NAME.json, which `python -m benchmarks run` wrote, and the models' own files. Writes what
-    stands between the `<!-- results -->` marks of README.md, and CARD.md of each model. Results of models that are not
-    shipped any more are refused: measure again.
+    Reads benchmarks/results/NAME.json, which `run` and `scaling` wrote, and the models' own files. Writes what stands
+    between the `<!-- results -->` marks of README.md, RESULTS.md, and CARD.md of each model. Results of models that are
+    not shipped any more are refused: measure again.
 
     \b
     Examples:
@@ -68,209 +70,131 @@ def rendered(root: Path) -> dict[Path, str]:
     Raises:
         BenchmarkError: a result cannot be read, is of a model that is not shipped, or README.md has no marks.
     """
-    measured = _measured(root)
+    folders = shipped_models(root)
+    names = {identity: model_name(folder) for identity, folder in folders.items()}
+    measured = _measured(root / "benchmarks" / "results", names)
     target = root / "README.md"
     start, mark, rest = target.read_text(encoding="utf-8").partition(START)
     _, end_mark, end = rest.partition(END)
     if not mark or not end_mark:
         raise BenchmarkError(f"{target}: no {START.strip()} … {END}")
-    text = "\n".join([*_results(measured), *_fine_tuned(root)])
-    wanted = {target: f"{start}{START}{text}\n{END}{end}"}
-    for config in sorted((root / "models").glob("*/config.json")):
-        wanted[config.parent / "CARD.md"] = _card(root, config.parent, measured)
-    return wanted
+    short = "\n".join(_short(measured))
+    wanted = {target: f"{start}{START}{short}\n{END}{end}"}
+    wanted[root / "RESULTS.md"] = "\n".join(_long(root, measured, names)) + "\n"
+    return wanted | {folder / "CARD.md": card(folder, names, measured, TIMED) for folder in folders.values()}
 
 
-def _model_names(root: Path) -> dict[str, str]:
-    """The names of the shipped models by id."""
-    configs = sorted((root / "models").glob("*/config.json"))
-    return {json.loads(path.read_text(encoding="utf-8"))["id"]: path.parent.name for path in configs}
-
-
-def _former_names(root: Path) -> dict[str, str]:
-    """The names of the shipped models by the ids that their networks had with other tables."""
-    configs = sorted((root / "models").glob("*/config.json"))
-    return {
-        former: path.parent.name
-        for path in configs
-        for former in json.loads(path.read_text(encoding="utf-8")).get("formerly", [])
-    }
-
-
-def _measured(root: Path) -> dict[str, Section]:
-    """What was measured of each set."""
-    shipped = _model_names(root)
+def _measured(folder: Path, names: Mapping[str, str]) -> dict[str, Section]:
+    """What was measured of each set, in the order of `KNOWN`."""
     measured = {}
-    for name in SETS:
-        path = root / "benchmarks" / "results" / f"{name}.json"
+    for name in KNOWN:
+        path = folder / f"{name}.json"
         if path.exists():
             result = load(path)
-            _refuse_other_models(path, result, shipped)
-            found = sections([result])
-            if len(found) != 1:
-                raise BenchmarkError(f"{path}: {len(found)} data sets, wanted one")
-            measured[name] = found[0]
+            for entry in result["contenders"].values():
+                model = entry.get("model", {}).get("id")
+                if model and model not in names:
+                    raise BenchmarkError(f"{path}: {entry['label']} was measured with model {model}, now another one")
+            (measured[name],) = sections([result])
     return measured
 
 
-def _refuse_other_models(path: Path, result: Result, shipped: dict[str, str]) -> None:
-    for entry in result["contenders"].values():
-        model = entry.get("model")
-        if model and model["id"] not in shipped:
-            raise BenchmarkError(f"{path}: {entry['label']} was measured with model {model['id']}, now another one")
-
-
-def _results(measured: dict[str, Section]) -> list[str]:
+def _short(measured: Mapping[str, Section]) -> list[str]:
+    """README: Kodak's table, and a line for each other set."""
     lines = [
         "Whole files, every picture decoded and compared; one process that goes round the codecs picture by picture.",
-        "File, payload and likelihood are in bits per subpixel; speeds in MB/s, 10^6 subpixels a second, ± half the",
-        "range of the repeats; memory in MB, of a process with the largest picture. The likelihood is what the model",
-        "says that the pictures cost; *without weights* it is what they would cost if the codec learned no weights,",
-        "fitted no corrections and knew no palettes (FORMAT.md, 4), *without lattice* if it only learned no weights of",
-        "pairs and of values.",
+        "Sizes are bits per subpixel (pixel times channel); speeds are MB/s, 10^6 subpixels a second, ± half the range",
+        "of the repeats; memory is MB, of a process with the largest picture.",
     ]
-    for name, section in measured.items():
-        lines += ["", f"**{SETS[name].format(count=len(section.dataset['pictures']))}**", "", *_set(name, section)]
-    machines = {name: f"{machine(section.result)}. {protocol(section.result)}" for name, section in measured.items()}
-    for text in dict.fromkeys(machines.values()):
-        names = ", ".join(name for name, other in machines.items() if other == text)
-        everywhere = len(set(machines.values())) == 1
-        lines += ["", f"Measured on {text}." if everywhere else f"{names}: measured on {text}."]
+    for name in filter(measured.__contains__, TIMED):
+        section, computed = measured[name], table(measured[name])
+        columns = [column for column in computed.columns if column.name in README_COLUMNS]
+        keys = {key for key in computed.rows.index if section.is_ours(key)} | set(README_PEERS)
+        count = len(section.dataset["pictures"])
+        lines += ["", f"**{KNOWN[name].short}, {count} photographs {section.past}** ({KNOWN[name].past})", ""]
+        lines += markdown_rows(computed, columns, units=False, keys=keys)
+    others = {name: section for name, section in measured.items() if name not in TIMED}
+    lines += ["", "**Other sets**, bits per subpixel", "", *_lines(others), "", *PASTS.splitlines(), ""]
+    machines = {machine(measured[name].result) for name in TIMED if name in measured}
+    lines += [f"Speeds: {text.partition(';')[0]}." for text in sorted(machines)]
+    return [*lines, "All codecs, versions, machines and what others published: [RESULTS.md](RESULTS.md)."]
+
+
+def _lines(measured: Mapping[str, Section]) -> list[str]:
+    """A row for each set, by class: bits per subpixel of each of our models and of some peers."""
+    if not measured:
+        return []
+    sizes = pd.DataFrame({name: section.comparable["file"] for name, section in measured.items()})
+    labels = {str(key): section.label(str(key)) for section in measured.values() for key in section.comparable.index}
+    ours = [key for key in labels if key.startswith("idfcodec-")]
+    keys = [*ours, *(key for key in LINE_PEERS if key in labels)]
+    heads = ["class", "set", "pictures", *(labels[key] for key in keys), "our smallest against JPEG XL's"]
+    lines = [f"| {' | '.join(heads)} |", "| --- | --- |" + " ---: |" * (len(heads) - 2)]
+    for kind in CLASSES:
+        for name, section in measured.items():
+            if section.past != kind:
+                continue
+            cells = [f"{sizes[name][key]:.3f}" if pd.notna(sizes[name].get(key)) else "" for key in keys]
+            smallest = [sizes[name].filter(regex=keys_of).min() for keys_of in ("^idfcodec-", "^jxl-e")]
+            best = smallest[0] / smallest[1]
+            count = f"{len(section.dataset['pictures']):,}"
+            cells = [kind, KNOWN[name].short, count, *cells, f"{best:.3f}" if pd.notna(best) else ""]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _long(root: Path, measured: Mapping[str, Section], names: Mapping[str, str]) -> list[str]:
+    """RESULTS.md: every table, by class."""
+    lines = ["# Results", "", WRITTEN, "", *PASTS.splitlines(), ""]
     lines += [
-        "",
-        "The weights are the part of the gain that depends on where a picture comes from: one that was YCbCr once",
-        "(PhotoCD, JPEG, video) has only some of the colours that RGB could have, and the codec learns which while it",
-        "decodes. Others gain little, and pay nothing: what would not save is switched off.",
+        "File, payload (the file less its container) and likelihood (the code length by the model) are bits per",
+        "subpixel; speeds are MB/s, 10^6 subpixels a second, ± half the range of the repeats, of sets that were",
+        "measured while nothing else ran; memory is MB, of a process with the largest picture.",
     ]
+    for kind in CLASSES:
+        of_kind = {name: section for name, section in measured.items() if section.past == kind}
+        lines += ["", f"## {kind.capitalize()}"] if of_kind else []
+        for name, section in of_kind.items():
+            lines += ["", f"### {KNOWN[name].title}", "", *_set(name, section)]
+    lines += _fine_tuned(root, names)
+    scaling = root / "benchmarks" / "results" / "scaling.json"
+    if scaling.exists():
+        lines += ["", "## Time and memory against size and threads", ""]
+        lines += ["Mosaics of photographs. [Plot](benchmarks/scaling.svg)."]
+        lines += scaling_tables(json.loads(scaling.read_bytes()))
     return lines
 
 
 def _set(name: str, section: Section) -> list[str]:
     """The tables of one set and what has to be said of them."""
     computed = table(section)
-    wanted = FULL if name in IN_FULL else BATCHED if section.dataset["batched"] else SHORT
+    wanted = COLUMNS + (SPEEDS if name in TIMED else ())
     columns = [column for column in computed.columns if column.name in wanted]
-    ours = [row.key for row in computed.rows if row.family == "idfcodec"]
-    keys = None if name in IN_FULL else {*ours, *SHORT_PEERS}
-    lines = markdown_rows(computed, columns, units=False, keys=keys)
-    if name in IN_FULL:
-        lines += _speeds(section)
-    if computed.published:
+    past = f" The pictures' past: {KNOWN[name].past}."
+    lines = [escaped(computed.counts + past), "", *markdown_rows(computed, columns, units=False)]
+    if len(computed.published):
         lines += ["", *markdown_published(computed)]
-    everything = f"All codecs: `python -m benchmarks report benchmarks/results/{name}.json`."
-    below = [*map(escaped, computed.notes), *([] if name in IN_FULL else [everything])]
-    return [*lines, *(["", *below] if below else [])]
-
-
-def _speeds(section: Section) -> list[str]:
-    """Speed of each of our models as a multiple of what JPEG XL's encoder reaches."""
-    totals = section.comparable()
-    references = [key for key in SPEED_REFERENCES if key in totals and totals[key].encode_mb_s]
-    ours = [row for key, row in totals.items() if section.is_ours(key)]
-    if not references or not ours:
-        return []
-    titles = [f"{way} against {totals[key].label}'s encoding" for key in references for way in ("encode", "decode")]
-    lines = ["", f"| | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
-    for row in ours:
-        units = [totals[key].encode_mb_s or 1.0 for key in references]
-        ratios = [f"{(speed or 0) / unit:.2f}" for unit in units for speed in (row.encode_mb_s, row.decode_mb_s)]
-        lines.append(f"| **{row.label}** | {' | '.join(ratios)} |")
+    for note in (*computed.notes, f"Measured on {machine(section.result)}. {protocol(section.result)}."):
+        lines += ["", escaped(note)]
     return lines
 
 
-def _fine_tuned(root: Path) -> list[str]:
-    """What `python -m benchmarks.finetune --json benchmarks/results/finetune.json` measured of a shipped model."""
+def _fine_tuned(root: Path, names: Mapping[str, str]) -> list[str]:
+    """What `experiments.fine_tuning --json benchmarks/results/finetune.json` measured of a shipped model."""
     path = root / "benchmarks" / "results" / "finetune.json"
     result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    start = result.get("training", {}).get("started_from")
-    former = _former_names(root).get(start)
-    model = _model_names(root).get(start, former)
+    model = names.get(result.get("training", {}).get("started_from"))
     if model is None:
         return []
     pictures = result["pictures"].values()
     subpixels, before, after = (sum(entry[key] for entry in pictures) for key in ("subpixels", "before", "after"))
     return [
         "",
-        f"**Fine-tuning** `{model}` for {result['training']['minutes_done']:.0f} minutes on "
-        f"{result['environment']['cores']} cores, with {result['training']['megapixels']:.2f} megapixels of an",
+        "## Fine-tuning",
+        "",
+        f"`{model}` for {result['training']['minutes_done']:.0f} minutes on {result['environment']['cores']} cores, "
+        f"with {result['training']['megapixels']:.2f} megapixels of an",
         f"immunohistochemistry slide: {len(pictures)} squares of that slide which were held back fall from",
         f"{8 * before / subpixels:.3f} to {8 * after / subpixels:.3f} bits per subpixel, by {1 - after / before:.1%} "
-        "(`python -m benchmarks.finetune --pattern 'skimage_ihc*' --cut 128`"
-        + ("; measured with the model's former tables)." if former else ")."),
+        "(`python -m experiments.fine_tuning --pattern 'skimage_ihc*' --cut 128`).",
     ]
-
-
-def _card(root: Path, folder: Path, measured: dict[str, Section]) -> str:
-    """The text of a model's card."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    known = describe_model(folder)
-    recipe = config.get("training")
-    lines = [
-        f"# Model `{folder.name}`",
-        "",
-        "Written by `python -m benchmarks readme`; every figure comes from a script.",
-        "",
-        "| | |",
-        "| --- | --- |",
-        f"| id | `{config['id']}` |",
-        f"| parameters | {known['parameters']:,} (weights are integers in [-64, 64]) |",
-        f"| kMAC/pixel | {known['mac_per_pixel'] / 1000:.0f} |",
-        f"| architecture | {json.dumps(config['architecture'])} |",
-    ]
-    data = folder / "DATA.md"
-    if recipe:
-        lines += _training(recipe, _model_names(root))
-        lines += ["", "## Data", "", f"{recipe['pictures']} pictures, {recipe['megapixels']:.0f} megapixels."]
-    elif data.exists():
-        lines += ["", "## Data", ""]
-    if data.exists():
-        lines.append(data.read_text(encoding="utf-8").rstrip())
-    lines += ["", "## Results", "", *_card_results(config["id"], measured)]
-    return "\n".join(lines) + "\n"
-
-
-def _training(recipe: dict[str, Any], names: dict[str, str]) -> list[str]:
-    """Rows of the card, from what `idfcodec train` wrote down."""
-    lines = [
-        f"| training | {recipe['steps_done']:,} steps of {recipe['batch']} crops of {recipe['size']} x "
-        f"{recipe['size']}, {recipe['minutes_done']:.0f} minutes on {recipe['hardware']} |",
-        f"| optimiser | Muon at {recipe['learning_rate']} for the hidden convolutions, Adam at half of it for the "
-        f"rest; cosine decay, weights averaged at {recipe['ema']}, rounding as exported from "
-        f"{recipe['quantise_from']:.0%} of the run on |",
-        f"| validation | {recipe['validation']:.4f} bits per subpixel by the networks' likelihood alone, on central "
-        "crops of the held-back tenth of the training pictures (chosen by a hash of the file name) |",
-    ]
-    start = recipe.get("started_from")
-    if start:
-        name = f"model `{names[start]}`, " if start in names else ""
-        lines.insert(0, f"| started from | {name}id `{start}` |")
-    return lines
-
-
-def _card_results(identity: str, measured: dict[str, Section]) -> list[str]:
-    """The model's own rows of all sets, with the sizes of JPEG XL beside them."""
-    ours = {
-        name: row
-        for name, section in measured.items()
-        for key, row in section.comparable().items()
-        if section.contenders[key].get("model", {}).get("id") == identity
-    }
-    if not ours:
-        return ["Not measured yet."]
-    labels = {
-        key: measured[name].label(key) for key in CARD_PEERS for name in ours if key in measured[name].comparable()
-    }
-    titles = ["file", "likelihood", "without weights", *labels.values(), "encode MB/s", "decode MB/s"]
-    lines = ["Sizes are bits per subpixel.", "", f"| set | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
-    for name, row in ours.items():
-        others = measured[name].comparable()
-        sizes = [row.bits_per_subpixel, row.likelihood, row.without_weights]
-        sizes += [others[key].bits_per_subpixel if key in others else None for key in labels]
-        speeds = [row.encode_mb_s, row.decode_mb_s] if name in IN_FULL else [None, None]
-        cells = [*_texts(sizes, 4), *_texts(speeds, 2)]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return [*lines, "", "Machine, versions and what the columns mean: README.md, Results."]
-
-
-def _texts(values: Sequence[float | None], decimals: int) -> list[str]:
-    return ["" if value is None else f"{value:.{decimals}f}" for value in values]

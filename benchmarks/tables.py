@@ -1,17 +1,18 @@
-"""The table of one data set: every figure that any report shows is computed here, and formatted here."""
+"""The table of one data set: every figure that any report shows is chosen, named and formatted here."""
+
+from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.published import Published, notes, published_figures
-from benchmarks.results import Totals, common_pictures
-from benchmarks.views import Section
+import pandas as pd
 
-__all__ = ["COLUMNS", "Column", "Row", "Table", "count", "machine", "protocol", "table"]
+from benchmarks.published import notes, published_figures
+from benchmarks.section import Section
 
-Figures = dict[str, float]
+__all__ = ["COLUMNS", "FIGURES", "Column", "Table", "count", "machine", "protocol", "table", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,8 @@ class Column:
 
     Attributes:
         name: for CSV, and for `#sort=` in the page.
-        title: without the unit; `{reference}` stands for the JPEG XL that sizes are held against.
-        unit: "" for a ratio.
+        title: "{reference}" stands for the JPEG XL that sizes are held against.
         decimals: that are shown.
-        explanation: one sentence.
         spread: the name of the figure that says how far repeats lay apart, as a share of their median.
         more_is_better: what a reader sorts to the top first.
     """
@@ -41,15 +40,7 @@ BITS = "bits per subpixel"
 COLUMNS = (
     Column("file", "file", BITS, 3, "The written files, containers included."),
     Column("payload", "payload", BITS, 3, "The files less their containers."),
-    Column("likelihood", "likelihood", BITS, 3, "What the model says that the pictures cost."),
-    Column(
-        "without_weights", "without weights", BITS, 3,
-        "The likelihood if nothing were learned from the picture: no weights, no corrections, no palette.",
-    ),
-    Column(
-        "without_lattice", "without lattice", BITS, 3,
-        "The likelihood but for the weights of pairs and of values, which learn what colours occur.",
-    ),
+    Column("likelihood", "likelihood", BITS, 3, "The pictures' code length by the model."),
     Column("bytes", "bytes", "", 0, "All files of the set together."),
     Column("against", "size against {reference}", "", 3, "Bytes over the reference's bytes, on the same pictures."),
     Column(
@@ -68,39 +59,8 @@ COLUMNS = (
     Column("parameters", "parameters", "", 0, "Weights and biases of the model's networks."),
     Column("kmac_per_pixel", "kMAC/pixel", "", 0, "Thousand multiply-accumulates of the networks for each pixel."),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Row:
-    """One contender, or one published figure.
-
-    Attributes:
-        origin: "measured", "incomplete" (some pictures failed), "crashed", "not run", "not measured" (on this set) or
-            "published".
-        key: of the contender; the system for a published figure.
-        family: as in the schema, or "published".
-        figures: by the name of the column, and of its spread; what is not there was not measured.
-        remark: why there are no figures, or how far they hold; the source of a published one.
-        shown: figures to be shown in other digits than the column's, as in their source.
-    """
-
-    origin: str
-    key: str
-    label: str
-    family: str
-    figures: Figures
-    remark: str = ""
-    shown: dict[str, str] = field(default_factory=dict)
-
-    def text(self, column: Column) -> str:
-        """The figure as every report shows it, "" where there is none."""
-        if column.name in self.shown:
-            return self.shown[column.name]
-        if column.name not in self.figures:
-            return ""
-        text = f"{self.figures[column.name]:,.{column.decimals}f}"
-        spread = self.figures.get(column.spread)
-        return text if spread is None else f"{text} ±{100 * spread / 2:.0f} %"
+SPREADS = tuple(column.spread for column in COLUMNS if column.spread)
+FIGURES = [*(column.name for column in COLUMNS), *SPREADS]
 
 
 @dataclass(frozen=True)
@@ -108,51 +68,104 @@ class Table:
     """What is known of one data set of one run.
 
     Attributes:
-        title: of the data set.
         counts: how many pictures, how many were skipped, in one sentence.
-        about: the counts, the machine and how it was measured.
+        about: the class, the counts, the machine and how it was measured.
         columns: those with a figure in any row.
-        rows: of the contenders, in the order of the result.
-        published: figures of others, the smallest first.
-        notes: sentences that belong below.
+        rows: by the codec's key: "label", "family", "origin" ("measured", or "incomplete" where some pictures
+            failed), "remark", and a column for each of `COLUMNS` and its spread.
+        published: the same of others' figures, the smallest first; the origin is "published", the remark the source,
+            and "shown" is the figure in the digits of its source.
+        notes: sentences that belong below; who has no figures, and why, is among them.
     """
 
     title: str
+    past: str
     counts: str
     about: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    published: tuple[Row, ...]
+    rows: pd.DataFrame
+    published: pd.DataFrame
     notes: tuple[str, ...]
 
 
 def table(section: Section) -> Table:
-    """Computes the table of a section."""
-    rows = tuple(_row(section, totals) for totals in section.totals.values())
+    """The table of a section."""
     others = published_figures(section)
-    reference = section.reference()
-    title = "" if reference is None else section.label(reference)
+    rows = _rows(section)
+    title = section.label(section.reference) if section.reference else ""
     columns = tuple(
-        Column(**{**vars(column), "title": column.title.format(reference=title)})
+        replace(column, title=column.title.format(reference=title))
         for column in COLUMNS
-        if any(column.name in row.figures for row in rows)
+        if rows[column.name].notna().any()
     )
+    counts = _counts(section)
+    past = f"Class: {section.past}" if section.past else ""
+    sentences = [past, counts[:-1], f"Measured on {machine(section.result)}", protocol(section.result)]
     return Table(
         title=section.title,
-        counts=_counts(section),
-        about=f"{_counts(section)} Measured on {machine(section.result)}. {protocol(section.result)}.",
+        past=section.past,
+        counts=counts,
+        about=" ".join(f"{sentence}." for sentence in sentences if sentence),
         columns=columns,
         rows=rows,
-        published=tuple(_published_row(row) for row in others),
-        notes=(*_left_out(section), *notes(section, others)),
+        published=_published(others),
+        notes=(*_notes(section), *notes(section, others)),
     )
+
+
+def text_of(row: Any, column: Column) -> str:
+    """A row's figure as every report shows it, "" where there is none."""
+    value, spread = row[column.name], row[column.spread] if column.spread else float("nan")
+    if pd.isna(value):
+        return ""
+    if isinstance(row.get("shown"), str):
+        return str(row["shown"])
+    text = f"{value:,.{column.decimals}f}"
+    return text if pd.isna(spread) else f"{text} ±{100 * spread / 2:.0f} %"
+
+
+def _rows(section: Section) -> pd.DataFrame:
+    rows = section.totals[section.totals["pictures"] > 0]
+    facts: dict[str, list[str]] = {"label": [], "family": [], "origin": [], "remark": []}
+    for key, row in rows.iterrows():
+        errors = section.errors(str(key))
+        whole = row["complete"] and not errors
+        reason = next(iter(errors.values()), "")
+        failed = f"failed on {count(len(errors), 'picture')} ({reason}); figures over the other {row['pictures']}"
+        facts["label"].append(section.label(str(key)))
+        facts["family"].append(str(section.codecs[str(key)]["family"]))
+        facts["origin"].append("measured" if whole else "incomplete")
+        facts["remark"].append("" if whole else failed)
+    return pd.DataFrame({**facts}, index=rows.index).join(rows.reindex(columns=FIGURES))
+
+
+def _published(others: pd.DataFrame) -> pd.DataFrame:
+    names = others["system"].where(others["checked"], others["system"] + " †")
+    alone = others["dataset"].isin(["CIFAR-10", "Kodak"])
+    rows = pd.DataFrame(
+        {
+            "label": names.where(alone, names + ", " + others["dataset"]),
+            "family": "published",
+            "origin": "published",
+            "remark": others["source"],
+            "shown": others["bits_per_subpixel"],
+            **{name: float("nan") for name in FIGURES},
+        }
+    ).set_axis(pd.Index(others["system"], name="codec"))
+    for kind in ("file", "likelihood"):
+        rows[kind] = others["figure"].where(others["kind"] == kind).to_numpy()
+    return rows
 
 
 def machine(result: dict[str, Any]) -> str:
     """Where and with what a result was measured, in one sentence without its full stop."""
     facts = result["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
-    libraries = ", ".join(_library(name, version) for name, version in facts["libraries"].items())
+    # A version that names its library, as "libjxl 0.11.2", is enough.
+    libraries = ", ".join(
+        version if re.match(r"[A-Za-z]", version) else f"{name} {version}"
+        for name, version in facts["libraries"].items()
+    )
     memory = f"{facts['memory_bytes'] / 2**30:.0f} GiB"
     parts = [facts["processor"], f"{facts['cores']} cores", memory, facts["system"], f"Python {facts['python']}"]
     return "; ".join(filter(None, [", ".join(parts), packages, libraries]))
@@ -169,73 +182,6 @@ def protocol(result: dict[str, Any]) -> str:
     )
 
 
-def _row(section: Section, totals: Totals) -> Row:
-    contender = section.contenders[totals.key]
-    figures: dict[str, float | None] = {
-        "file": totals.bits_per_subpixel,
-        "payload": totals.payload,
-        "likelihood": totals.likelihood,
-        "without_weights": totals.without_weights,
-        "without_lattice": totals.without_lattice,
-        "bytes": totals.bytes,
-        "against": _against(section, totals.key),
-        "encode_mb_s": totals.encode_mb_s,
-        "encode_spread": totals.encode_spread,
-        "decode_mb_s": totals.decode_mb_s,
-        "decode_spread": totals.decode_spread,
-        "parameters": totals.parameters,
-        "kmac_per_pixel": None if totals.mac_per_pixel is None else totals.mac_per_pixel / 1000,
-    }
-    if "memory" in contender:
-        figures["memory"] = max(contender["memory"][f"{way}_bytes"] for way in ("encode", "decode")) / 1e6
-    origin, remark = _state(section, totals)
-    present = {name: value for name, value in figures.items() if value is not None}
-    coded = origin in ("measured", "incomplete")
-    return Row(origin, totals.key, totals.label, totals.family, present if coded else {}, remark)
-
-
-def _state(section: Section, totals: Totals) -> tuple[str, str]:
-    """The origin of a row and its remark."""
-    if totals.status == "not run":
-        return "not run", f"not run: {totals.reason}"
-    failures = section.failures(totals.key)
-    reason = next(iter(failures.values()), totals.reason)
-    if totals.pictures == 0:
-        crashed = bool(failures) or totals.status == "crashed"
-        return ("crashed", f"crashed: {reason}") if crashed else ("not measured", "not measured on this set")
-    if failures or not totals.complete:
-        return (
-            "incomplete",
-            f"failed on {count(len(failures), 'picture')} ({reason}); figures over the other {totals.pictures}",
-        )
-    return "measured", ""
-
-
-def _against(section: Section, key: str) -> float | None:
-    """Bytes over those of the reference, over the pictures of the totals that the contender coded."""
-    reference = section.reference()
-    if reference is None:
-        return None
-    mine, theirs = section.measured(key), section.measured(reference)
-    names = [name for name in common_pictures(section.result, section.name) if name in mine and name in theirs]
-    pairs = [(mine[name]["bytes"], theirs[name]["bytes"]) for name in names]
-    return sum(size for size, _ in pairs) / sum(size for _, size in pairs) if pairs else None
-
-
-def _published_row(row: Published) -> Row:
-    name = row.system if row.checked else f"{row.system} †"
-    label = name if row.dataset.split()[0] in ("CIFAR-10", "Kodak") else f"{name}, {row.dataset}"
-    return Row(
-        "published",
-        row.system,
-        label,
-        "published",
-        {row.kind: float(row.bits_per_subpixel)},
-        row.source,
-        {row.kind: row.bits_per_subpixel},
-    )
-
-
 def _counts(section: Section) -> str:
     pictures = section.dataset["pictures"]
     subpixels = sum(entry["subpixels"] for entry in pictures.values())
@@ -246,20 +192,23 @@ def _counts(section: Section) -> str:
     return f"{', '.join(parts)}."
 
 
-def _left_out(section: Section) -> Iterable[str]:
-    common, everything = len(common_pictures(section.result, section.name)), len(section.dataset["pictures"])
-    if common < everything:
-        yield f"Figures are over the {common:,} of {everything:,} pictures that every contender coded."
+def _notes(section: Section) -> Iterator[str]:
+    everything = len(section.dataset["pictures"])
+    if len(section.common) < everything:
+        yield f"Figures are over the {len(section.common):,} of {everything:,} pictures that every codec coded."
+    without = []
+    for key in section.totals.index[section.totals["pictures"] == 0]:
+        entry = section.codecs[key]
+        error = next(iter(section.errors(key).values()), entry["reason"])
+        status = entry["status"] if entry["status"] == "not run" or error else "not measured on this set"
+        without.append(f"{entry['label']} ({': '.join(filter(None, [status, error]))})")
+    if without:
+        yield f"Without figures: {'; '.join(without)}."
     skipped = section.dataset["skipped"]
     if skipped:
         names = "; ".join(f"{entry['file']} ({entry['reason']})" for entry in skipped[:5])
         more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
         yield f"{count(len(skipped), 'file')} skipped: {names}{more}."
-
-
-def _library(name: str, version: str) -> str:
-    """The version alone where it names the library, as "libjxl 0.11.2" does."""
-    return version if re.match(r"[A-Za-z]", version) else f"{name} {version}"
 
 
 def count(number: int, noun: str) -> str:

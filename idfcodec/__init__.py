@@ -2,6 +2,8 @@
 
 Example:
     >>> import idfcodec
+    >>> from idfcodec.demo import draw
+    >>> pixels = draw(32, 24)
     >>> data = idfcodec.encode(pixels)  # (H, W) or (H, W, 3) uint8, or a PIL image
     >>> assert (idfcodec.decode(data) == pixels).all()
 

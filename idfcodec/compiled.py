@@ -7,14 +7,62 @@ modules are given as arguments: as globals they would be part of machine code th
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+from numba.core import event
 
-__all__ = ["compiled", "compiled_sums", "inlined"]
+__all__ = ["CompilingNotice", "compiled", "compiled_sums", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+logger = logging.getLogger(__name__)
+
+
+class CompilingNotice(event.Listener):
+    """Logs one line, once in a process, when compiling has taken `delay` seconds in all.
+
+    Machine code that is loaded passes no compiler pass, so nothing is said then. Numba runs its passes under a lock of
+    its own, one thread at a time, but within each other: the outermost ones are timed.
+    """
+
+    def __init__(self, delay: float = 1.0) -> None:
+        self._left = delay  # seconds until it is said
+        self._depth = 0
+        self._start = 0.0
+        self._timer: threading.Timer | None = None
+        self._once = threading.Lock()
+
+    def on_start(self, event: object) -> None:
+        """A pass begins."""
+        self._depth += 1
+        if self._depth == 1 and self._left > 0:
+            self._start = time.monotonic()
+            self._timer = threading.Timer(self._left, self._say)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def on_end(self, event: object) -> None:
+        """A pass ends."""
+        self._depth -= 1
+        if self._depth == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._left -= time.monotonic() - self._start
+            if self._left <= 0:
+                self._say()
+
+    def _say(self) -> None:
+        if self._once.acquire(blocking=False):  # and never released: once
+            self._left = 0
+            logger.info("compiling for this processor, once")
+
+
+event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-call]
 
 
 def _compiled(function: F, **options: Any) -> F:

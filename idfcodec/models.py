@@ -1,7 +1,8 @@
-"""Where models live: folders with a `config.json` that names the model's id, its content hash.
+"""Where models live: folders named by the model's id, its content hash; `names.toml` beside them has names for people.
 
 Three places are searched, in this order: the folders of the environment variable `IDFCODEC_MODELS`, the folder inside
-the installed package, and `models/` of a source checkout. A file `DEFAULT` with one line names the default model.
+the installed package, and `models/` of a source checkout. What `names.toml` does not name goes by
+its folder's name.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from idfcodec.errors import IDFError, ModelError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
@@ -34,18 +41,10 @@ __all__ = [
 VARIABLE = "IDFCODEC_MODELS"
 ID = re.compile(r"[0-9a-f]{16}")
 
-EFFORTS = {"fast": "photo-fast", "default": "photo", "max": "photo-max"}
-"""The shipped models by effort, fastest first: the larger the model, the smaller the files and the longer it takes, to
-decode as to encode. Only an encoder chooses; a file names its model by id."""
-
-
-BATCH_EFFORTS = {"fast": "photo-fast", "default": "thumbnail", "max": "thumbnail"}
-"""The same for many small pictures in one file."""
-
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that is installed: `name` is its folder's name, `id` 16 hexadecimal digits, `path` the folder."""
+    """A model that is installed: `name` is for people, `id` 16 hexadecimal digits, `path` the folder."""
 
     name: str
     id: str
@@ -62,15 +61,49 @@ def model_folders() -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
+def _tables(folder: Path) -> dict[str, dict[str, str]]:
+    """What `names.toml` in a folder says; nothing if there is none.
+
+    Raises:
+        ModelError: it is not such a file.
+    """
+    path = folder / "names.toml"
+    try:
+        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as ex:
+        raise ModelError(f"{path}: the names of models cannot be read ({ex})") from ex
+    return {name: {**table} for name, table in tables.items() if isinstance(table, dict)}
+
+
+def _shipped(table: str) -> dict[str, str]:
+    """A table of the names that come with the package."""
+    package = Path(__file__).resolve().parent
+    return (_tables(package / "_models") or _tables(package.parent / "models")).get(table, {})
+
+
+EFFORTS = _shipped("presets")
+"""The shipped models by effort, fastest first: the larger the model, the smaller the files and the longer it takes, to
+decode as to encode. Only an encoder chooses; a file names its model by id."""
+
+BATCH_EFFORTS = _shipped("batch-presets")
+"""The same for many small pictures in one file."""
+
+
 def list_models() -> list[ModelEntry]:
     """Every model that is installed, in the order of search and then by name; unreadable ones are left out."""
     entries = []
     for folder in model_folders():
-        for config in sorted(folder.glob("*/config.json")):
+        names = {identity: name for name, identity in _tables(folder).get("names", {}).items()}
+        found = []
+        for config in folder.glob("*/config.json"):
             try:
-                entries.append(ModelEntry(config.parent.name, read_id(config.parent), config.parent))
+                identity = read_id(config.parent)
             except ModelError:
                 continue
+            found.append(ModelEntry(names.get(identity, config.parent.name), identity, config.parent))
+        entries += sorted(found, key=lambda entry: entry.name)
     return entries
 
 
@@ -138,7 +171,8 @@ def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu
         if coder is None:
             from idfcodec.flow.loading import load
 
-            coder = load(folder, device=device)
+            names = {entry.path: entry.name for entry in list_models()}
+            coder = load(folder, device=device, name=names.get(folder))
             key = coder.id.hex(), device
         _loaded[key] = coder
         while len(_loaded) > MOST_LOADED:
@@ -165,12 +199,7 @@ def model_of_file(identity: bytes, model: str | os.PathLike[str] | None = None, 
 
 def _default() -> str:
     for folder in model_folders():
-        try:
-            name = (folder / "DEFAULT").read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            continue
-        except (OSError, UnicodeDecodeError) as ex:
-            raise ModelError(f"the default model's name in {folder / 'DEFAULT'} cannot be read: {ex}") from ex
+        name = _tables(folder).get("presets", {}).get("default")
         if name:
             return name
     raise ModelError(f"no default model is installed; name one, or set {VARIABLE} to a folder of models")

@@ -1,12 +1,14 @@
 """Finding models by name, id and path."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from idfcodec import models
 from idfcodec.errors import ModelError
+from idfcodec.flow.loading import read_model
 
 from .conftest import REPOSITORY
 
@@ -19,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "m" / name / "config.json").write_text(json.dumps({"id": identity}))
     (tmp_path / "m" / "broken").mkdir()
     (tmp_path / "m" / "broken" / "config.json").write_text("{")
-    (tmp_path / "m" / "DEFAULT").write_text("large\n")
+    (tmp_path / "m" / "names.toml").write_text('[presets]\ndefault = "large"\n')
     monkeypatch.setenv(models.VARIABLE, str(tmp_path / "m"))
     return tmp_path / "m"
 
@@ -35,7 +37,28 @@ def test_by_name_id_path_and_default(folder: Path) -> None:
 
 def test_the_default_effort_is_the_default_model() -> None:
     assert list(models.EFFORTS) == ["fast", "default", "max"]
-    assert models.EFFORTS["default"] == (REPOSITORY / "models" / "DEFAULT").read_text().strip()
+    assert models.find_model(models.EFFORTS["default"]) == models.find_model()
+
+
+def test_shipped_models_are_named_by_their_content() -> None:
+    folders = sorted(path.parent for path in (REPOSITORY / "models").glob("*/config.json"))
+    assert len(folders) >= 4
+    for folder in folders:
+        assert folder.name == read_model(folder).id.hex()  # which compares the content with the id
+
+
+def test_a_folder_named_by_another_id_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(models.find_model("thumbnail"), tmp_path / ("0" * 16))
+    with pytest.raises(ModelError, match="name of another model"):
+        read_model(tmp_path / ("0" * 16))
+
+
+def test_a_folder_that_holds_another_model_by_now_gives_that_one(tmp_path: Path) -> None:
+    shutil.copytree(models.find_model("thumbnail"), tmp_path / "mine")
+    first = models.load_model(tmp_path / "mine")
+    assert models.load_model(tmp_path / "mine") is first
+    shutil.copytree(models.find_model("photo-fast"), tmp_path / "mine", dirs_exist_ok=True)
+    assert models.load_model(tmp_path / "mine").id != first.id
 
 
 def test_a_missing_model_lists_those_there_are(folder: Path) -> None:

@@ -58,8 +58,11 @@ class Sequential(Transform):
     """f = f_n o ... o f_1: the log-determinants add up.
 
     Example:
+        >>> from idfcodec.baselines.reshaping import Logit, Squeeze
         >>> f = Sequential(Logit(), Squeeze())
-        >>> z, log_det = f(x)  # (B, C, H, W) in (0, 1) -> (B, 4 C, H / 2, W / 2) and (B,)
+        >>> z, log_det = f(torch.full((5, 3, 8, 6), 0.5))  # (B, C, H, W) in (0, 1) -> (B, 4 C, H / 2, W / 2) and (B,)
+        >>> z.shape, log_det.shape
+        (torch.Size([5, 12, 4, 3]), torch.Size([5]))
     """
 
     def __init__(self, *transforms: Transform | Iterable[Transform]) -> None:

@@ -225,7 +225,8 @@ class DiscreteFlow(FlowModel):
 
     Example:
         >>> model = DiscreteFlow(DiscreteConfig(shape=(2,), categories=2))
-        >>> model.log_prob(torch.tensor([[0, 1]]))  # log P, (1,) nats
+        >>> model.log_prob(torch.tensor([[0, 1]])).shape  # log P, (1,) nats
+        torch.Size([1])
     """
 
     family: ClassVar[str] = "discrete"

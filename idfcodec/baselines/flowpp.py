@@ -218,8 +218,11 @@ class FlowPP(FlowModel):
     """The model, on vectors or pictures.
 
     Example:
+        >>> from idfcodec.baselines.dequantization import bits
         >>> model = FlowPP(FlowPPConfig(shape=(3, 32, 32), layers=2, hidden=32, logit=0.05))
-        >>> bits(model, pixels)  # (B, 3, 32, 32) uint8 to (B,): a bound, by the model's own noise
+        >>> pixels = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+        >>> bits(model, pixels).shape  # (B, 3, 32, 32) uint8 to (B,): a bound, by the model's own noise
+        torch.Size([2])
     """
 
     family: ClassVar[str] = "flowpp"

@@ -167,7 +167,10 @@ class PixelCNN(Density):
 
     Example:
         >>> model = PixelCNN(PixelCNNConfig(shape=(3, 32, 32), hidden=32))
-        >>> -model.log_prob(pixels) / math.log(2)  # bits, (B,): exactly what the pictures cost
+        >>> pixels = torch.zeros(2, 3, 32, 32, dtype=torch.int64)
+        >>> bits = -model.log_prob(pixels) / math.log(2)  # (B,): exactly the code length of each picture
+        >>> bits.shape
+        torch.Size([2])
     """
 
     family: ClassVar[str] = "pixelcnn"

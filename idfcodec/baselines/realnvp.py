@@ -43,7 +43,7 @@ class RealNVPConfig:
         scales: of pictures; each but the last factors out half of the dimensions.
         prior: "gaussian" or "logistic".
         batch_norm: a normalisation after each coupling, as the paper has for pictures. In the plane it costs likelihood
-            (`benchmarks/density`, table).
+            (`experiments/density`, table).
         logit: alpha of the logit in front, for data in [0, 1]; 0 for none. The paper has 0.05 for pictures.
         condition: channels K of a condition, fed to every s and t.
     """

@@ -2,6 +2,7 @@
 
 import io
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from idfcodec.cli.options import json_option, parse_size, picture_format
 from idfcodec.cli.report import Outcome, Report, finish
+from idfcodec.errors import IDFError
 from idfcodec.files import STREAM, check_target, plan
 from idfcodec.models import EFFORTS, load_model
 
@@ -57,7 +59,8 @@ def density(
     """Train a real-valued flow on a density of the plane, the circle or the torus, and say how close it comes.
 
     The log-likelihood is that of 20,000 samples which the training has not seen, beside what the true density gives
-    them. Angles (circle, torus) are for --model ncsf.
+    them. Angles (circle, torus) are for --model ncsf. The densities are in experiments/ of the repository: this command
+    needs a checkout of it.
 
     \b
     Examples:
@@ -75,24 +78,21 @@ def density(
                 check_target(Path(path), [], force=force)
         import torch
 
-        from idfcodec.baselines import toys
         from idfcodec.baselines.families import build
-        from idfcodec.baselines.fit import FitConfig, evaluate, fit
 
-        figures: Any = None
-        if out is not None:
-            from idfcodec.baselines import figures
-
+        toys, training = _plane("toys"), _plane("fit")
+        figures = None if out is None else _plane("figures")
+        if figures is not None:
             figures.new_figure(1, 1)  # what it needs is missed before the training, not after
         target = toys.toy(name)
         torch.manual_seed(seed)
         settings = {} if model in ("planar", "radial") else {"hidden": hidden}
         flow = build(model, (target.dimensions,), layers=layers, **settings)
-        config = FitConfig(steps=steps, seconds=seconds, learning_rate=learning_rate, seed=seed)
-        losses = fit(flow, lambda n, generator: (target.sample(n, generator)[0], None), config)
+        config = training.FitConfig(steps=steps, seconds=seconds, learning_rate=learning_rate, seed=seed)
+        losses = training.fit(flow, lambda n, generator: (target.sample(n, generator)[0], None), config)
         held, _ = target.sample(HELD_OUT, torch.Generator().manual_seed(10000 + seed))
-        reached, true = float(evaluate(flow, held).mean()), float(target.log_prob(held).mean())
-        if out is not None:
+        reached, true = float(training.evaluate(flow, held).mean()), float(target.log_prob(held).mean())
+        if out is not None and figures is not None:
             figures.save_figure(figures.overview(flow, target, losses, seed=seed), Path(out), force=force)
         if saved is not None:
             flow.save(Path(saved))
@@ -191,6 +191,22 @@ def sample(
     finish([output], work, report)
 
 
+def _plane(name: str) -> Any:
+    """A module of experiments/plane, which a checkout has and a wheel has not.
+
+    Raises:
+        IDFError: there is no such folder.
+    """
+    try:
+        return import_module(f"experiments.plane.{name}")
+    except ModuleNotFoundError as ex:
+        if (ex.name or "").partition(".")[0] != "experiments":
+            raise
+        raise IDFError(
+            "the densities of the plane come with a checkout of the repository (experiments/), not with the package"
+        ) from ex
+
+
 def sheet(pictures: "Tensor") -> Any:
     """(n, C, H, W) uint8 with C of 1 or 3 as one (H', W') or (H', W', 3) uint8 array, white between and around.
 
@@ -212,8 +228,6 @@ def sheet(pictures: "Tensor") -> Any:
 def _drawn(flow: "Density", n: int, temperature: float, seed: int) -> "Tensor":
     import torch
 
-    from idfcodec.errors import IDFError
-
     shape = tuple(flow.config.shape)
     if flow.config.condition:
         raise IDFError("this model is conditional, and there is no telling here on what")
@@ -223,8 +237,7 @@ def _drawn(flow: "Density", n: int, temperature: float, seed: int) -> "Tensor":
 
 
 def _scatter(x: "Tensor", target: Path, *, force: bool) -> None:
-    from idfcodec.baselines import figures
-
+    figures = _plane("figures")
     figure, axes = figures.new_figure(1, 1, side=5)
     reach = max(float(x.abs().quantile(0.995)) * 1.1, 1e-3)
     figures.draw_points(axes[0, 0], x, None, -reach, reach, size=6)

@@ -1,6 +1,7 @@
 """What the command line says: progress while it works, a line for each file, a total, errors on one line."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -14,7 +15,19 @@ import click
 from idfcodec.errors import IDFError
 from idfcodec.files import STREAM
 
-__all__ = ["Outcome", "Progress", "Report", "attempt", "common", "describe", "finish", "label", "shape_text", "speed"]
+__all__ = [
+    "Outcome",
+    "Progress",
+    "Report",
+    "attempt",
+    "common",
+    "describe",
+    "finish",
+    "hear_notices",
+    "label",
+    "shape_text",
+    "speed",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,23 @@ def describe(before: int, after: int) -> str:
     return f"{before:,} -> {after:,} bytes ({abs(change):.1%} {'smaller' if change >= 0 else 'larger'})"
 
 
+class Notices(logging.Handler):
+    """Shows what the package has to say while it works, on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Shows one line."""
+        click.echo(f"idfcodec: {record.getMessage()}", err=True)
+
+
+def hear_notices(*, quiet: bool) -> None:
+    """Shows the package's notices (`logging.INFO` and above) unless `quiet`; the last call counts."""
+    logger = logging.getLogger("idfcodec")
+    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, Notices)]
+    if not quiet:
+        logger.addHandler(Notices(logging.INFO))
+        logger.setLevel(logging.INFO)
+
+
 class Report:
     """Lines on standard error, or results on standard output, and the exit code.
 
@@ -69,6 +99,7 @@ class Report:
         self._quiet, self._verbose, self._as_json, self._to_stdout = quiet, verbose, as_json, to_stdout
         self._outcomes: list[Outcome] = []
         self._failures = 0
+        hear_notices(quiet=quiet)
 
     @property
     def exit_code(self) -> int:

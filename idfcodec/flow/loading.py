@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +62,8 @@ def read_model(folder: Path, *, name: str | None = None) -> Model:
         raise ModelError(f"{folder}: the model is damaged ({ex})") from ex
     if content_hash(arrays, architecture) != identity:
         raise ModelError(f"{folder}: the model's content does not match its id {identity.hex()}")
+    if re.fullmatch("[0-9a-f]{16}", folder.name) and folder.name != identity.hex():
+        raise ModelError(f"{folder}: the folder has the name of another model than the one in it, {identity.hex()}")
     return Model(identity, name or folder.name, family, architecture, arrays, answers)
 
 

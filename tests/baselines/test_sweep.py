@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments.plane.fit import integral
 from idfcodec.baselines.families import FAMILIES, load
-from idfcodec.baselines.fit import integral
 
 from .cases import (
     MODELS,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contenders import PRESETS, our_contenders
+from benchmarks.codecs import PRESETS, our_codecs
 from benchmarks.datasets import Dataset, Entry
+from benchmarks.protocol import Options, Protocol
 from benchmarks.results import Result, save
-from benchmarks.runner import Extras, Protocol
-from benchmarks.running import Options, run_benchmark
+from benchmarks.run import run_benchmark
 from idfcodec.demo import draw
 
 __all__ = ["BASELINE", "failures", "run_small"]
@@ -40,9 +40,9 @@ def pictures() -> Dataset:
 
 def run_small() -> Result:
     """The run, without anything that depends on the machine: times are zero, which means not measured."""
-    contenders = our_contenders([PRESETS], threads=1, device="cpu")
-    options = Options(Extras(likelihood=False, maps=0), memory=False, quiet=True)
-    result = run_benchmark([pictures()], contenders, Protocol(1, repeats=1), options)
+    codecs = our_codecs([PRESETS], threads=1, device="cpu")
+    options = Options(likelihood=False, maps=0, memory=False, quiet=True)
+    result = run_benchmark([pictures()], codecs, Protocol(1, repeats=1), options)
     result["created"] = ""
     result["environment"] |= {"processor": "", "cores": 0, "memory_bytes": 0, "system": "", "python": ""}
     result["environment"] |= {"packages": {}, "libraries": {}}
@@ -57,7 +57,7 @@ def run_small() -> Result:
 
 
 def failures(result: Result) -> dict[str, str]:
-    """The contenders that did not code everything, with the reason."""
+    """The codecs that did not code everything, with the reason."""
     return {key: entry["reason"] for key, entry in result["contenders"].items() if entry["status"] != "ran"}
 
 

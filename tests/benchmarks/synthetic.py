@@ -1,4 +1,4 @@
-"""A drawn result of a run, in the schema of `benchmarks/SCHEMA.md`: every number from a seed, nothing measured."""
+"""A drawn result of a run, in the schema of `benchmarks/schema.json`: every number from a seed, nothing measured."""
 
 import base64
 import hashlib
@@ -140,9 +140,6 @@ def _dataset(draw: random.Random, title: str, count: int, maps: bool, batched: b
         "pictures": pictures,
         "skipped": [{"file": "torn.png", "reason": "image file is truncated"}],
         "measurements": measurements,
-        "budgets": {
-            key: {name: _budget(draw, measurements[key][name]["likelihood_bits"]) for name in names} for key in OURS
-        },
         "maps": {name: _map(draw, *sizes[name]) for name in (names[:5] if maps else [])},
     }
 
@@ -161,21 +158,7 @@ def _measurement(
         likelihood = 8 * payload * draw.uniform(0.9985, 0.9998)
         out["payload_bytes"] = payload
         out["likelihood_bits"] = likelihood
-        out["likelihood_bits_without_weights"] = likelihood * draw.uniform(1.01, 1.35)
-        out["likelihood_bits_without_lattice"] = likelihood * draw.uniform(1.0, 1.3)
     return out
-
-
-def _budget(draw: random.Random, bits: float) -> dict[str, float]:
-    """A picture's bits by level, group and plane: each level has a quarter of the cells of the finer one."""
-    parts = {
-        f"{level}/{group}/{plane}": share * draw.uniform(0.8, 1.2) * 0.25**level
-        for level in range(4)
-        for group in ((0, 1, 2) if level < 3 else (0, 1, 2, -1))
-        for plane, share in enumerate((1.0, 0.55, 0.4))
-    }
-    total = sum(parts.values())
-    return {key: bits * part / total for key, part in parts.items()}
 
 
 def _map(draw: random.Random, width: int, height: int) -> dict[str, Any]:

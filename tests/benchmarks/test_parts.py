@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.environment import available_cores, describe_environment, pinned
-from benchmarks.heat import heat_map, striking_pictures, thumbnail
+from benchmarks.maps import heat_map, striking_pictures, thumbnail
 from benchmarks.models import mac_per_pixel, parameters
 from benchmarks.progress import Progress
 from idfcodec.demo import draw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from .conftest import Run
 
 def test_names_are_those_of_the_modules() -> None:
     """They are repeated so that help needs no PyTorch."""
+    from experiments.plane.toys import TOYS as KNOWN
     from idfcodec.baselines.families import FAMILIES
-    from idfcodec.baselines.toys import TOYS as KNOWN
 
     assert set(MODELS) <= set(FAMILIES)
     assert tuple(KNOWN) == TOYS
@@ -131,21 +132,29 @@ def test_what_cannot_be_drawn_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_shipped_model_is_drawn_from(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from idfcodec import codec
-
     asked: list[Any] = []
 
-    class Model:
-        def sample(self, n: int, size: tuple[int, int], temperature: float, *, seed: int) -> torch.Tensor:
-            asked.append((n, size, temperature, seed))
-            return torch.zeros(n, 3, *size, dtype=torch.uint8)
+    def drawn(coder: object, n: int, size: tuple[int, int], temperature: float, *, seed: int) -> np.ndarray:
+        asked.append((n, size, temperature, seed))
+        return np.zeros((n, *size, 3), np.uint8)
 
-    monkeypatch.setattr(codec, "load_model", lambda name: asked.append(name) or Model())
+    monkeypatch.setattr("idfcodec.cli.density.load_model", lambda name: asked.append(name))
+    monkeypatch.setattr("idfcodec.density.sample", drawn)
     options = ["--n", "4", "--size", "12x8", "--temperature", "0.5", "--seed", "3"]
     assert run("sample", "--model", "max", *options, "s.png").code == 0
     assert asked == ["photo-max", (4, (8, 12), 0.5, 3)]
     with Image.open(tmp_path / "s.png") as image:
         assert image.size == (2 * 14 + MARGIN, 2 * 10 + MARGIN)
+
+
+def test_an_installed_package_says_that_a_checkout_is_needed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "experiments", None)
+    monkeypatch.delitem(sys.modules, "experiments.plane", raising=False)
+    monkeypatch.delitem(sys.modules, "experiments.plane.toys", raising=False)
+    done = run("density", "moons", "--steps", "1")
+    assert done.code == 1
+    assert "come with a checkout of the repository" in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_sheet_places_rows_from_left_to_right() -> None:

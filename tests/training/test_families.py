@@ -16,7 +16,7 @@ from PIL import Image
 from idfcodec.baselines.dequantization import bits
 from idfcodec.baselines.families import FAMILIES as BASELINES
 from idfcodec.baselines.families import load
-from idfcodec.cli import tools
+from idfcodec.cli import train as module
 from idfcodec.cli.main import cli
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError
@@ -47,7 +47,7 @@ def small(family: str, **settings: Any) -> TrainConfig:
 
 def test_names_are_those_of_the_modules() -> None:
     """They are repeated so that help needs no PyTorch."""
-    assert tuple(FAMILIES) == tools.FAMILIES
+    assert tuple(FAMILIES) == module.FAMILIES
 
 
 @pytest.mark.parametrize("family", THERE)

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from idfcodec.cli.main import cli
-from idfcodec.cli.tools import train as command
+from idfcodec.cli.train import train as command
 from idfcodec.errors import ModelError
 from idfcodec.flow.hierarchical.config import HierarchicalConfig, Search
 from idfcodec.training.config import FINE_TUNING, TrainConfig, fine_tuning
@@ -81,10 +81,10 @@ def test_a_run_from_nothing_says_so(pictures: Path, tmp_path: Path) -> None:
 def test_presets_name_models(
     name: str, pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from idfcodec.cli import tools
+    from idfcodec.cli import train as module
 
     asked = []
-    monkeypatch.setattr(tools, "find_model", lambda found: asked.append(found) or model)
+    monkeypatch.setattr(module, "find_model", lambda found: asked.append(found) or model)
     assert run(pictures, "--out", tmp_path, "--from", name, *RUN).exit_code == 0
     assert asked == [None if name == "default" else f"photo-{name}"]
 

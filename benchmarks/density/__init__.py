@@ -1,1 +1,0 @@
-"""Experiments with the real-valued flows: `python -m benchmarks.density` rebuilds every figure and table."""

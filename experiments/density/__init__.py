@@ -1,0 +1,1 @@
+"""Experiments with the real-valued flows: `python -m experiments.density` rebuilds every figure and table."""

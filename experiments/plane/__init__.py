@@ -1,0 +1,1 @@
+"""The plane: densities with known samples and logarithms, training on them, and figures of both."""
