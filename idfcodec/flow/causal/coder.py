@@ -164,7 +164,7 @@ class CausalFlow(Coder):
         rng = np.random.default_rng(seed)
         inverse = np.clip(np.round(self._arrays["inverse_scale"] / temperature), 0, 2**28).astype(np.int64)
         drawn = CausalFlow(self.id, self.name, self.config, {**self._arrays, "inverse_scale": inverse}, self.kernel)
-        found = []
+        found: list[Planes] = []
         for _ in range(n):
             words = rng.integers(1, 2**32, 2 * len(types) * shape[0] * shape[1] + 2, np.uint32)
             work = Work(shape, len(types), DECODE, words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,7 @@ class CausalConfig:
     def layers(self, place: int) -> list[tuple[int, int]]:
         """Inputs and outputs of each layer of the network of a place."""
         sizes = [self.inputs(place), *self.widths, OUTPUTS]
-        return list(zip(sizes, sizes[1:], strict=False))
+        return list(pairwise(sizes))
 
     def regressors(self, place: int) -> int:
         """The most that a predictor of a place has."""

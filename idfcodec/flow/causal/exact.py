@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,7 @@ def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tup
         layers[k, :outputs, :inputs] = weight.T
         layers[k, :outputs, padded[k][0]] = bias
     last = len(shapes) - 1
-    shifts = [WEIGHT_BITS + (OUTPUT_BITS - ACTIVATION_BITS) * -(k == last) for k in range(len(shapes))]
+    shifts = [WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS) * (k == last) for k in range(len(shapes))]
     tops = [0 if k == last else TOP for k in range(len(shapes))]
     return (
         layers,
@@ -157,7 +157,9 @@ def exact_plane(
         sizes,
         scales,
         tops,
-        *tables,
+        tables[0],
+        tables[1],
+        tables[2],
         np.array(earlier, np.int64),
         np.array(config.seen_values(plane, earlier), np.int64),
         np.array(config.seen_residuals(plane, earlier), np.int64),
@@ -233,8 +235,9 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
     """Code one plane of a tile, the planes that it sees done."""
     from idfcodec.flow.causal.kernels import code_plane
 
+    call: Callable[..., None] = code_plane
     low, high = np.float32(kind.low), np.float32(kind.high)
-    code_plane(
+    call(
         work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), model.near, model.counts,
         model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes, model.scales,
         model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier, model.values,

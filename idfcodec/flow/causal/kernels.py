@@ -338,14 +338,14 @@ def code_row(
 ):  # fmt: skip
     """Code the pixels of a row, from left to right; see `code_plane` for the arguments."""
     r = row + MARGIN
-    here, above, above2 = planes[plane, r], planes[plane, r - 1], planes[plane, r - 2]
-    e0, e1, e2 = errors[plane, r], errors[plane, r - 1], errors[plane, r - 2]
+    here = planes[plane, r]
+    e0, e1 = errors[plane, r], errors[plane, r - 1]
     range_inverse = f4(4) / (high - low)
     running = seen_running = ZERO
     number = every.shape[0]
     for c in range(width):
         m = c + MARGIN
-        west, north = here[m - 1], above[m]
+        west = here[m - 1]
         for k in range(number):
             if row:
                 a = along[k]
@@ -399,7 +399,7 @@ def code_row(
         for i in range(n):
             x[i] = min(max(np.floor(x[i] * SIXTEEN + HALF), f4(-128)), f4(127))
         actual = here[m]
-        if mode == ANALYSE or mode == INVERT:
+        if mode in (ANALYSE, INVERT):
             if mode == INVERT:
                 actual += np.floor(p0 + HALF)
                 here[m] = actual
@@ -490,8 +490,8 @@ def finish_plane(planes, plane, errors, local_error, spread):
 @compiled
 def code_plane(
     mode, planes, plane, low, high, start_error, near, counts, every, forget, ridge, belief, prior, layers, sizes,
-    scales, tops, inverse_scale, exponential, logistic, earlier, raw, residuals, errors, spread, local_error, coder, words, starts,
-    lengths, dump, targets, totals, scratch,
+    scales, tops, inverse_scale, exponential, logistic, earlier, raw, residuals, errors, spread, local_error, coder,
+    words, starts, lengths, dump, targets, totals, scratch,
 ):  # fmt: skip
     """Code a plane of a tile.
 
@@ -535,7 +535,7 @@ def code_plane(
         real,
         bits,
         predicted,
-    ) = scratch  # noqa: E501
+    ) = scratch
     height, width = local_error.shape
     count = len(every)
     fade2 = FADE * FADE

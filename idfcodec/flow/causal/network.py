@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -68,7 +68,8 @@ def bits(outputs: Tensor, targets: Tensor) -> Tensor:
     above, below = torch.where(flip, -below, above), torch.where(flip, -above, below)
     mass = torch.sigmoid(above.clamp(-40, 40)) - torch.sigmoid(below.clamp(-40, 40))
     mixed = torch.exp(torch.logsumexp(share + torch.log(mass.clamp_min(1e-12)), -1))
-    return -torch.log2(mixed * (1 - (high - low + 1) * FLOOR) + FLOOR)
+    found: Tensor = -torch.log2(mixed * (1 - (high - low + 1) * FLOOR) + FLOOR)
+    return found
 
 
 class PlaneNetwork(nn.Module):
@@ -98,7 +99,7 @@ class PlaneNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(N, 9) outputs of (N, I) inputs in sixteenths."""
-        h = inputs.float() / 2**INPUT_BITS
+        h: Tensor = inputs.float() / 2**INPUT_BITS
         last = len(self.weights) - 1
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             w = _through(w, torch.round(w * 2**WEIGHT_BITS) / 2**WEIGHT_BITS)
@@ -130,10 +131,13 @@ class TrainableCausalFlow(nn.Module):
         """(K, N, N + 1) mean sums of the predictors of `SETS` and place `name`."""
         return self.get_buffer(f"{name}_prior")
 
+    def _all(self) -> list[tuple[str, PlaneNetwork]]:
+        return [(name, cast(PlaneNetwork, network)) for name, network in self.networks.items()]
+
     def integers(self) -> dict[str, Tensor]:
         """What an exported model holds."""
         found = {name: torch.from_numpy(table) for name, table in build_tables().items()}
-        for name, network in self.networks.items():
+        for name, network in self._all():
             found[f"{name}.prior"] = self.prior(name)
             for k, (w, b) in enumerate(network.integers()):
                 found[f"{name}.weight{k}"], found[f"{name}.bias{k}"] = w, b
@@ -150,7 +154,7 @@ class TrainableCausalFlow(nn.Module):
             ModelError: it has another one.
         """
         with torch.no_grad():
-            for name, network in self.networks.items():
+            for name, network in self._all():
                 pairs = [(f"{name}.prior", self.prior(name), 1)]
                 for k, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
                     pairs.append((f"{name}.weight{k}", w, 2**WEIGHT_BITS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,7 @@ def preimages(rgb: Pixels, conversion: Conversion) -> tuple[NDArray[np.int32], N
     return planes, exact
 
 
-def redo(planes: Planes, conversion: Conversion, exceptions: Exceptions) -> Pixels:
+def redo(planes: Sequence[NDArray[np.int32]], conversion: Conversion, exceptions: Exceptions) -> Pixels:
     """The picture, (H, W, 3) uint8, of its source planes.
 
     Raises:
