@@ -12,7 +12,7 @@ import numpy as np
 
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.format.container import Container, pack, unpack
-from idfcodec.format.payload import STORED, first_byte
+from idfcodec.format.payload import STORED, first_byte, split_patches, with_patches
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
@@ -39,6 +39,7 @@ def encode(
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
+    conversion: bool = True,
     verify: bool = False,
     threads: int | None = None,
     device: str = "cpu",
@@ -51,6 +52,7 @@ def encode(
         model: name, id or folder; None is the default.
         effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
             takes as long as encoding, and need not be told.
+        conversion: undo the colour conversion that made the picture, if one did and the model codes what was before.
         verify: decode the result and compare before returning it.
         threads: tiles coded at a time; None is one for each core. The bytes do not depend on it.
         device: "cpu" or "cuda". The bytes do not depend on it.
@@ -68,12 +70,14 @@ def encode(
     picture = image if isinstance(image, Picture) else from_image(image)
     pixels = picture.pixels
     coder = load_model(model, device=device)
-    kind = kind_of(pixels)
+    kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
     tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
 
     def work(index: int) -> bytes:
         part = cut(pixels, tiles[index])
-        (coded,) = coder.encode([kind.split(part)], kind.types)
+        planes, patches = kind.planes(part)
+        (coded,) = coder.encode([planes], kind.types)
+        coded = with_patches(patches, coded)
         stored = kind.stored(part)
         return coded if len(coded) < len(stored) else stored
 
@@ -135,8 +139,9 @@ def decode_picture(
             kind.write_stored(payload, cut(pixels, tile))
             return
         shapes = [(tile.height, tile.width)] * len(kind.types)
+        patches, payload = split_patches(payload)
         (planes,) = coder.decode([payload], shapes, kind.types)
-        kind.write(planes, cut(pixels, tile))
+        kind.write(planes, cut(pixels, tile), patches)
 
     each(work, len(tiles), threads, progress)
     if kind.checksum(pixels) != container.checksum:

@@ -29,6 +29,7 @@ class Role(enum.Enum):
 
     LUMA = "luma"
     DIFFERENCE = "difference"
+    CHROMA = "chroma"
     ALPHA = "alpha"
     INDEPENDENT = "independent"
 

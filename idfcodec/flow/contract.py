@@ -72,11 +72,13 @@ class Capabilities:
         previews: a coarse picture comes before the whole one.
         density: it has latents, inverses and samples.
         side_by_side: how many small pictures are best coded in one call.
+        any_planes: it codes any number of planes of any role, of 8 to 16 bits.
     """
 
     previews: bool = False
     density: bool = False
     side_by_side: int = 1
+    any_planes: bool = False
 
 
 class Coder(ABC):

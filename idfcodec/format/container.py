@@ -70,11 +70,17 @@ class Mode(enum.IntEnum):
     """Three planes; decodes to `(H, W, 3)`."""
     GRAY_AS_RGB = 2
     """One plane that stands for three equal ones; decodes to `(H, W, 3)`."""
+    JFIF = 17
+    """RGB whose YCbCr planes are coded; 16 and the conversion's number, see `picture.conversion`."""
+    PHOTOCD = 18
+    """RGB whose PhotoCD YCC planes are coded."""
+    JFIF_SHORT = 19
+    """RGB whose YCbCr planes are coded, of decoders with short constants."""
 
     @property
     def planes(self) -> int:
         """Number of planes that are coded: 1 or 3."""
-        return 3 if self is Mode.RGB else 1
+        return 1 if self in (Mode.GRAY, Mode.GRAY_AS_RGB) else 3
 
 
 @dataclass(frozen=True)

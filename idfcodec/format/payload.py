@@ -6,13 +6,29 @@ below mean is the family's. All of them are here.
 
 from __future__ import annotations
 
+import struct
+
 from idfcodec.errors import CorruptFile
 from idfcodec.types import Buffer
 
-__all__ = ["CORRECTED", "LEARNED", "PALETTE", "PLAIN", "STORED", "first_byte", "restored", "trimmed"]
+__all__ = [
+    "CORRECTED",
+    "LEARNED",
+    "PALETTE",
+    "PATCHED",
+    "PLAIN",
+    "STORED",
+    "first_byte",
+    "restored",
+    "split_patches",
+    "trimmed",
+    "with_patches",
+]
 
 STORED = 128
 """Samples as they are, whatever the model."""
+PATCHED = 129
+"""The exceptions of a colour conversion, u32 their length first; then the payload itself."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
 LEARNED = 1 | 2 | 4
@@ -43,3 +59,22 @@ def restored(payload: Buffer) -> bytes:
     if first_byte(data) != PLAIN or data.endswith(b"\0"):
         raise CorruptFile("a small picture has unknown flags, or zero bytes at its end that are to be left out")
     return (data or b"\0") + bytes(-(len(data) - 1) % 4 if data else 0)
+
+
+def with_patches(patches: bytes, payload: bytes) -> bytes:
+    """A payload with the exceptions of its colour conversion before it, if there are any."""
+    return bytes([PATCHED]) + struct.pack("<I", len(patches)) + patches + payload if patches else payload
+
+
+def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
+    """The exceptions and the payload that `with_patches` put together.
+
+    Raises:
+        CorruptFile: they end too early.
+    """
+    if first_byte(payload) != PATCHED:
+        return b"", payload
+    end = 5 + int.from_bytes(payload[1:5], "little")
+    if not 5 < end < len(payload):
+        raise CorruptFile("the exceptions of a tile end too early")
+    return bytes(payload[5:end]), payload[end:]

@@ -53,7 +53,7 @@ FINE_TUNING = {"learning_rate": 0.0012, "quantise_from": 0.0}
 
 # What a run does otherwise that trains another family: small pictures; the flows that are none of integers by Adam.
 BASELINE = {"size": 32, "batch": 32, "learning_rate": 0.002}
-OTHERS: Mapping[str, Mapping[str, Any]] = {"idf": {}, "causal": {"size": 32, "batch": 64, "kind": "thumbnails"}}
+OTHERS: Mapping[str, Mapping[str, Any]] = {"idf": {}, "causal": {"size": 128, "batch": 8, "learning_rate": 0.008}}
 _OPTIONS = ("channels", "blocks", "networks")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
 from safetensors.torch import save
@@ -15,28 +15,27 @@ from torch import Tensor
 from idfcodec.errors import ModelError
 from idfcodec.flow import registry
 from idfcodec.flow.contract import Model
-from idfcodec.flow.exact.mixture import build_tables
-from idfcodec.flow.exact.quantisable import QuantConv, Quantisable, exponents, fold, unfold
 from idfcodec.flow.loading import CONFIG, WEIGHTS, content_hash, read_model
 
 __all__ = ["export", "read_exported", "restore"]
 
-_PARTS = ("weight", "bias", "exponent")
+
+class Exportable(Protocol):
+    """A network as it is trained, which has integers to export."""
+
+    family: ClassVar[str]
+
+    def integers(self) -> dict[str, Tensor]:
+        """What the exported model holds."""
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take what an exported model holds."""
+
+    def exported_config(self, **changes: Any) -> Any:
+        """Its configuration, a dataclass, with changes that need no training."""
 
 
-def _integers(network: Quantisable) -> dict[str, Tensor]:
-    """The tensors of all convolutions, the tables, and what else the family exports."""
-    tensors = {name: torch.from_numpy(table) for name, table in build_tables().items()}
-    for name, module in network.named_modules():
-        if isinstance(module, QuantConv):
-            weight, bias = module.weight.detach(), module.bias.detach()
-            centred, head = network.meaning(name, module)
-            folded = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
-            tensors |= {f"{name}.{part}": tensor.contiguous() for part, tensor in zip(_PARTS, folded, strict=True)}
-    return tensors | network.further()
-
-
-def export(network: Quantisable, folder: Path, *, note: Mapping[str, Any] | None = None, **changes: Any) -> str:
+def export(network: Exportable, folder: Path, *, note: Mapping[str, Any] | None = None, **changes: Any) -> str:
     """Write a trained network to `folder` as integers and return the model's id, 16 hexadecimal digits.
 
     Args:
@@ -48,13 +47,13 @@ def export(network: Quantisable, folder: Path, *, note: Mapping[str, Any] | None
     Raises:
         ModelError: a convolution breaks the bound of exact arithmetic.
     """
-    network = network.cpu()
-    tensors = _integers(network)
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.integers().items()}
     config = network.exported_config(**changes)
     architecture = json.loads(json.dumps(registry.architecture(network.family, asdict(config))))
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     model = Model(content_hash(arrays, architecture), folder.name, network.family, architecture, arrays)
-    answers = registry.family(model.family).build(model, config, "float32", "cpu").known_answers()
+    family = registry.family(model.family)
+    answers = family.build(model, config, family.kernels("cpu")[-1], "cpu").known_answers()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(save(tensors))
     description = {"id": model.id.hex(), "architecture": architecture, "known_answers": answers, **(note or {})}
@@ -80,29 +79,10 @@ def read_exported(folder: Path) -> Model:
     return model
 
 
-def restore(network: Quantisable, model: Model) -> None:
-    """Give `network` the weights of an exported model: what its integers mean.
-
-    Where a hierarchical flow differs in size, networks that the exported model lacks start as its coarsest one, blocks
-    that it lacks start without effect, and its surplus blocks are left out. The channels must be the same.
+def restore(network: Exportable, model: Model) -> None:
+    """Give `network` the weights of an exported model.
 
     Raises:
         ModelError: the model is not one from which such a network can start.
     """
-    tensors = {name: torch.from_numpy(array) for name, array in model.arrays.items()}
-    with torch.no_grad():
-        for name, module in network.named_modules():
-            if not isinstance(module, QuantConv):
-                continue
-            source = network.source(name, tensors)
-            if f"{source}.weight" not in tensors:
-                network.start_without(name, module, source)
-                continue
-            centred, head = network.meaning(name, module)
-            integers = (tensors[f"{source}.{part}"] for part in _PARTS)
-            weight, bias = unfold(*integers, centred=centred, head=head)
-            if weight.shape != module.weight.shape:
-                raise ModelError(f"the model to start from has other sizes than were asked for, in {name}")
-            module.weight.copy_(weight)
-            module.bias.copy_(bias)
-        network.restore_further(tensors)
+    network.restore({name: torch.from_numpy(array) for name, array in model.arrays.items()})

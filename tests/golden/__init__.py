@@ -41,29 +41,34 @@ INDEX = ROOT / "index.json"
 FOLDER = ROOT / str(VERSION)
 BATCH_FOLDER = ROOT / f"batch-{BATCH_VERSION}"
 RECIPES: dict[str, dict[str, object]] = {
-    "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1},
-    "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14},
-    "grainy-160x128": {"kind": "grainy", "width": 160, "height": 128, "seed": 9},
-    "fast-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 10, "effort": "fast"},
-    "max-128x96": {"kind": "photo", "width": 128, "height": 96, "seed": 11, "effort": "max"},
-    "lattice-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 1},
-    "photo-45x32": {"kind": "photo", "width": 45, "height": 32, "seed": 7},
-    "colours-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12},
-    "constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13},
-    "gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2},
-    "gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3},
-    "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4},
-    "pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5},
-    "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6},
-    "causal-41x30": {"kind": "photo", "width": 41, "height": 30, "seed": 15, "by": "thumbnail"},
-    "metadata-8x6": {"kind": "photo", "width": 8, "height": 6, "seed": 8, "metadata": {"xmp": "<xmp/>", "icc": "icc"}},
+    "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1, "by": "idf"},
+    "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14, "by": "idf"},
+    "grainy-160x128": {"kind": "grainy", "width": 160, "height": 128, "seed": 9, "by": "idf"},
+    "fast-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 10, "by": "idf-fast"},
+    "max-128x96": {"kind": "photo", "width": 128, "height": 96, "seed": 11, "by": "idf-max"},
+    "lattice-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 1, "by": "idf"},
+    "photo-45x32": {"kind": "photo", "width": 45, "height": 32, "seed": 7, "by": "idf"},
+    "colours-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12, "by": "idf"},
+    "constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13, "by": "idf"},
+    "gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2, "by": "idf"},
+    "gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3, "by": "idf"},
+    "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4, "by": "idf"},
+    "pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5, "by": "idf"},
+    "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6, "by": "idf"},
+    "metadata-8x6": {
+        "kind": "photo",
+        "width": 8,
+        "height": 6,
+        "seed": 8,
+        "by": "idf",
+        "metadata": {"xmp": "<xmp/>", "icc": "icc"},
+    },
 }
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` a model in
 place of an effort, and without both it is the default effort."""
 
 BATCHES: dict[str, dict[str, object]] = {
-    "thumbnails": {"kinds": ["photo", "gray", "gray_as_rgb", "noise", "extremes"], "width": 16, "height": 12},
-    "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "effort": "fast"},
+    "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
 }
 """The same for batches: three pictures of each kind."""
 

@@ -1,225 +1,85 @@
-"""Coding pictures by the causal flow: diagonal by diagonal, all pictures of a shape side by side.
-
-Pixel (row, column) belongs to diagonal `column + row * (columns + 1)`, with `columns` the reach of the network to
-either side: its neighbours belong to earlier ones, so that all pixels of a diagonal are coded at once, first G, then
-R-G, then B-G. Each picture is a stream of its own.
-"""
+"""Coding pictures by the causal flow: plane by plane, pixel by pixel."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder
+from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
-from idfcodec.flow.causal.config import INSIDE, CausalConfig, neighbours
-from idfcodec.flow.causal.exact import CausalExactNetwork, known_answer
-from idfcodec.flow.causal.pixels import (
-    BUCKET,
-    bucket_frequencies,
-    gather_context,
-    intervals,
-    mixture_parameters,
-    within_bucket,
-)
+from idfcodec.flow.causal.config import CausalConfig
+from idfcodec.flow.causal.exact import Arrays, ExactPlane, Work, exact_plane, places_of, run_plane, set_of
+from idfcodec.flow.causal.kernels import ANALYSE, DECODE, ENCODE, INVERT
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
-from idfcodec.flow.exact.tables import OF_SCALE, ONE, TOTAL
 from idfcodec.format.payload import PLAIN, restored, trimmed
-from idfcodec.types import Buffer, Planes, PlaneType, Shape
+from idfcodec.types import Buffer, Plane, Planes, PlaneType, Role, Shape
 
-__all__ = ["CausalFlow", "PlanePrior", "Visitor"]
+__all__ = ["CausalFlow"]
 
-Values = NDArray[np.int32]
-PIECE = 2**14  # pixels that the network sees at a time when all are known
-_INSIDE = 128 + int(32 * INSIDE)
-
-
-@dataclass(frozen=True)
-class PlanePrior:
-    """What the network says of one plane of N pixels, the planes before it known.
-
-    Args:
-        plane: 0 for G, 1 for R-G, 2 for B-G.
-        mixture: (N, 8) int32, see `pixels.mixture_parameters`.
-        byte_offset: (N,) what makes a value a byte: 0 for G, G for the differences.
-    """
-
-    plane: int
-    mixture: Values
-    byte_offset: Values
-
-    @property
-    def shift(self) -> Values:
-        """(N,) of the coupling: the mean location, rounded."""
-        shift: Values = (self.mixture[:, 1] + ONE // 2) // ONE
-        return shift
+WIDEST = 2**16  # values of a plane
+_DAMAGED = "the entropy-coded data is damaged"
 
 
-class Visitor(Protocol):
-    """What a walk calls for each plane of each diagonal."""
-
-    def __call__(self, where: NDArray[np.int64], prior: PlanePrior) -> Values:
-        """(N,) values of a plane of the pixels at `where` (N, 3): picture after picture, rows downwards."""
-
-
-def _read_only(array: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What a cache may hand out to several threads."""
-    array.flags.writeable = False
-    return array
-
-
-@lru_cache(maxsize=2)
-def _offsets(config: CausalConfig) -> NDArray[np.int64]:
-    """(M, 2) row and column of the neighbours, relative to a pixel's."""
-    return _read_only(np.array(neighbours(config)))
-
-
-@lru_cache(maxsize=2)
-def _diagonals(height: int, width: int, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(H * W, 2) rows and columns in coding order, and where each diagonal begins and the last one ends."""
-    rows, columns = np.divmod(np.arange(height * width), width)
-    diagonal = columns + rows * (reach + 1)
-    order = np.argsort(diagonal, kind="stable")
-    ends = np.searchsorted(diagonal[order], np.arange(diagonal.max() + 2))
-    return _read_only(np.stack((rows, columns), 1)[order]), _read_only(np.unique(ends))
-
-
-@lru_cache(maxsize=2)
-def _symbols(height: int, width: int, reach: int, planes: int) -> NDArray[np.int64]:
-    """Order of the symbols of a picture in (planes, 2, H * W): by diagonal, plane, bucket before value, pixel."""
-    _, ends = _diagonals(height, width, reach)
-    count = height * width
-    first = np.arange(2 * planes)[:, None] * count
-    return _read_only(np.concatenate([(first + np.arange(a, b)).ravel() for a, b in pairwise(ends)]))
-
-
-@dataclass(frozen=True)
 class CausalFlow(Coder):
     """A causal flow, ready to code.
 
     Args:
         id: content hash, 8 bytes.
         name: for people.
-        config: sizes.
-        network: what is said of pixels.
-        share_of: (33,) int32, see `pixels.shares`.
-        tables: (CELLS,) int32, the rows of all width classes.
-        escapes: (SCALES, EXCESS) int32, the weights of the excesses of escapes.
-        kernel: one of `quantised.KERNELS`.
+        config: what it is.
+        arrays: of the model.
+        kernel: "exact", the only one.
     """
 
-    id: bytes
-    name: str
-    config: CausalConfig
-    network: CausalExactNetwork
-    share_of: Values
-    tables: Values
-    escapes: Values
-    kernel: str
-    capabilities: ClassVar[Capabilities] = Capabilities(density=True, side_by_side=64)
+    capabilities: ClassVar[Capabilities] = Capabilities(density=True, any_planes=True)
 
-    def _priors(self, planes: Values, where: NDArray[np.int64], visit: Visitor) -> None:
-        """Visit each plane of some pixels of (B, C, H, W) planes, whose neighbours are known."""
-        offsets = _offsets(self.config)
-        seen = np.empty((len(where), self.network.inputs), np.uint8)
-        base = np.empty((len(where), planes.shape[1]), np.int32)
-        gather_context(planes, where, offsets, _INSIDE, seen, base)
-        picture, row, column = where.T
-        known = np.full((len(where), 2), 128, np.uint8)
-        residuals = np.zeros((len(where), 2), np.int32)
-        byte_offset = np.zeros(len(where), np.int32)
-        h = self.network.trunk(seen)
-        for p in range(planes.shape[1]):
-            mixture = np.empty((len(where), 8), np.int32)
-            head = self.network.plane(p, h, np.ascontiguousarray(known[:, :p]))
-            mixture_parameters(p, head, np.ascontiguousarray(base[:, p]), residuals, self.share_of, mixture)
-            values = visit(where, PlanePrior(p, mixture, byte_offset))
-            planes[picture, p, row, column] = values
-            if p < 2:
-                residuals[:, p] = values * ONE - mixture[:, 1]
-                known[:, p] = np.clip(values + (128 if p else 0), 0, 255)
-            byte_offset = values if p == 0 else byte_offset
+    def __init__(self, id: bytes, name: str, config: CausalConfig, arrays: Arrays, kernel: str = "exact") -> None:
+        self.id, self.name, self.kernel = id, name, kernel
+        self.config, self._arrays = config, arrays
+        self._planes: dict[tuple[str, int, int, tuple[int, ...]], ExactPlane] = {}
 
-    def walk(self, shape: tuple[int, int, int], count: int, visit: Visitor) -> Values:
-        """Visit the diagonals of `count` pictures of `shape` (C, H, W) in order; return (count, C, H, W) planes."""
-        planes = np.zeros((count, *shape), np.int32)
-        order, ends = _diagonals(shape[1], shape[2], self.config.columns)
-        with torch.inference_mode():
-            for start, end in pairwise(ends):
-                where = np.empty((count, end - start, 3), np.int64)
-                where[..., 0] = np.arange(count)[:, None]
-                where[..., 1:] = order[start:end]
-                self._priors(planes, where.reshape(-1, 3), visit)
-        return planes
+    def plane(self, which: str, place: int, plane: int, earlier: list[int]) -> ExactPlane:
+        """What codes a plane; made once."""
+        key = which, place, plane, tuple(earlier)
+        found = self._planes.get(key)
+        if found is None:
+            found = self._planes[key] = exact_plane(self.config, self._arrays, which, place, plane, earlier)
+        return found
 
-    def _known(self, planes: Values, visit: Visitor) -> None:
-        """Visit all pixels of one picture of (C, H, W) planes in coding order, a PIECE at a time."""
-        order, _ = _diagonals(planes.shape[1], planes.shape[2], self.config.columns)
-        where = np.concatenate((np.zeros((len(order), 1), np.int64), order), 1)
-        pictures = planes[None].copy()
-        with torch.inference_mode():
-            for start in range(0, len(where), PIECE):
-                self._priors(pictures, where[start : start + PIECE], visit)
+    def _run(self, work: Work, types: Sequence[PlaneType]) -> None:
+        which = set_of(types)
+        for plane, (place, earlier) in enumerate(places_of(types)):
+            run_plane(work, self.plane(which, place, plane, earlier), plane, types[plane])
 
-    def _intervals(self, planes: Values) -> tuple[Values, Values]:
-        """First quantile and size of the slice of each symbol, (C, 2, H * W) each: of buckets, and of values within."""
-        count, height, width = planes.shape
-        starts, sizes = (np.empty((count, 2, height * width), np.int32) for _ in range(2))
-        done = [0] * count
+    def _work(self, picture: Planes, types: Sequence[PlaneType], mode: int) -> Work:
+        shape = _shape([plane.shape for plane in picture], types)
+        work = Work(shape, len(types), mode)
+        for inside, plane, kind in zip(work.inside, picture, types, strict=True):
+            if mode != INVERT and plane.size and not kind.low <= plane.min() <= plane.max() <= kind.high:
+                raise IDFError(f"a plane has values outside of {kind.low} to {kind.high}")
+            inside[:] = plane
+        return work
 
-        def visit(where: NDArray[np.int64], prior: PlanePrior) -> Values:
-            p, n = prior.plane, done[prior.plane]
-            values: Values = planes[p, where[:, 1], where[:, 2]]
-            found = intervals(prior.mixture, prior.byte_offset, values, self.tables, self.escapes, OF_SCALE)
-            starts[p, :, n : n + len(where)], sizes[p, :, n : n + len(where)] = found
-            done[p] += len(where)
-            return values
-
-        self._known(planes, visit)
-        return starts, sizes
-
-    def _encode(self, planes: Values) -> bytes:
-        starts, sizes = self._intervals(planes)
-        order = _symbols(planes.shape[1], planes.shape[2], self.config.columns, len(planes))
-        encoder = Encoder()
-        encoder.push_intervals((starts.ravel()[order], sizes.ravel()[order]))
-        return encoder.finish()
-
-    def _decode(self, streams: Sequence[Buffer], shape: tuple[int, int, int]) -> Values:
-        decoders = [Decoder(stream) for stream in streams]
-        count = len(decoders)
-
-        def visit(where: NDArray[np.int64], prior: PlanePrior) -> Values:
-            n, each = len(where), len(where) // count
-            rows, buckets, parts = np.empty((n, 256)), np.empty((n, 256 // BUCKET)), np.empty((n, BUCKET))
-            bucket, part = np.empty(n, np.int32), np.empty(n, np.int32)
-            bucket_frequencies(prior.mixture, prior.byte_offset, self.tables, self.escapes, OF_SCALE, rows, buckets)
-            pieces = [slice(i * each, (i + 1) * each) for i in range(count)]
-            for decoder, piece in zip(decoders, pieces, strict=True):
-                bucket[piece] = decoder.pop(buckets[piece])
-            within_bucket(rows, bucket, parts)
-            for decoder, piece in zip(decoders, pieces, strict=True):
-                part[piece] = decoder.pop(parts[piece])
-            values: Values = bucket * BUCKET + part - prior.byte_offset
-            return values
-
-        planes = self.walk(shape, count, visit)
-        for decoder in decoders:
-            decoder.finish()
-        return planes
+    def _intervals(self, picture: Planes, types: Sequence[PlaneType]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        work = self._work(picture, types, ENCODE)
+        self._run(work, types)
+        count = int(work.coder[2])
+        return work.starts[:count], work.lengths[:count]
 
     def encode(
         self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
     ) -> list[bytes]:
-        payloads = [bytes([PLAIN]) + self._encode(_stacked(picture)) for picture in pictures]
-        return payloads if shared is None else [trimmed(payload) for payload in payloads]
+        payloads = []
+        for picture in pictures:
+            encoder = Encoder()
+            encoder.push_intervals(self._intervals(picture, types))
+            payload = bytes([PLAIN]) + encoder.finish()
+            payloads.append(payload if shared is None else trimmed(payload))
+        return payloads
 
     def decode(
         self,
@@ -229,77 +89,109 @@ class CausalFlow(Coder):
         shared: bytes | None = None,
     ) -> list[Planes]:
         if shared:
-            raise CorruptFile("the file has common corrections, and its model makes none")
-        if shared is not None:
-            payloads = [restored(payload) for payload in payloads]
-        if any(not len(payload) or payload[0] != PLAIN for payload in payloads):
-            raise CorruptFile("a tile has unknown flags")
-        decoded = self._decode([memoryview(payload)[1:] for payload in payloads], _common_shape(shapes))
-        return [[*planes] for planes in decoded]
+            raise CorruptFile("there is something common to all pictures, which this model has no use for")
+        shape = _shape(shapes, types)
+        return [self._decode(payload if shared is None else restored(payload), shape, types) for payload in payloads]
+
+    def _decode(self, payload: Buffer, shape: Shape, types: Sequence[PlaneType]) -> Planes:
+        data = memoryview(payload)
+        if not len(data) or data[0] != PLAIN or len(data) % 4 != 1:
+            raise CorruptFile(_DAMAGED)
+        words = np.frombuffer(data[1:], "<u4").astype(np.uint32)
+        if len(words) and not words[-1]:
+            raise CorruptFile(_DAMAGED)
+        work = Work(shape, len(types), DECODE, words)
+        if len(words):
+            work.coder[0] = int(words[-1]) << 32 | int(words[-2]) if len(words) > 1 else int(words[-1])
+            work.coder[1] = max(len(words) - 2, 0)
+        self._run(work, types)
+        if work.coder[0] or work.coder[1]:
+            raise CorruptFile(_DAMAGED)
+        return _planes(work)
 
     def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
-        planes = _stacked(picture)
-        _, sizes = self._intervals(planes)
-        order, _ = _diagonals(planes.shape[1], planes.shape[2], self.config.columns)
-        bits = np.empty(planes.shape)
-        bits[:, order[:, 0], order[:, 1]] = -np.log2(sizes / TOTAL).sum(1)
-        return CodeLength(bits.sum(0), 0.0, {f"0/0/{p}": float(plane.sum()) for p, plane in enumerate(bits)})
+        work = self._work(picture, types, ENCODE)
+        work.targets = np.zeros((work.local.size, 4), np.float32)
+        pixels, parts, begin = np.zeros(work.local.size), {}, 0
+        which = set_of(types)
+        for plane, (place, earlier) in enumerate(places_of(types)):
+            run_plane(work, self.plane(which, place, plane, earlier), plane, types[plane])
+            end = int(work.coder[2])
+            intervals = 1 + (work.targets[:, 0] > 0)  # a pixel's low bits, if sent as they are, have one of their own
+            bits = np.add.reduceat(24 - np.log2(work.lengths[begin:end]), np.cumsum(intervals) - intervals)
+            parts[f"{types[plane].role.value} {plane}"] = float(bits.sum())
+            pixels += bits
+            begin = end
+        return CodeLength(pixels.reshape(work.local.shape), 0.0, parts)
 
     def known_answers(self) -> list[str]:
-        with torch.inference_mode():
-            return [known_answer(self.network).hex()]
+        """The payloads of a drawn picture, by each set of networks."""
+        y, x = np.mgrid[:24, :40]
+        first = (96 + 3 * x + 2 * y + (x * y * 7919 % 13) + 40 * ((x - 20) ** 2 + (y - 12) ** 2 < 64)) % 256
+        picture = [first.astype(np.int32), (first // 3 - 40).astype(np.int32), (x - y + first // 5).astype(np.int32)]
+        return [
+            hashlib.sha256(self.encode([picture], types)[0]).hexdigest()[:16]
+            for types in (_types(Role.DIFFERENCE), _types(Role.CHROMA))
+        ]
 
     def latents(self, picture: Planes, types: Sequence[PlaneType]) -> Latents:
-        """(H, W) of each plane."""
-        planes = _stacked(picture)
-        z = np.empty_like(planes)
-
-        def visit(where: NDArray[np.int64], prior: PlanePrior) -> Values:
-            row, column = where[:, 1], where[:, 2]
-            values: Values = planes[prior.plane, row, column]
-            z[prior.plane, row, column] = values - prior.shift
-            return values
-
-        self._known(planes, visit)
-        return [*z]
+        """What is left of each plane when the rounded prediction is taken off: (H * W,) each."""
+        work = self._work(picture, types, ANALYSE)
+        found = []
+        which = set_of(types)
+        for plane, (place, earlier) in enumerate(places_of(types)):
+            model = self.plane(which, place, plane, earlier)
+            work.dump = np.zeros((work.local.size, model.inputs), np.int8)
+            work.targets = np.zeros((work.local.size, 4), np.float32)
+            run_plane(work, model, plane, types[plane])
+            shift = np.floor(work.targets[:, 0] + np.float32(0.5))
+            found.append((picture[plane].ravel() - shift).astype(np.int32))
+        return found
 
     def inverse(self, latents: Latents, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
-        def visit(where: NDArray[np.int64], prior: PlanePrior) -> Values:
-            values: Values = latents[prior.plane][where[:, 1], where[:, 2]] + prior.shift
-            return values
-
-        return [*self.walk(_common_shape(shapes), 1, visit)[0]]
+        shape = _shape(shapes, types)
+        work = self._work([np.asarray(z).reshape(shape) for z in latents], types, INVERT)
+        self._run(work, types)
+        return _planes(work)
 
     def sample(
         self, n: int, shapes: Sequence[Shape], types: Sequence[PlaneType], temperature: float = 1.0, *, seed: int = 0
     ) -> list[Planes]:
+        """Pictures drawn from the prior: what random words decode to. The temperature multiplies the scales."""
         if not temperature > 0:
-            raise IDFError(f"a temperature of {temperature} is not above 0")
+            raise IDFError(f"the temperature must be above 0, not {temperature}")
+        shape = _shape(shapes, types)
         rng = np.random.default_rng(seed)
+        inverse = np.clip(np.round(self._arrays["inverse_scale"] / temperature), 0, 2**28).astype(np.int64)
+        drawn = CausalFlow(self.id, self.name, self.config, {**self._arrays, "inverse_scale": inverse}, self.kernel)
+        found: list[Planes] = []
+        for _ in range(n):
+            words = rng.integers(1, 2**32, 2 * len(types) * shape[0] * shape[1] + 2, np.uint32)
+            work = Work(shape, len(types), DECODE, words)
+            work.coder[:2] = int(words[-1]) << 32 | int(words[-2]), len(words) - 2
+            drawn._run(work, types)
+            found.append(_planes(work))
+        return found
 
-        def visit(where: NDArray[np.int64], prior: PlanePrior) -> Values:
-            rows, buckets = np.empty((len(where), 256)), np.empty((len(where), 256 // BUCKET))
-            bucket_frequencies(prior.mixture, prior.byte_offset, self.tables, self.escapes, OF_SCALE, rows, buckets)
-            cumulative = np.power(rows / rows.max(1, keepdims=True), 1 / temperature).cumsum(1)
-            drawn = (cumulative < rng.random((len(where), 1)) * cumulative[:, -1:]).sum(1)
-            values: Values = drawn.astype(np.int32) - prior.byte_offset
-            return values
 
-        return [[*picture] for picture in self.walk(_common_shape(shapes), n, visit)]
+def _types(role: Role) -> list[PlaneType]:
+    low, high = (-255, 255) if role is Role.DIFFERENCE else (-128, 255)
+    return [PlaneType(Role.LUMA), PlaneType(role, low, high), PlaneType(role, low, high)]
 
 
-def _stacked(picture: Planes) -> Values:
-    """(C, H, W) int32.
+def _shape(shapes: Sequence[tuple[int, ...]], types: Sequence[PlaneType]) -> Shape:
+    """The one size of all planes.
 
     Raises:
-        IDFError: the planes are neither one nor three of a size.
+        IDFError: the family does not code such planes.
     """
-    if len(picture) not in (1, 3) or len({plane.shape for plane in picture}) != 1:
-        raise IDFError("a causal flow codes one or three planes of one size")
-    return np.stack([np.asarray(plane, np.int32) for plane in picture])
+    if len({*shapes}) != 1 or len(shapes) != len(types):
+        raise IDFError("the causal flow codes planes of one size")
+    if any(not 0 < kind.high - kind.low < WIDEST or max(-kind.low, kind.high) > 2 * WIDEST for kind in types):
+        raise IDFError("the causal flow codes planes of 2 to 65,536 values")
+    height, width = shapes[0]
+    return height, width
 
 
-def _common_shape(shapes: Sequence[Shape]) -> tuple[int, int, int]:
-    if len(shapes) not in (1, 3) or len(set(shapes)) != 1:
-        raise IDFError("a causal flow codes one or three planes of one size")
-    return len(shapes), *shapes[0]
+def _planes(work: Work) -> list[Plane]:
+    return [np.ascontiguousarray(plane, np.int32) for plane in work.inside]

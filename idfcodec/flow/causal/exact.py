@@ -1,106 +1,246 @@
-"""The causal flow's network in exact arithmetic. All arrays are of pixels in rows: (N, ...)."""
+"""A causal model as its kernels take it: the arrays of each plane, their bounds proved; and one call a plane."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from idfcodec.errors import ModelError
-from idfcodec.flow.causal.config import COMPONENTS, MIX_LIMIT, MIX_STEPS, SHARE_BITS, CausalConfig, head_outputs
-from idfcodec.flow.exact.quantisable import HEAD_BITS
-from idfcodec.flow.exact.quantised import Convolution
+from idfcodec.flow.causal.config import (
+    ACTIVATION_BITS,
+    INPUT_BITS,
+    OUTPUT_BITS,
+    PLACES,
+    SETS,
+    WEIGHT_BITS,
+    CausalConfig,
+)
+from idfcodec.types import PlaneType, Role, Shape
 
-Values = NDArray[np.int32]
+__all__ = ["Arrays", "ExactPlane", "Work", "exact_plane", "places_of", "run_plane", "set_of"]
 
-__all__ = ["SHARES", "CausalExactNetwork", "head_bits", "known_answer", "shares"]
-
-SHARES = 2 * MIX_STEPS * MIX_LIMIT + 1
-
-
-def head_bits(plane: int) -> Tensor:
-    """(head_outputs,) fractional bits that each output of a plane's head keeps."""
-    location, scale, shape, colour = HEAD_BITS
-    bits = [location] * COMPONENTS + [scale] * COMPONENTS + [shape] * COMPONENTS
-    return torch.tensor([*bits, MIX_STEPS.bit_length(), *[colour] * plane])
-
-
-def shares() -> Tensor:
-    """(33,) int32: the first component's share for each logit, of 2**SHARE_BITS. Made at export, once and for all."""
-    logits = torch.arange(-MIX_STEPS * MIX_LIMIT, MIX_STEPS * MIX_LIMIT + 1, dtype=torch.float64) / MIX_STEPS
-    return torch.round(torch.sigmoid(logits) * 2**SHARE_BITS).to(torch.int32)
+Arrays = Mapping[str, NDArray[Any]]
+Floats = NDArray[np.float32]
+LIMIT = 2**24  # of a sum of integers in binary32
+TOP = 255  # of an activation
+_INPUTS, _OUTPUTS = 16, 4  # the kernel's loops take so many at a time
 
 
-class CausalExactNetwork:
-    """The integer twin of `CausalNetwork`.
+def set_of(types: Sequence[PlaneType]) -> str:
+    """Which networks planes of these types are coded with."""
+    return SETS[any(plane.role is Role.CHROMA for plane in types)]
+
+
+def places_of(types: Sequence[PlaneType]) -> list[tuple[int, list[int]]]:
+    """The place of each plane, and the planes before it that it sees, the nearest first.
+
+    Luma, differences and chroma see those of their kind before them; alpha and independent planes see none.
+    """
+    found: list[tuple[int, list[int]]] = []
+    coloured: list[int] = []
+    for plane, kind in enumerate(types):
+        if kind.role in (Role.ALPHA, Role.INDEPENDENT):
+            found.append((0, []))
+            continue
+        if kind.role is Role.LUMA:
+            coloured = []
+        place = min(len(coloured), PLACES - 1)
+        found.append((place, coloured[::-1][:place]))
+        coloured.append(plane)
+    return found
+
+
+@dataclass(frozen=True)
+class ExactPlane:
+    """What the kernel takes of a model for one plane; see `kernels.code_plane` for each."""
+
+    near: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    every: NDArray[np.int64]
+    forget: Floats
+    ridge: Floats
+    belief: np.float32
+    prior: Floats
+    layers: Floats
+    sizes: NDArray[np.int64]
+    scales: Floats
+    tops: Floats
+    inverse_scale: NDArray[np.int64]
+    exponential: NDArray[np.int64]
+    logistic: NDArray[np.int64]
+    earlier: NDArray[np.int64]
+    values: NDArray[np.int64]
+    residuals: NDArray[np.int64]
+
+    @property
+    def inputs(self) -> int:
+        """Of the network, before padding."""
+        return len(self.values) + len(self.residuals) + 6 + 2 * (len(self.counts) - 1) + 2 * len(self.earlier)
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
+
+
+def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tuple[Any, ...]:
+    """Layers, sizes, scales and tops, if every sum is proved to be exact."""
+    shapes = config.layers(place)
+    padded = [(_up(inputs, _INPUTS), _up(outputs, _OUTPUTS)) for inputs, outputs in shapes]
+    layers = np.zeros((len(shapes), max(o for _, o in padded), max(i for i, _ in padded) + 1), np.float32)
+    for k, (inputs, outputs) in enumerate(shapes):
+        weight, bias = arrays[f"{name}.weight{k}"], arrays[f"{name}.bias{k}"]
+        if (
+            weight.shape != (inputs, outputs)
+            or bias.shape != (outputs,)
+            or {weight.dtype, bias.dtype} != {np.dtype("i4")}
+        ):
+            raise ModelError(f"the model's layer {k} of {name} has the wrong shape or type")
+        most = TOP if k else 2 ** (INPUT_BITS + 3)
+        if (np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))).max() >= LIMIT:
+            raise ModelError(f"the model's layer {k} of {name} is not proved to be exact")
+        layers[k, :outputs, :inputs] = weight.T
+        layers[k, :outputs, padded[k][0]] = bias
+    last = len(shapes) - 1
+    shifts = [WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS) * (k == last) for k in range(len(shapes))]
+    tops = [0 if k == last else TOP for k in range(len(shapes))]
+    return (
+        layers,
+        np.array(padded, np.int64),
+        np.array([2.0**-s for s in shifts], np.float32),
+        np.array(tops, np.float32),
+    )
+
+
+def exact_plane(
+    config: CausalConfig, arrays: Arrays, which: str, place: int, plane: int, earlier: list[int]
+) -> ExactPlane:
+    """Take from a model's arrays what codes plane number `plane`.
 
     Args:
-        tensors: `NAME.weight`, `NAME.bias` and `NAME.exponent` of every convolution, named as there.
-        config: sizes.
-        kernel: one of `exact.KERNELS`.
-        device: "cpu" or "cuda"; "int8" runs on the processor only.
+        which: one of `SETS`.
+        place, earlier: see `places_of`.
 
     Raises:
-        ModelError: a tensor is missing or has the wrong shape, or arithmetic would not be exact.
+        ModelError: an array has the wrong shape or range.
+        KeyError: it is missing.
+    """
+    predictors = config.predictors(place)
+    lists = [p.neighbours(plane, earlier) for p in predictors]
+    n = config.regressors(place)
+    near = np.zeros((len(lists), n, 3), np.int64)
+    for k, neighbours in enumerate(lists):
+        near[k, : len(neighbours)] = neighbours
+    name = f"{which}{place}"
+    prior = arrays[f"{name}.prior"]
+    if prior.shape != (len(lists), n, n + 1) or prior.dtype != np.float32 or not np.isfinite(prior).all():
+        raise ModelError(f"the model's sums of {name} have the wrong shape, type or range")
+    tables = [arrays[table] for table in ("inverse_scale", "exponential", "logistic")]
+    for table, (length, most) in zip(tables, ((384, 2**28), (512, 2**16), (2050, 2**30)), strict=True):
+        if table.shape != (length,) or table.dtype != np.int64 or table.min() < 0 or table.max() > most:
+            raise ModelError("the model's tables have the wrong shape, type or range")
+    if (np.diff(tables[2]) < 0).any() or tables[1][0] != 2**16:
+        raise ModelError("the model's tables are not monotonic")
+    layers, sizes, scales, tops = _network(config, arrays, name, place)
+    return ExactPlane(
+        near,
+        np.array([len(neighbours) for neighbours in lists], np.int64),
+        np.array([p.every for p in predictors], np.int64),
+        np.array([p.forget for p in predictors], np.float32),
+        np.array([p.ridge for p in predictors], np.float32),
+        np.float32(config.belief),
+        np.ascontiguousarray(prior),
+        layers,
+        sizes,
+        scales,
+        tops,
+        tables[0],
+        tables[1],
+        tables[2],
+        np.array(earlier, np.int64),
+        np.array(config.seen_values(plane, earlier), np.int64),
+        np.array(config.seen_residuals(plane, earlier), np.int64),
+    )
+
+
+class Work:
+    """The arrays of one tile while it is coded.
+
+    Args:
+        shape: of its planes.
+        planes: how many they are.
+        mode: one of the modes of `kernels`.
+        words: what is decoded.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], config: CausalConfig, *, kernel: str, device: str) -> None:
-        def build(name: str, inputs: int, outputs: int) -> Convolution:
-            try:
-                weight, bias, exponent = (tensors[f"{name}.{kind}"] for kind in ("weight", "bias", "exponent"))
-            except KeyError as ex:
-                raise ModelError(f"the model lacks the tensor {ex.args[0]}") from ex
-            if tuple(weight.shape) != (outputs, inputs, 1, 1):
-                raise ModelError(f"the convolution {name} of the model has the wrong shape")
-            return Convolution.build(weight, bias, exponent, padding=0, kernel=kernel, device=device)
+    def __init__(self, shape: Shape, planes: int, mode: int, words: NDArray[np.uint32] | None = None) -> None:
+        from idfcodec.flow.causal.kernels import ENCODE, MARGIN
 
-        def block(name: str, width: int) -> tuple[Convolution, Convolution]:
-            return build(f"{name}.inner", width, width), build(f"{name}.outer", width, width)
-
-        width, own = config.channels, config.colour_channels
-        self.config = config
-        self.inputs = 4 * (config.rows * (2 * config.columns + 1) + config.columns)
-        self._type = torch.uint8 if kernel == "int8" else torch.float32
-        self._device = device
-        self._first = build("first", self.inputs, width)
-        self._blocks = [block(f"blocks.{i}", width) for i in range(config.blocks)]
-        self._into = [build(f"into.{p}", width + p, own) for p in range(3)]
-        self._middle = [block(f"middle.{p}", own) for p in range(3)]
-        self._heads = [build(f"heads.{p}", own, head_outputs(p)) for p in range(3)]
-
-    def _wide(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """(N, C) as a picture (1, C, 1, N) of what the kernel takes."""
-        return torch.from_numpy(pixels).to(self._device, self._type)[None, None].permute(0, 3, 1, 2)
-
-    def trunk(self, seen: NDArray[np.uint8]) -> Tensor:
-        """What all planes have in common, for `plane`; `seen` (N, inputs), see `see`."""
-        h = self._first(self._wide(seen))
-        for inner, outer in self._blocks:
-            h = outer(inner(h), h)
-        return h
-
-    def plane(self, plane: int, h: Tensor, known: NDArray[np.uint8]) -> Values:
-        """(N, head_outputs) outputs of a plane's head in their fixed point; `known` (N, plane), as `see` shows them."""
-        if plane:
-            h = torch.cat((h, self._wide(known)), 1).contiguous(memory_format=torch.channels_last)
-        own = self._into[plane](h)
-        inner, outer = self._middle[plane]
-        own = outer(inner(own), own)
-        said = self._heads[plane].scaled(own).round_()[0, :, 0].T
-        return np.ascontiguousarray(said.cpu().numpy().astype(np.int32))
+        height, width = shape
+        self.mode = mode
+        self.planes = np.zeros((planes, height + 2 * MARGIN, width + 2 * MARGIN), np.float32)
+        self.inside = self.planes[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        self.errors = np.zeros_like(self.planes)
+        self.spread = np.zeros((2 * planes, height, width), np.float32)
+        self.local = np.zeros(shape, np.float32)
+        count = 2 * planes * height * width if mode == ENCODE else 0
+        self.starts, self.lengths = np.zeros(count, np.int32), np.zeros(count, np.int32)
+        self.words = np.zeros(0, np.uint32) if words is None else words
+        self.coder = np.zeros(3, np.uint64)
+        self.dump, self.targets = np.zeros((0, 1), np.int8), np.zeros((0, 1), np.float32)
+        self.totals = np.zeros((0, 1, 1), np.float32)
 
 
-def known_answer(network: CausalExactNetwork) -> bytes:
-    """Hash of what a network says of 512 neighbourhoods with every extreme in them: the same on every exact device."""
-    state = np.arange(1, 512 * network.inputs + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    seen = (state >> np.uint64(56)).astype(np.uint8).reshape(512, -1)
-    seen[:64] = 255 * (seen[:64] & 1)
-    digest = hashlib.sha256()
-    h = network.trunk(seen)
-    for p in range(3):
-        digest.update(network.plane(p, h, np.ascontiguousarray(seen[:, :p])).astype("<i4").tobytes())
-    return digest.digest()[:8]
+def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
+    from idfcodec.flow.causal.kernels import LANES, MARGIN, ZEROS
+
+    predictors, n = plane.near.shape[:2]
+    products = n * (n + 3) // 2
+    cells = -(-width // int(plane.every.min()))
+    layers, outputs, inputs = plane.layers.shape
+
+    def zeros(*shape: int) -> Floats:
+        return np.zeros(shape, np.float32)
+
+    real = zeros(1)
+    return (
+        zeros(predictors, products, cells),
+        zeros(n + 1, width + 4),
+        zeros(n + 1, width + 4),
+        zeros(products, LANES),
+        zeros(LANES),
+        zeros(n + 1, LANES),
+        zeros(n, cells),
+        zeros(cells + 2 * ZEROS),
+        zeros(cells + 2 * ZEROS),
+        zeros(predictors, width),
+        zeros(predictors, 5, cells),
+        zeros(predictors, 3, width + 2 * MARGIN),
+        zeros(width),
+        zeros(width),
+        zeros(max(inputs, _up(plane.inputs, _INPUTS))),
+        zeros(layers, max(inputs, outputs)),
+        zeros(width),
+        np.zeros(9, np.int64),
+        real,
+        real.view(np.int32),
+        zeros(predictors),
+    )
+
+
+def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> None:
+    """Code one plane of a tile, the planes that it sees done."""
+    from idfcodec.flow.causal.kernels import code_plane
+
+    call: Callable[..., None] = code_plane
+    low, high = np.float32(kind.low), np.float32(kind.high)
+    call(
+        work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), model.near, model.counts,
+        model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes, model.scales,
+        model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier, model.values,
+        model.residuals, work.errors, work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
+        work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
+    )  # fmt: skip

@@ -1,156 +1,187 @@
-"""The causal flow: a coupling for every pixel, whose shift depends on the pixels before it. For small pictures.
+"""The networks of the causal flow as they are trained: rounded as they will be exported, from the first step on.
 
-Pixels are coded row by row. What is known of a pixel's neighbourhood, `rows` rows above it and `columns` columns to
-either side, goes through a network of 1 x 1 convolutions; then each colour is shifted, the ones before it known:
-
-    h   = blocks(first(neighbours))
-    o_p = head_p(middle_p(into_p(h, colours before p)))   for p = G, R-G, B-G
-    z_p = x_p - round(location_p)                          scored by a mixture of two rows of the prior's tables
-
-It is an additive coupling a pixel, triangular as a whole, and so an integer discrete flow as the hierarchical one is:
-each step costs more time in decoding, for there are as many as diagonals in a picture, and knows nearer neighbours.
-
-References:
-    van den Oord et al., *Pixel Recurrent Neural Networks*, 2016, https://arxiv.org/abs/1601.06759
-    Zhang et al., *On the Out-of-distribution Generalization of Probabilistic Image Modelling*, 2021,
-    https://arxiv.org/abs/2109.02639 (a local model is enough, and generalises)
+Their samples are pixels: what the kernels put before a network (`features`), and what the pixel was.
 """
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from idfcodec.flow.causal.config import COMPONENTS, INSIDE, MIX_LIMIT, MIX_STEPS, CausalConfig, head_outputs, neighbours
-from idfcodec.flow.causal.exact import head_bits, shares
-from idfcodec.flow.exact import mixture
-from idfcodec.flow.exact import tables as prior
-from idfcodec.flow.exact.layers import ColourTransform
-from idfcodec.flow.exact.quantisable import Activation, Meaning, QuantConv, Quantisable, normalise
+from idfcodec.errors import ModelError
+from idfcodec.flow.causal.config import (
+    ACTIVATION_BITS,
+    COMPONENTS,
+    INPUT_BITS,
+    OUTPUT_BITS,
+    PLACES,
+    SETS,
+    WEIGHT_BITS,
+    CausalConfig,
+    build_tables,
+)
+from idfcodec.flow.causal.exact import TOP, ExactPlane, Work, run_plane
+from idfcodec.types import Planes, PlaneType
 
-__all__ = ["TrainableCausalFlow"]
+__all__ = ["PlaneNetwork", "Samples", "TrainableCausalFlow", "bits", "samples"]
+
+FLOOR = 2.0**-24  # the least probability that the coder gives
 
 
-class _Block(nn.Module):
-    def __init__(self, channels: int) -> None:
+@dataclass(frozen=True)
+class Samples:
+    """Pixels of one plane.
+
+    Args:
+        inputs: (N, I) int8, see `kernels.code_row`.
+        targets: (N, 6) float32: prediction, log2 of sigma in sixteenths, value, sigma, least and greatest value.
+    """
+
+    inputs: NDArray[np.int8]
+    targets: NDArray[np.float32]
+
+
+def _through(value: Tensor, rounded: Tensor) -> Tensor:
+    """`rounded`, with the gradient of `value` (the straight-through estimator)."""
+    return value + (rounded - value).detach()
+
+
+def bits(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Bits of each pixel, (N,), of (N, 9) outputs: what `kernels.mixture_of` makes of them, in floating point."""
+    prediction, log_sigma, value, sigma, low, high = targets.unbind(-1)
+    location = prediction[:, None] + outputs[:, :COMPONENTS] * sigma[:, None]
+    log_scale = outputs[:, COMPONENTS : 2 * COMPONENTS]
+    log_scale = _through(log_scale, torch.floor(16 * log_scale) / 16)
+    inverse = torch.exp2(-(log_sigma[:, None] / 16 + log_scale).clamp(-6, 17.9))
+    share = torch.log_softmax(outputs[:, 2 * COMPONENTS :], -1)
+    above = (value[:, None] + 0.5 - location) * inverse
+    below = (value[:, None] - 0.5 - location) * inverse
+    above = torch.where(value[:, None] >= high[:, None] - 0.5, 60.0, above)
+    below = torch.where(value[:, None] <= low[:, None] + 0.5, -60.0, below)
+    flip = above + below > 0  # the smaller tail is the more exact one
+    above, below = torch.where(flip, -below, above), torch.where(flip, -above, below)
+    mass = torch.sigmoid(above.clamp(-40, 40)) - torch.sigmoid(below.clamp(-40, 40))
+    mixed = torch.exp(torch.logsumexp(share + torch.log(mass.clamp_min(1e-12)), -1))
+    found: Tensor = -torch.log2(mixed * (1 - (high - low + 1) * FLOOR) + FLOOR)
+    return found
+
+
+class PlaneNetwork(nn.Module):
+    """A perceptron whose weights, activations and outputs lie on the grids of its exported integers.
+
+    Args:
+        layers: inputs and outputs of each layer.
+    """
+
+    def __init__(self, layers: Sequence[tuple[int, int]]) -> None:
         super().__init__()
-        self.inner = _linear(channels, channels, gain=1.4)
-        self.outer = _linear(channels, channels, gain=0.3)
-        self.activation = Activation()
+        last = len(layers) - 1
+        self.weights = nn.ParameterList(
+            torch.randn(i, o) * i**-0.5 * (0.3 if k == last else 1.0) for k, (i, o) in enumerate(layers)
+        )
+        self.biases = nn.ParameterList(torch.zeros(o) for _, o in layers)
+        with torch.no_grad():
+            self.biases[last][COMPONENTS : 2 * COMPONENTS] = torch.tensor([-1.5, -0.5, 0.7])
 
-    def forward(self, h: Tensor) -> Tensor:
-        out: Tensor = self.activation(h + self.outer(self.activation(self.inner(h))))
-        return out
+    def integers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights (I, O) and biases (O,) of each layer, int32."""
+        weight, bias = 2**WEIGHT_BITS, 2 ** (WEIGHT_BITS + ACTIVATION_BITS)
+        return [
+            (torch.round(w.detach() * weight).int(), torch.round(b.detach() * bias).int())
+            for w, b in zip(self.weights, self.biases, strict=True)
+        ]
 
-
-def _linear(inputs: int, outputs: int, *, gain: float = 1.0) -> QuantConv:
-    return QuantConv(inputs, outputs, 1, padding=0, gain=gain)
-
-
-class CausalNetwork(nn.Module):
-    """The convolutions; pixels stand in rows, (N, channels)."""
-
-    def __init__(self, config: CausalConfig) -> None:
-        super().__init__()
-        self.first = _linear(4 * len(neighbours(config)), config.channels)
-        self.blocks = nn.ModuleList(_Block(config.channels) for _ in range(config.blocks))
-        self.into = nn.ModuleList(_linear(config.channels + p, config.colour_channels) for p in range(3))
-        self.middle = nn.ModuleList(_Block(config.colour_channels) for _ in range(3))
-        self.heads = nn.ModuleList(_linear(config.colour_channels, head_outputs(p), gain=0.1) for p in range(3))
-        self.activation = Activation()
-
-    def trunk(self, seen: Tensor) -> Tensor:
-        """(N, 4 * neighbours) to (N, channels)."""
-        h: Tensor = self.activation(self.first(seen))
-        for block in self.blocks:
-            h = block(h)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, 9) outputs of (N, I) inputs in sixteenths."""
+        h: Tensor = inputs.float() / 2**INPUT_BITS
+        last = len(self.weights) - 1
+        for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            w = _through(w, torch.round(w * 2**WEIGHT_BITS) / 2**WEIGHT_BITS)
+            grid = 2 ** (WEIGHT_BITS + ACTIVATION_BITS)
+            h = torch.addmm(_through(b, torch.round(b * grid) / grid), h, w)
+            if k < last:
+                h = h.clamp(0, TOP / 2**ACTIVATION_BITS)
+            step = 2 ** (OUTPUT_BITS if k == last else ACTIVATION_BITS)
+            h = _through(h, torch.floor(h * step) / step)
         return h
 
-    def plane(self, plane: int, h: Tensor, known: Tensor) -> Tensor:
-        """(N, head_outputs) of a plane, given the trunk and the (N, plane) planes before it, normalised."""
-        own = self.activation(self.into[plane](torch.cat((h, known), 1)))
-        out: Tensor = self.heads[plane](self.middle[plane](own))
-        return out
 
-
-class TrainableCausalFlow(Quantisable):
-    """The flow as it is trained: all pixels in one pass, since all are known."""
+class TrainableCausalFlow(nn.Module):
+    """The networks of all places and sets, and the mean sums that their predictions start from."""
 
     family: ClassVar[str] = "causal"
-    config: CausalConfig
 
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
         self.config = config
-        self.network = CausalNetwork(config)
+        self.networks = nn.ModuleDict({f"{s}{p}": PlaneNetwork(config.layers(p)) for s in SETS for p in range(PLACES)})
+        for which in SETS:
+            for place in range(PLACES):
+                n = config.regressors(place)
+                start = 0.01 * torch.eye(n, n + 1).expand(len(config.predictors(place)), n, n + 1)
+                self.register_buffer(f"{which}{place}_prior", start.clone())
 
-    def meaning(self, name: str, module: QuantConv) -> Meaning:
-        _, kind, *rest = name.split(".")
-        if kind == "first":
-            return module.weight.shape[1], None
-        if kind == "into":
-            return int(rest[0]), None
-        return 0, head_bits(int(rest[0])) if kind == "heads" else None
+    def prior(self, name: str) -> Tensor:
+        """(K, N, N + 1) mean sums of the predictors of `SETS` and place `name`."""
+        return self.get_buffer(f"{name}_prior")
 
-    def further(self) -> dict[str, Tensor]:
-        return {"shares": shares()}
+    def _all(self) -> list[tuple[str, PlaneNetwork]]:
+        return [(name, cast(PlaneNetwork, network)) for name, network in self.networks.items()]
 
-    def _gather(self, shown: Tensor, where: Tensor) -> Tensor:
-        """What is seen of the pixels at `where`, plane by plane, (N, 4 * neighbours); 0 outside of a picture."""
-        rows, columns = self.config.rows, self.config.columns
-        height, width = shown.shape[-2:]
-        inside = torch.full_like(shown[:, :1], INSIDE)
-        padded = F.pad(torch.cat((shown, inside), 1), (columns, columns, rows, 0))
-        flat = padded.permute(1, 0, 2, 3).flatten(1)
-        picture, row, column = where // (height * width), where // width % height, where % width
-        at = (picture * (height + rows) + row + rows) * (width + 2 * columns) + column + columns
-        offsets = torch.tensor([r * (width + 2 * columns) + c for r, c in neighbours(self.config)], device=where.device)
-        return flat[:, at[:, None] + offsets].permute(1, 0, 2).flatten(1)
+    def integers(self) -> dict[str, Tensor]:
+        """What an exported model holds."""
+        found = {name: torch.from_numpy(table) for name, table in build_tables().items()}
+        for name, network in self._all():
+            found[f"{name}.prior"] = self.prior(name)
+            for k, (w, b) in enumerate(network.integers()):
+                found[f"{name}.weight{k}"], found[f"{name}.bias{k}"] = w, b
+        return found
 
-    def forward(self, pixels: Tensor, where: Tensor | None = None) -> Tensor:
-        """Bits of each colour plane.
+    def exported_config(self, **changes: Any) -> CausalConfig:
+        """The configuration, with `changes`."""
+        return replace(self.config, **changes)
 
-        Args:
-            pixels: (B, 3, H, W) RGB in [0, 255].
-            where: (N,) the pixels to be looked at, numbered row by row and picture after picture; None is all.
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the weights of an exported model of the same configuration.
 
-        Returns:
-            (3,) of G, R-G and B-G.
+        Raises:
+            ModelError: it has another one.
         """
-        y = ColourTransform().forward(pixels.float())
-        shown = normalise(y)
-        if where is None:
-            where = torch.arange(pixels.numel() // 3, device=pixels.device)
-        h = self.network.trunk(self._gather(shown, where))
-        base, values, known = (x.permute(0, 2, 3, 1).flatten(0, 2)[where] for x in (_base(y), y, shown))
-        lengths: list[Tensor] = []
-        residuals: list[Tensor] = []
-        for p in range(3):
-            head = self.network.plane(p, h, known[:, :p])
-            location, log_scale, shape, logit, colours = torch.split(head, [*[COMPONENTS] * 3, 1, p], 1)
-            location = self.grid(base[:, p : p + 1] + 8 * location, 2**prior.LOCATION_BITS)
-            log_scale = self.grid(2 * log_scale + 0.5, prior.SCALE_STEPS)
-            shape = self.grid(2 * shape + 1, prior.SHAPE_STEPS)
-            logit = self.grid(2 * logit, MIX_STEPS).clamp(-MIX_LIMIT, MIX_LIMIT)
-            colours = self.grid(colours, 32).clamp(-2, 2)
-            for q, residual in enumerate(residuals):
-                location = location + colours[:, q : q + 1] * residual
-            length = mixture.bits(values[:, p : p + 1] - location, log_scale, shape) * math.log(2)
-            shares_of = torch.cat((F.logsigmoid(logit), F.logsigmoid(-logit)), 1)
-            lengths.append(-torch.logsumexp(shares_of - length, 1).sum() / math.log(2))
-            residuals.append(values[:, p : p + 1] - (shares_of.exp() * location).sum(1, keepdim=True))
-        return torch.stack(lengths)
+        with torch.no_grad():
+            for name, network in self._all():
+                pairs = [(f"{name}.prior", self.prior(name), 1)]
+                for k, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+                    pairs.append((f"{name}.weight{k}", w, 2**WEIGHT_BITS))
+                    pairs.append((f"{name}.bias{k}", b, 2 ** (WEIGHT_BITS + ACTIVATION_BITS)))
+                for key, tensor, grid in pairs:
+                    if key not in tensors or tensors[key].shape != tensor.shape:
+                        raise ModelError(f"the model to start from has other sizes than were asked for, in {key}")
+                    tensor.copy_(tensors[key].float() / grid)
 
 
-def _base(y: Tensor) -> Tensor:
-    """Half the sum of the left and the upper neighbour, twice the one there is, or gray; (B, 3, H, W)."""
-    left, above = F.pad(y[..., :-1], (1, 0)), F.pad(y[..., :-1, :], (0, 0, 1, 0))
-    base = (left + above) / 2
-    base[..., 0, :] = left[..., 0, :]
-    base[..., 0] = above[..., 0]
-    base[..., 0, 0] = y.new_tensor([128, 0, 0])
-    return base
+def samples(
+    planes: Planes, types: Sequence[PlaneType], models: Sequence[ExactPlane], *, totals: bool = False
+) -> tuple[list[Samples], list[NDArray[np.float32]]]:
+    """All pixels of a picture as its networks see them; or, with `totals`, the mean sums of its planes instead."""
+    from idfcodec.flow.causal.kernels import ANALYSE
+
+    work = Work(planes[0].shape, len(types), ANALYSE)
+    found: list[Samples] = []
+    sums: list[NDArray[np.float32]] = []
+    for inside, plane in zip(work.inside, planes, strict=True):
+        inside[:] = plane
+    for index, (kind, model) in enumerate(zip(types, models, strict=True)):
+        count = 0 if totals else work.local.size
+        work.dump, work.targets = np.zeros((count, model.inputs), np.int8), np.zeros((count, 4), np.float32)
+        work.totals = np.zeros_like(model.prior) if totals else np.zeros((0, 1, 1), np.float32)
+        run_plane(work, model, index, kind)
+        bounds = np.full((count, 2), (kind.low, kind.high), np.float32)
+        found.append(Samples(work.dump, np.concatenate((work.targets, bounds), 1)))
+        sums.append(work.totals)
+    return found, sums

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from idfcodec.errors import ModelError
+from idfcodec.flow.exact.mixture import build_tables
 
 __all__ = [
     "ACCUMULATOR_LIMIT",
@@ -46,6 +47,7 @@ ACCUMULATOR_LIMIT = 2**24
 MAX_EXPONENT = 14
 # Fractional bits that the head keeps of each of its outputs, in the order location, log-scale, shape, colour.
 HEAD_BITS = (7, 3, 3, 5)
+_PARTS = ("weight", "bias", "exponent")
 
 
 def exponents(weight: Tensor, bias: Tensor) -> Tensor:
@@ -151,6 +153,46 @@ class Quantisable(nn.Module):
     @abstractmethod
     def meaning(self, name: str, module: QuantConv) -> Meaning:
         """What the inputs and outputs of one of its convolutions stand for."""
+
+    def integers(self) -> dict[str, Tensor]:
+        """What an exported model holds: the tensors of all convolutions, the tables, and what else the family has.
+
+        Raises:
+            ModelError: a convolution breaks the bound of exact arithmetic.
+        """
+        tensors = {name: torch.from_numpy(table) for name, table in build_tables().items()}
+        for name, module in self.named_modules():
+            if isinstance(module, QuantConv):
+                weight, bias = module.weight.detach(), module.bias.detach()
+                centred, head = self.meaning(name, module)
+                folded = fold(weight, bias, exponents(weight, bias), centred=centred, head=head)
+                tensors |= {f"{name}.{part}": tensor.contiguous() for part, tensor in zip(_PARTS, folded, strict=True)}
+        return tensors | self.further()
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take what the integers of an exported model mean.
+
+        Where the network differs in size, networks that the exported model lacks start as its coarsest one, blocks
+        that it lacks start without effect, and its surplus blocks are left out. The channels must be the same.
+
+        Raises:
+            ModelError: the model is not one from which such a network can start.
+        """
+        with torch.no_grad():
+            for name, module in self.named_modules():
+                if not isinstance(module, QuantConv):
+                    continue
+                source = self.source(name, tensors)
+                if f"{source}.weight" not in tensors:
+                    self.start_without(name, module, source)
+                    continue
+                centred, head = self.meaning(name, module)
+                weight, bias = unfold(*(tensors[f"{source}.{part}"] for part in _PARTS), centred=centred, head=head)
+                if weight.shape != module.weight.shape:
+                    raise ModelError(f"the model to start from has other sizes than were asked for, in {name}")
+                module.weight.copy_(weight)
+                module.bias.copy_(bias)
+            self.restore_further(tensors)
 
     def further(self) -> dict[str, Tensor]:
         """What is exported besides convolutions and tables: integers by name."""

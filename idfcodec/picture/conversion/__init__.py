@@ -1,0 +1,18 @@
+"""What a picture was before: conversions of colour, found, undone and done again to the bit."""
+
+from idfcodec.picture.conversion.detection import detect
+from idfcodec.picture.conversion.exceptions import pack_exceptions, unpack_exceptions
+from idfcodec.picture.conversion.table import CONVERSIONS, Conversion, numbered
+from idfcodec.picture.conversion.undoing import Exceptions, redo, undo
+
+__all__ = [
+    "CONVERSIONS",
+    "Conversion",
+    "Exceptions",
+    "detect",
+    "numbered",
+    "pack_exceptions",
+    "redo",
+    "undo",
+    "unpack_exceptions",
+]

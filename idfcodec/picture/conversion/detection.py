@@ -1,0 +1,68 @@
+"""Finding out what a picture was: the share of its colours that a conversion can have made.
+
+Of all colours every fourth has a preimage under JFIF's conversion, every ninth under PhotoCD's; of the colours of a
+converted picture nearly all do. Counted by pixels the share misleads: what is nearly grey or flat has few colours, and
+many pixels may have a lucky one. So a pair (R − G, B − G) counts by its pixels, but as four at most: photographs never
+converted come to 0.5 at most, and converted ones to 0.99.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.picture.conversion.table import CONVERSIONS, Conversion
+from idfcodec.picture.conversion.undoing import preimages
+
+__all__ = ["detect", "shares"]
+
+_SIDE = 96  # the sample has up to this many rows and columns
+_PAIRS = 12  # fewer differences of colour prove nothing, and undoing gains little
+_PAIR_MOST = 4
+_PAIR_SHARE = 0.75
+_PIXEL_SHARE = 0.9  # where exceptions, at about 8 bits and where they are, cost what two bits a pixel gain
+
+
+def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
+    """The conversion that made a picture, (H, W, 3) uint8, or None where none did or exceptions eat the gain.
+
+    Of several the one that makes most pixels, the first of the table if they are alike.
+
+    A wrong answer costs bytes and is otherwise harmless.
+    """
+    sample = _sample(rgb)
+    best, most = None, 0.0
+    for conversion in CONVERSIONS:
+        pixels, pairs, count = _shares(*sample, conversion)
+        if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
+            best, most = conversion, pixels
+    return best
+
+
+def shares(rgb: NDArray[np.uint8], conversion: Conversion) -> tuple[float, float, int]:
+    """Of a sample, what is not clipped: shares of pixels and of pairs (R − G, B − G) that are exact; number of pairs.
+
+    Grey pixels count among the pixels, and are no pair.
+    """
+    return _shares(*_sample(rgb), conversion)
+
+
+def _sample(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(N, 3) different colours that are not clipped, of pixels on a grid, and the number of pixels of each."""
+    down, across = (max(1, -(-side // _SIDE)) for side in rgb.shape[:2])
+    pixels = rgb[down // 2 :: down, across // 2 :: across].reshape(-1, 3)
+    pixels = pixels[(pixels.min(axis=1) > 0) & (pixels.max(axis=1) < 255)] if len(pixels) else pixels
+    codes, counts = np.unique(pixels.astype(np.int64) @ [1 << 16, 1 << 8, 1], return_counts=True)
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8), counts.astype(np.int64)
+
+
+def _shares(colours: NDArray[np.uint8], counts: NDArray[np.int64], conversion: Conversion) -> tuple[float, float, int]:
+    if not len(colours):
+        return 0.0, 0.0, 0
+    exact = preimages(colours[None], conversion)[1][0]
+    red, green, blue = colours.astype(np.int64).T
+    pairs, which = np.unique((red - green) * 1024 + (blue - green), return_inverse=True)
+    hits, members = np.bincount(which, weights=exact * counts), np.bincount(which, weights=counts)
+    weights = np.minimum(members, _PAIR_MOST) * (pairs != 0)
+    by_pair = float((hits / members * weights).sum() / max(weights.sum(), 1))
+    return float((exact * counts).sum() / counts.sum()), by_pair, int((pairs != 0).sum())
