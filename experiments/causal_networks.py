@@ -174,8 +174,6 @@ def _tasks(preset: str, which: str, paths: list[Path], scale: float, **options: 
     rounds = max(1, int(ROUNDS[which] * scale))
     whole = [(r, i, path) for r in range(rounds) for i, path in enumerate(paths)]
     return [Task(preset, which, (path,), 1000 * r + i, False, **options) for r, i, path in whole]
-        Task(preset, which, (p,), 1000 * r + i, False, **options) for r in range(rounds) for i, p in enumerate(paths)
-    ]
 
 
 def gather(preset: str, which: str, paths: list[Path], scale: float, pool: ProcessPoolExecutor, device: str) -> Any:
