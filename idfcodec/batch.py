@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
-from idfcodec.codec import MAX_PIXELS
-from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.codec import MAX_PIXELS, kind_problem
+from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.flow.contract import Coder
 from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
 from idfcodec.format.batch import Shape as BatchShape
@@ -107,6 +107,11 @@ def shared_of(coder: Coder, shapes: Sequence[BatchShape], planes: Sequence[Plane
     return coder.fit_shared(rgb, KINDS[Mode.RGB].types) if rgb else b""
 
 
+def _problem(coder: Coder, shapes: Sequence[BatchShape]) -> str | None:
+    """Why a model does not code pictures, if it does not."""
+    return next(filter(None, (kind_problem(KINDS[mode], coder) for mode, _, _ in shapes)), None)
+
+
 def encode_batch(
     images: Sequence[Pixels | Image.Image],
     *,
@@ -121,7 +126,7 @@ def encode_batch(
     Pictures of 32 x 32 pixels would otherwise be half headers. Metadata is not kept.
 
     Args:
-        images: (H, W) or (H, W, 3) uint8 or PIL images of mode L or RGB, up to 512 pixels on a side.
+        images: arrays as `encode` takes them, or PIL images of mode L or RGB, up to 512 pixels on a side.
         model: name, id or folder; None is the default one for small pictures.
         effort: chooses a shipped model instead, see `models.BATCH_EFFORTS`.
         threads: see `encode`, as are `device` and `progress`, which counts pictures.
@@ -133,6 +138,8 @@ def encode_batch(
     """
     coder = load_model(choose_model(model, effort, batch=True), device=device)
     pictures, shapes, planes = prepared(images)
+    if problem := _problem(coder, shapes):
+        raise UnsupportedImage(problem)
     shared = shared_of(coder, shapes, planes)
 
     def work(numbers: list[int]) -> list[bytes]:
@@ -156,7 +163,7 @@ def decode_batch(
     progress: Progress | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> list[Pixels]:
-    """The pictures of a batch, (H, W) or (H, W, 3) uint8.
+    """The pictures of a batch, (H, W) or (H, W, C) uint8 or uint16.
 
     The checksums of the blocks are compared always, that of all pixels where all pictures are decoded.
 
@@ -179,6 +186,8 @@ def decode_batch(
     if count > max_pixels:
         raise IDFError(f"the pictures have {count} pixels, more than the limit of {max_pixels}")
     coder = model_of_file(batch.model, model, device=device)
+    if problem := _problem(coder, batch.shapes):
+        raise CorruptFile(problem)
 
     def work(numbers: list[int]) -> list[Pixels]:
         mode, height, width = batch.shapes[wanted[numbers[0]]]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from idfcodec.batch import prepared, shared_of, side_by_side
-from idfcodec.codec import TILE, cut
+from idfcodec.codec import TILE, cut, kind_problem
+from idfcodec.errors import UnsupportedImage
 from idfcodec.flow.contract import CodeLength
+from idfcodec.format.payload import with_patches
 from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
@@ -52,13 +55,15 @@ def code_length(
     picture = image if isinstance(image, Picture) else from_image(image)
     coder = load_model(choose_model(model, effort), device=device)
     kind = kind_of(picture.pixels, conversions=conversion and coder.capabilities.any_planes)
+    if problem := kind_problem(kind, coder):
+        raise UnsupportedImage(problem)
     size = picture.pixels.shape[:2]
     tiles = tile_grid(size[0], size[1], TILE)
 
     def work(index: int) -> CodeLength:
-        planes, patches = kind.planes(cut(picture.pixels, tiles[index]))
-        found = coder.code_length(planes, kind.types)
-        return CodeLength(found.pixels, found.rest + 8 * len(patches), found.parts)
+        planes, extra = kind.planes(cut(picture.pixels, tiles[index]))
+        part = coder.code_length(planes, kind.types_with(extra))
+        return replace(part, rest=part.rest + 8 * len(with_patches(extra, b"")))
 
     found = each(work, len(tiles), threads, progress=None)
     pixels = np.empty(size)

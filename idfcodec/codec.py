@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.format.container import Container, pack, unpack
 from idfcodec.format.payload import STORED, first_byte, split_patches, with_patches
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
-from idfcodec.picture.colour import KINDS, kind_of
+from idfcodec.picture.colour import KINDS, Kind, kind_of
 from idfcodec.picture.pillow import Picture, from_image
 from idfcodec.types import Pixels, Progress
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode"]
+    from idfcodec.flow.contract import Coder
+
+__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_problem"]
 
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
@@ -32,6 +34,13 @@ MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim 
 def cut(pixels: Pixels, tile: Tile) -> Pixels:
     """The view of a picture's pixels that a tile is."""
     return pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+
+
+def kind_problem(kind: Kind, coder: Coder) -> str | None:
+    """Why a model does not code a kind of picture, if it does not."""
+    if kind.common or coder.capabilities.any_planes:
+        return None
+    return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
 
 
 def encode(
@@ -48,7 +57,8 @@ def encode(
     """Compress a picture.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8, a PIL image of mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
+        image: (H, W) or (H, W, C) uint8 or uint16, C from 2 to 4 (gray and alpha, RGB, RGB and alpha), a PIL image of
+            mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
         model: name, id or folder; None is the default.
         effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
             takes as long as encoding, and need not be told.
@@ -62,7 +72,7 @@ def encode(
         The file's bytes.
 
     Raises:
-        UnsupportedImage: another kind of picture.
+        UnsupportedImage: another kind of picture, or one that the model does not code.
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
@@ -71,13 +81,15 @@ def encode(
     pixels = picture.pixels
     coder = load_model(model, device=device)
     kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
+    if problem := kind_problem(kind, coder):
+        raise UnsupportedImage(problem)
     tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
 
     def work(index: int) -> bytes:
         part = cut(pixels, tiles[index])
-        planes, patches = kind.planes(part)
-        (coded,) = coder.encode([planes], kind.types)
-        coded = with_patches(patches, coded)
+        planes, extra = kind.planes(part)
+        (coded,) = coder.encode([planes], kind.types_with(extra))
+        coded = with_patches(extra, coded)
         stored = kind.stored(part)
         return coded if len(coded) < len(stored) else stored
 
@@ -130,6 +142,8 @@ def decode_picture(
     if height * width > max_pixels:
         raise IDFError(f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}")
     coder = model_of_file(container.model, model, device=device)
+    if problem := kind_problem(kind, coder):
+        raise CorruptFile(problem)
     pixels = kind.empty(height, width)
     tiles = tile_grid(height, width, container.tile)
 
@@ -138,10 +152,10 @@ def decode_picture(
         if first_byte(payload) == STORED:
             kind.write_stored(payload, cut(pixels, tile))
             return
-        shapes = [(tile.height, tile.width)] * len(kind.types)
-        patches, payload = split_patches(payload)
-        (planes,) = coder.decode([payload], shapes, kind.types)
-        kind.write(planes, cut(pixels, tile), patches)
+        extra, payload = split_patches(payload)
+        types = kind.types_with(extra)
+        (planes,) = coder.decode([payload], [(tile.height, tile.width)] * len(types), types)
+        kind.write(planes, cut(pixels, tile), extra)
 
     each(work, len(tiles), threads, progress)
     if kind.checksum(pixels) != container.checksum:
@@ -158,7 +172,7 @@ def decode(
     progress: Progress | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Pixels:
-    """The pixels of a file, (H, W) or (H, W, 3) uint8; see `decode_picture`."""
+    """The pixels of a file, (H, W) or (H, W, C) uint8 or uint16; see `decode_picture`."""
     return decode_picture(
         data, model=model, threads=threads, device=device, progress=progress, max_pixels=max_pixels
     ).pixels

@@ -146,9 +146,9 @@ def test_other_pillow_modes_are_named(mode: str) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        np.zeros((4, 4), np.uint16),
+        np.zeros((4, 4), np.uint32),
         np.zeros((4, 4, 3), np.float32),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
         np.zeros((4, 4, 1), np.uint8),
         np.zeros((0, 4), np.uint8),
         np.zeros((4,), np.uint8),

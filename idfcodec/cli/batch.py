@@ -17,8 +17,7 @@ from idfcodec.format.batch import MAX_SIDE, Batch, is_batch, unpack_batch
 from idfcodec.format.container import Mode
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from idfcodec.types import Pixels
 
 __all__ = ["compress_batch", "decompress_batch", "info_batch", "is_batch", "parse_pictures", "verify_batch"]
 
@@ -56,7 +55,7 @@ def compress_batch(
 ) -> None:
     """Compresses all inputs into one file and leaves with the exit code; one bad input, and nothing is written."""
     targets = plan(inputs, output or STREAM, SUFFIX)
-    pictures: list[NDArray[np.uint8]] = []
+    pictures: list[Pixels] = []
     sizes: list[int] = []
     left_out: set[str] = set()
 
@@ -239,7 +238,7 @@ def _timed(
     threads: int | None,
     device: str,
     quiet: bool,
-) -> "tuple[list[NDArray[np.uint8]], float]":
+) -> "tuple[list[Pixels], float]":
     """Decodes with a progress bar; returns the pictures and the seconds it took."""
     from idfcodec import batch as batches
 

@@ -62,25 +62,40 @@ BytesLike = bytes | bytearray | memoryview
 
 
 class Mode(enum.IntEnum):
-    """What the samples of a picture are. All are unsigned 8-bit."""
+    """What the samples of a picture are: unsigned, of 8 bits below 32 and of 16 bits from there on."""
 
     GRAY = 0
-    """One plane; decodes to `(H, W)`."""
+    """Decodes to `(H, W)`."""
     RGB = 1
-    """Three planes; decodes to `(H, W, 3)`."""
+    """Decodes to `(H, W, 3)`."""
     GRAY_AS_RGB = 2
-    """One plane that stands for three equal ones; decodes to `(H, W, 3)`."""
+    """One channel that stands for three equal ones; decodes to `(H, W, 3)`."""
+    GRAY_ALPHA = 3
+    """Decodes to `(H, W, 2)`."""
+    RGBA = 4
+    """Decodes to `(H, W, 4)`."""
     JFIF = 17
     """RGB whose YCbCr planes are coded; 16 and the conversion's number, see `picture.conversion`."""
     PHOTOCD = 18
     """RGB whose PhotoCD YCC planes are coded."""
     JFIF_SHORT = 19
     """RGB whose YCbCr planes are coded, of decoders with short constants."""
+    GRAY_16 = 32
+    """32 and the number of the same picture with 8 bits, as are the following."""
+    RGB_16 = 33
+    GRAY_AS_RGB_16 = 34
+    GRAY_ALPHA_16 = 35
+    RGBA_16 = 36
 
     @property
     def planes(self) -> int:
-        """Number of planes that are coded: 1 or 3."""
-        return 1 if self in (Mode.GRAY, Mode.GRAY_AS_RGB) else 3
+        """Number of planes that are coded: 1 to 4."""
+        return 3 if 16 <= self < 32 else (1, 3, 1, 2, 4)[self % 32]
+
+    @property
+    def bytes(self) -> int:
+        """Of a sample: 1 or 2."""
+        return 2 if self >= 32 else 1
 
 
 @dataclass(frozen=True)
@@ -123,8 +138,9 @@ def pixel_checksum(mode: Mode, width: int, height: int, pixels: BytesLike) -> by
         mode: What the samples are.
         width: Width in pixels, in [0, 2**32).
         height: Height in pixels, in [0, 2**32).
-        pixels: A C-contiguous buffer of `height * width * mode.planes` bytes: the samples row by row, those of a
-            pixel next to each other. For `Mode.GRAY_AS_RGB` it is the one plane. (For an array: `array.data`.)
+        pixels: A C-contiguous buffer of `height * width * mode.planes` samples, row by row, those of a pixel next to
+            each other, those of 16 bits little-endian. For `Mode.GRAY_AS_RGB` it is the one channel. (For an array:
+            `array.data`.)
 
     Returns:
         8 bytes.
@@ -133,10 +149,10 @@ def pixel_checksum(mode: Mode, width: int, height: int, pixels: BytesLike) -> by
         IDFError: The buffer does not have that size.
     """
     samples = memoryview(pixels)
-    if samples.nbytes != height * width * mode.planes:
+    size = height * width * mode.planes * mode.bytes
+    if samples.nbytes != size:
         raise IDFError(
-            f"{samples.nbytes} bytes of samples, but a {width}x{height} picture in mode {mode.name} has "
-            f"{height * width * mode.planes}"
+            f"{samples.nbytes} bytes of samples, but a {width}x{height} picture in mode {mode.name} has {size}"
         )
     digest = hashlib.blake2b(_SHAPE.pack(mode, width, height), digest_size=CHECKSUM_SIZE)
     digest.update(samples)

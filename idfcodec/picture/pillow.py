@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from idfcodec.errors import IDFError, UnsupportedImage
 from idfcodec.picture.checks import MAX_PICTURE_PIXELS, check_image, open_image
+from idfcodec.types import Pixels
 
 __all__ = ["FORMATS", "MAX_PICTURE_PIXELS", "Picture", "from_image", "read_picture", "write_picture"]
 
@@ -54,25 +55,27 @@ class Picture:
     """A picture as the codec takes it and gives it back.
 
     Attributes:
-        pixels: (H, W) uint8 for gray or (H, W, 3) uint8 for RGB, not empty. It may be read-only.
+        pixels: (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB or (H, W, 4) for RGB with alpha, of
+            uint8 or uint16, not empty. It may be read-only.
         metadata: Raw blocks by the names "icc" (an ICC profile), "exif" (a TIFF structure, without the "Exif" prefix
             that it has in a JPEG) and "xmp" (a packet, normally UTF-8); a block that is not there has no key.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     metadata: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """Take an array or a Pillow image.
 
-    An array is taken as it is, without a copy where it is contiguous. A Pillow image of mode L or RGB is taken with
-    its ICC profile, EXIF and XMP; one that Pillow has opened but not loaded is loaded. What a file held beyond the
-    pixels that Pillow made of it can be seen (and is refused) only before it is loaded: `read_picture` is the strict
-    way for files. The primary picture of a JPEG in MPO format, as many phones write it, counts as the picture.
+    An array is taken as it is, without a copy where it is contiguous and of this machine's byte order. A Pillow image
+    of mode L or RGB is taken with its ICC profile, EXIF and XMP; one that Pillow has opened but not loaded is loaded.
+    What a file held beyond the pixels that Pillow made of it can be seen (and is refused) only before it is loaded:
+    `read_picture` is the strict way for files. The primary picture of a JPEG in MPO format, as many phones write it,
+    counts as the picture.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8, or a Pillow image of mode L or RGB.
+        image: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4) uint8 or uint16, or a Pillow image of mode L or RGB.
 
     Returns:
         The picture.
@@ -87,15 +90,16 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
             return _from_pillow(image)
     if not isinstance(image, np.ndarray):
         raise UnsupportedImage(f"a picture must be a NumPy array or a Pillow image, not {type(image).__name__}")
-    if image.dtype != np.uint8:
-        raise UnsupportedImage(f"an array of dtype {image.dtype}: this release codes uint8 only")
+    if image.dtype.kind != "u" or image.dtype.itemsize > 2:
+        raise UnsupportedImage(f"an array of dtype {image.dtype}: this release codes uint8 and uint16")
     if image.ndim == 3 and image.shape[2] == 1:
         raise UnsupportedImage(f"an array of shape {image.shape}: a gray picture has two dimensions, (H, W)")
-    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-        raise UnsupportedImage(f"an array of shape {image.shape}: this release codes (H, W) and (H, W, 3)")
+    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (2, 3, 4))):
+        raise UnsupportedImage(f"an array of shape {image.shape}: a picture has (H, W) or (H, W, C), C from 2 to 4")
     if image.size == 0:
         raise UnsupportedImage(f"an array of shape {image.shape} has no pixels")
-    return Picture(np.ascontiguousarray(image))
+    native = image if image.dtype.isnative else image.astype(image.dtype.newbyteorder("="))
+    return Picture(np.ascontiguousarray(native))
 
 
 def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
@@ -151,6 +155,8 @@ def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, .
     extension = format.lower().removeprefix(".")
     if extension not in FORMATS:
         raise UnsupportedImage(f"pictures are not written as {format!r}: known are {', '.join(FORMATS)}")
+    if picture.pixels.dtype != np.uint8 or picture.pixels.shape[2:] not in ((), (3,)):
+        raise UnsupportedImage("this release writes picture files of 8-bit gray and RGB only: take the array instead")
     if extension == "pgm" and picture.pixels.ndim == 3:
         raise UnsupportedImage("a pgm file holds gray only and the picture is RGB: ppm and pnm hold it")
     kind = FORMATS[extension]

@@ -8,6 +8,7 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from idfcodec.format.container import (
     unpack,
 )
 from idfcodec.format.tiles import tile_count
+from idfcodec.picture.colour import kind_of
 
 SMALL = Container(
     mode=Mode.RGB,
@@ -135,7 +137,7 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(magic=b"\x89IDE") + b"p", "not an idfcodec file"),
         (header(version=2) + b"p", "format version 2: this release reads version 1"),
         (header(version=0) + b"p", "format version 0"),
-        (header(mode=3) + b"p", "mode field has the unknown value 3"),
+        *((header(mode=n) + b"p", f"mode field has the unknown value {n}") for n in (5, 15, 16, 20, 31, 37, 255)),
         (header(width=0, table=()), "picture of 0x1"),
         (header(height=0, table=()), "picture of 1x0"),
         (header(width=MAX_SIDE + 1), "both sides must be from 1 to"),
@@ -245,6 +247,20 @@ def test_pack_writes_no_invalid_file(change: dict[str, Any], error: type[IDFErro
 
 def test_pixel_checksum_is_fixed() -> None:
     assert pixel_checksum(Mode.RGB, 2, 1, bytes(range(6))).hex() == "38357fa93a0fe77a"
+
+
+def test_pixel_checksum_of_16_bits_is_of_little_endian_samples() -> None:
+    pixels = np.array([[[1, 2, 0x0304]]], ">u2")
+    assert kind_of(pixels.astype(np.uint16)).checksum(pixels) == pixel_checksum(
+        Mode.RGB_16, 1, 1, bytes([1, 0, 2, 0, 4, 3])
+    )
+
+
+def test_modes_have_their_numbers() -> None:
+    assert {mode.value: (mode.planes, mode.bytes) for mode in Mode} == {
+        0: (1, 1), 1: (3, 1), 2: (1, 1), 3: (2, 1), 4: (4, 1), 17: (3, 1), 18: (3, 1), 19: (3, 1), 32: (1, 2),
+        33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2),
+    }  # fmt: skip
 
 
 def test_pixel_checksum_binds_size_and_mode() -> None:

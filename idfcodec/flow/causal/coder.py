@@ -20,7 +20,7 @@ from idfcodec.types import Buffer, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["CausalFlow"]
 
-WIDEST = 2**16  # values of a plane
+WIDEST = 2**17  # values of a plane: a difference of 16 bits
 _DAMAGED = "the entropy-coded data is damaged"
 
 
@@ -187,8 +187,8 @@ def _shape(shapes: Sequence[tuple[int, ...]], types: Sequence[PlaneType]) -> Sha
     """
     if len({*shapes}) != 1 or len(shapes) != len(types):
         raise IDFError("the causal flow codes planes of one size")
-    if any(not 0 < kind.high - kind.low < WIDEST or max(-kind.low, kind.high) > 2 * WIDEST for kind in types):
-        raise IDFError("the causal flow codes planes of 2 to 65,536 values")
+    if any(not 0 < kind.high - kind.low < WIDEST or max(-kind.low, kind.high) > WIDEST for kind in types):
+        raise IDFError("the causal flow codes planes of 2 to 131,072 values")
     height, width = shapes[0]
     return height, width
 

@@ -27,6 +27,8 @@ Arrays = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 LIMIT = 2**24  # of a sum of integers in binary32
 TOP = 255  # of an activation
+WIDE = 510  # what greatest and least value of a plane of 8 bits differ by; networks have seen no other planes,
+MOST_UNIT = 2.5  # and of the local errors of others, which are in the hundreds, are told no more than this log2
 _INPUTS, _OUTPUTS = 16, 4  # the kernel's loops take so many at a time
 
 
@@ -237,10 +239,11 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
 
     call: Callable[..., None] = code_plane
     low, high = np.float32(kind.low), np.float32(kind.high)
+    most_unit = np.float32(MOST_UNIT if kind.high - kind.low > WIDE else 16)  # 16 bounds nothing
     call(
-        work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), model.near, model.counts,
-        model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes, model.scales,
-        model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier, model.values,
+        work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), most_unit, model.near,
+        model.counts, model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes,
+        model.scales, model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier, model.values,
         model.residuals, work.errors, work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
         work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
     )  # fmt: skip

@@ -332,9 +332,9 @@ def advance(coder, words, quantile, start, size):
 
 @compiled
 def code_row(
-    mode, planes, plane, row, width, low, high, start_error, every, known, along, predicted, errors, absolute, sigma,
-    spread, local, seen, layers, sizes, scales, tops, x, y, inverse_scale, exponential, logistic, mixture, real, bits,
-    earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
+    mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
+    absolute, sigma, spread, local, seen, layers, sizes, scales, tops, x, y, inverse_scale, exponential, logistic,
+    mixture, real, bits, earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
 ):  # fmt: skip
     """Code the pixels of a row, from left to right; see `code_plane` for the arguments."""
     r = row + MARGIN
@@ -372,7 +372,7 @@ def code_row(
         for i in range(residuals.shape[0]):
             x[n + i] = errors[residuals[i, 0], r + residuals[i, 1], m + residuals[i, 2]] * inverse
         n += residuals.shape[0]
-        x[n] = unit * HALF
+        x[n] = min(unit, most_unit) * HALF
         short = (abs(e0[m - 1]) + abs(e1[m])) + (abs(e1[m - 1]) + abs(e1[m + 1])) + f4(0.25)
         x[n + 1] = f4(logarithm(short, real, bits)) * f4(0.0625) - f4(2) - unit
         x[n + 2] = min((p0 - low) * inverse, f4(8))
@@ -489,9 +489,9 @@ def finish_plane(planes, plane, errors, local_error, spread):
 
 @compiled
 def code_plane(
-    mode, planes, plane, low, high, start_error, near, counts, every, forget, ridge, belief, prior, layers, sizes,
-    scales, tops, inverse_scale, exponential, logistic, earlier, raw, residuals, errors, spread, local_error, coder,
-    words, starts, lengths, dump, targets, totals, scratch,
+    mode, planes, plane, low, high, start_error, most_unit, near, counts, every, forget, ridge, belief, prior, layers,
+    sizes, scales, tops, inverse_scale, exponential, logistic, earlier, raw, residuals, errors, spread, local_error,
+    coder, words, starts, lengths, dump, targets, totals, scratch,
 ):  # fmt: skip
     """Code a plane of a tile.
 
@@ -500,6 +500,7 @@ def code_plane(
         planes: (planes, height + 2 MARGIN, width + 2 MARGIN); margins are written.
         low, high: least and greatest value.
         start_error: what the local error is taken for where nothing is known yet, times 0.2.
+        most_unit: what log2 of sigma is bounded to where the network sees it.
         near: (K, N, 3) of each predictor its regressors: plane, rows down, columns to the right.
         counts, every, forget, ridge, prior: (K,) of each predictor, and (K, N, N + 1).
         layers, sizes, scales, tops: (L, O, I + 1) the network, (L, 2) its inputs and outputs, (L,), (L,).
@@ -559,9 +560,9 @@ def code_plane(
                           coefficients)  # fmt: skip
                 prepare(planes, plane, near[k], counts[k], every[k], row, width, coefficients, known[k], along[k])
         code_row(
-            mode, planes, plane, row, width, low, high, start_error, every, known, along, predicted, errors, absolute,
-            sigma, spread, local, seen, layers, sizes, scales, tops, inputs, y, inverse_scale, exponential, logistic,
-            mixture, real, bits, earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
+            mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
+            absolute, sigma, spread, local, seen, layers, sizes, scales, tops, inputs, y, inverse_scale, exponential,
+            logistic, mixture, real, bits, earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
         )  # fmt: skip
         e = errors[plane, r]
         for c in range(MARGIN + width, 2 * MARGIN + width):
