@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from idfcodec.batch import prepared, shared_of, side_by_side
 from idfcodec.codec import TILE, cut
 from idfcodec.flow.contract import CodeLength
+from idfcodec.format.payload import with_patches
 from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
@@ -30,6 +32,7 @@ def code_length(
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
+    conversion: bool = True,
     threads: int | None = None,
     device: str = "cpu",
 ) -> CodeLength:
@@ -39,6 +42,7 @@ def code_length(
         image: see `encode`, as are `model`, `effort`, `threads` and `device`.
         model: its name, id or folder.
         effort: chooses a shipped model instead.
+        conversion: undo the colour conversion that made the picture; its exceptions are part of `CodeLength.rest`.
         threads: tiles at a time.
         device: "cpu" or "cuda".
 
@@ -49,15 +53,16 @@ def code_length(
     """
     picture = image if isinstance(image, Picture) else from_image(image)
     coder = load_model(choose_model(model, effort), device=device)
-    kind = kind_of(picture.pixels)
+    kind = kind_of(picture.pixels, conversions=conversion and coder.capabilities.any_planes)
     size = picture.pixels.shape[:2]
     tiles = tile_grid(size[0], size[1], TILE)
-    found = each(
-        lambda i: coder.code_length(kind.split(cut(picture.pixels, tiles[i])), kind.types),
-        len(tiles),
-        threads,
-        progress=None,
-    )
+
+    def work(index: int) -> CodeLength:
+        planes, patches = kind.planes(cut(picture.pixels, tiles[index]))
+        found = coder.code_length(planes, kind.types)
+        return replace(found, rest=found.rest + 8 * len(with_patches(patches, b"")))
+
+    found = each(work, len(tiles), threads, progress=None)
     pixels = np.empty(size)
     parts: Counter[str] = Counter()
     for tile, part in zip(tiles, found, strict=True):
