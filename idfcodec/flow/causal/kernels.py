@@ -1,7 +1,7 @@
 """The compiled loops of the causal flow: least squares a cell, a network and a symbol a pixel.
 
 Everything that decides about bits is either an integer or binary32, one correctly rounded operation at a time in a
-fixed order: no loop sums anything that a vectoriser could sum otherwise. The arithmetic is specified in FORMAT.md.
+fixed order: no loop sums anything that a vectoriser could sum otherwise. The arithmetic is specified in FORMAT.md, 6.
 
 Planes lie in one array (planes, height + 2 MARGIN, width + 2 MARGIN) of binary32 with integer values, so that every
 neighbour has an address. The margins of finished planes repeat their edges; those of the plane in hand hold what both
