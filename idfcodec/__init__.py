@@ -7,7 +7,7 @@ Example:
     >>> data = idfcodec.encode(pixels)  # (H, W) or (H, W, 3) uint8, or a PIL image
     >>> assert (idfcodec.decode(data) == pixels).all()
 
-Names are loaded when they are first used (PEP 562), so that `import idfcodec` costs nothing and only what computes
+Names are loaded when they are first used (PEP 562), so that `import idfcodec` costs nothing and no preset
 imports PyTorch.
 """
 

@@ -17,7 +17,7 @@ def _kind(gray: bool) -> Kind:
 
 
 def log_prob(coder: Coder, pixels: Pixels) -> float:
-    """Log-likelihood in bits (negative) of (H, W) or (H, W, 3) pixels, coded as `codec.encode` does."""
+    """Log-likelihood in bits (negative) of (H, W) or (H, W, 3) pixels, no conversion undone."""
     kind = kind_of(pixels)
     return coder.log_prob(kind.split(pixels), kind.types)
 

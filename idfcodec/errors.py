@@ -1,6 +1,8 @@
 """The errors that users see: every one is an `IDFError` with one plain sentence."""
 
-__all__ = ["CorruptFile", "IDFError", "ModelError", "UnsupportedImage"]
+__all__ = ["NEEDS_TORCH", "CorruptFile", "IDFError", "ModelError", "UnsupportedImage", "is_torch"]
+
+NEEDS_TORCH = "this needs PyTorch: pip install 'idfcodec[torch]'"
 
 
 class IDFError(ValueError):
@@ -17,3 +19,8 @@ class ModelError(IDFError):
 
 class UnsupportedImage(IDFError):
     """The picture is of a kind (mode, bit depth, size) that this version of the format does not hold."""
+
+
+def is_torch(error: ModuleNotFoundError) -> bool:
+    """Whether what is missing is PyTorch, which is an extra."""
+    return (error.name or "").partition(".")[0] == "torch"

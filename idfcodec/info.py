@@ -1,4 +1,4 @@
-"""What a file says of itself, read without decoding it and without PyTorch."""
+"""What a file says of itself, read without decoding it."""
 
 from os import PathLike
 from pathlib import Path

@@ -212,7 +212,7 @@ def test_other_payloads_are_refused(few: bytes, payload: bytes) -> None:
 
 
 def test_a_payload_is_written_in_one_way_only(few: bytes) -> None:
-    """No zero bytes at the end, no flags but those of FORMAT.md, 7.3: not even of a picture alone."""
+    """No zero bytes at the end, no flags but those of FORMAT.md, 10.3: not even of a picture alone."""
     payloads = unpack_batch(few).payloads
     black = encode_batch([np.zeros((1, 1), np.uint8)])
     for first in (payloads[0] + b"\0", payloads[0] + bytes(4), b"\4" + payloads[0][1:], b"\x08" + payloads[0][1:]):

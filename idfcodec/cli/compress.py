@@ -12,6 +12,7 @@ from idfcodec.cli.options import (
     check_usage,
     choose_model,
     compute_options,
+    conversion_option,
     effort_option,
     inputs_argument,
     json_option,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["compress", "decompress", "info", "test"]
 
 SUFFIX = ".idfc"
+CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
+"""What pictures of these modes were: a name for people."""
 
 
 @click.command()
@@ -37,6 +40,7 @@ SUFFIX = ".idfc"
 @output_options
 @effort_option
 @model_option
+@conversion_option
 @compute_options
 @click.option("--batch", is_flag=True, help="Put all inputs, small pictures, into one file, which -o names.")
 @click.option("--no-verify", is_flag=True, help="Do not decode the result to check it (about twice as fast).")
@@ -49,6 +53,7 @@ def compress(
     force: bool,
     effort: str | None,
     model: str | None,
+    no_conversion: bool,
     threads: int | None,
     device: str,
     batch: bool,
@@ -84,23 +89,30 @@ def compress(
         picture, before = load_picture(name)
         from idfcodec import codec, models
 
-        models.load_model(model, device=device)  # loaded once for all inputs, so no picture's time
+        coder = models.load_model(model, device=device)  # loaded once for all inputs, so no picture's time
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = codec.encode(
-                picture, model=model, verify=not no_verify, threads=threads, device=device, progress=progress
+                picture,
+                model=model,
+                conversion=not no_conversion,
+                verify=not no_verify,
+                threads=threads,
+                device=device,
+                progress=progress,
             )
         seconds = time.perf_counter() - start
         written = targets.write(name, data, force=force)
         size, shape = picture.pixels.size, picture.pixels.shape
         values = common(name, shape, size, len(data), seconds)
         values |= {"output": written, "input_bytes": before, "output_bytes": len(data), "verified": not no_verify}
+        values |= {"conversion": conversion_of(data), "kernel": coder.kernel}
         line = (
             f"{label(name)} -> {written}: {shape_text(shape)}, {describe(before, len(data))}, "
             f"{size / len(data):.2f}:1 against raw pixels, {8 * len(data) / size:.3f} bits per subpixel, "
             f"{speed(size, seconds)}{'' if no_verify else ', verified'}"
         )
-        detail = f"model {data_model(data)}, {seconds:.2f} s"
+        detail = detail_of(data, coder.kernel, seconds)
         return Outcome(line, values, detail, size, before, len(data), len(data), seconds)
 
     finish(inputs, work, report)
@@ -157,7 +169,7 @@ def decompress(
             raise IDFError("--pictures is for batches, and this is none")
         from idfcodec.picture import pillow as planes
 
-        picture, seconds = timed_decode(name, data, model=model, **options)
+        picture, kernel, seconds = timed_decode(name, data, model=model, **options)
         stream = io.BytesIO()
         left_out = planes.write_picture(picture, stream, format)
         if left_out:
@@ -167,11 +179,12 @@ def decompress(
         size, shape = picture.pixels.size, picture.pixels.shape
         values = common(name, shape, size, len(data), seconds)
         values |= {"output": written, "input_bytes": len(data), "output_bytes": len(result), "left_out": left_out}
+        values |= {"conversion": conversion_of(data), "kernel": kernel}
         line = (
             f"{label(name)} -> {written}: {shape_text(shape)}, {len(data):,} -> {len(result):,} bytes, "
             f"checksum right, {speed(size, seconds)}"
         )
-        detail = f"model {data_model(data)}, {seconds:.2f} s"
+        detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, len(data), len(result), len(data), seconds)
 
     finish(inputs, work, report)
@@ -210,7 +223,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             return info_batch(name, data, names)
         header = read_info(data)
         channels = 1 if header.mode.name == "GRAY" else 3
-        kind = header.mode.name.lower().replace("_", " ")
+        conversion = CONVERSIONS.get(header.mode.name)
+        kind = "rgb" if conversion else header.mode.name.lower().replace("_", " ")
         size = header.width * header.height * channels
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
@@ -218,6 +232,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "width": header.width,
             "height": header.height,
             "mode": kind,
+            "conversion": conversion,
             "bytes": len(data),
             "bits_per_subpixel": 8 * len(data) / size,
             "model": header.model.hex(),
@@ -230,7 +245,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
         lines = [
             label(name),
-            f"  picture   {header.width}x{header.height}, {kind}, 8 bits",
+            f"  picture   {header.width}x{header.height}, {kind}, 8 bits{f', was {conversion}' if conversion else ''}",
             f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
             f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
             f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",
@@ -271,11 +286,12 @@ def test(
         data = read_source(name)
         if is_batch(data):
             return verify_batch(name, data, model=model, **options)
-        picture, seconds = timed_decode(name, data, model=model, **options)
+        picture, kernel, seconds = timed_decode(name, data, model=model, **options)
         size, shape = picture.pixels.size, picture.pixels.shape
         values = common(name, shape, size, len(data), seconds) | {"input_bytes": len(data), "ok": True}
+        values |= {"conversion": conversion_of(data), "kernel": kernel}
         line = f"{label(name)}: right, {shape_text(shape)}, {len(data):,} bytes, {speed(size, seconds)}"
-        detail = f"model {data_model(data)}, {seconds:.2f} s"
+        detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, len(data), 0, len(data), seconds)
 
     finish(inputs, work, report)
@@ -283,15 +299,29 @@ def test(
 
 def timed_decode(
     name: str, data: bytes, *, model: str | None, threads: int | None, device: str, quiet: bool
-) -> tuple["Picture", float]:
-    """Decodes with a progress bar; returns the picture and the seconds it took."""
+) -> tuple["Picture", str, float]:
+    """Decodes with a progress bar; returns the picture, the kernel that computed it and the seconds it took."""
     from idfcodec import codec, models
 
-    models.load_model(model or data_model(data), device=device)
+    coder = models.load_model(model or data_model(data), device=device)
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
         picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
-    return picture, time.perf_counter() - start
+    return picture, coder.kernel, time.perf_counter() - start
+
+
+def conversion_of(data: bytes) -> str | None:
+    """What the picture in a file was, where a conversion has been undone."""
+    from idfcodec.info import read_info
+
+    return CONVERSIONS.get(read_info(data).mode.name)
+
+
+def detail_of(data: bytes, kernel: str, seconds: float) -> str:
+    """The second line of `-v`."""
+    conversion = conversion_of(data)
+    was = f", was {conversion}" if conversion else ""
+    return f"model {data_model(data)}, kernel {kernel}{was}, {seconds:.2f} s"
 
 
 def data_model(data: bytes) -> str:

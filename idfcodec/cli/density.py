@@ -15,6 +15,8 @@ from idfcodec.files import STREAM, check_target, plan
 from idfcodec.models import EFFORTS, load_model
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from idfcodec.baselines.contract import Density
@@ -162,8 +164,6 @@ def sample(
 
     def work(name: str) -> Outcome:
         targets.check(STREAM, force=force)
-        import torch
-
         from idfcodec.picture import pillow as planes
 
         if baseline:
@@ -175,17 +175,16 @@ def sample(
             if drawn.ndim == 2:
                 _scatter(drawn, Path(output), force=force)
                 return Outcome(f"{output}: {n:,} samples in the plane", {})
-            pictures = to_pixels(drawn)
+            pictures = to_pixels(drawn).permute(0, 2, 3, 1).numpy()
         else:
             from idfcodec import density as densities
 
             shipped = load_model(None if model is None else EFFORTS.get(model, model))
-            pictures = torch.from_numpy(densities.sample(shipped, n, (height, width), temperature, seed=seed))
-            pictures = pictures.permute(0, 3, 1, 2)
+            pictures = densities.sample(shipped, n, (height, width), temperature, seed=seed)
         stream = io.BytesIO()
         planes.write_picture(planes.Picture(sheet(pictures), {}), stream, format)
         written = targets.write(STREAM, stream.getvalue(), force=force)
-        shape = "x".join(map(str, reversed(pictures.shape[2:])))
+        shape = "x".join(map(str, reversed(pictures.shape[1:3])))
         return Outcome(f"{written}: {n} samples of {shape} at a temperature of {temperature:g}", {})
 
     finish([output], work, report)
@@ -207,19 +206,19 @@ def _plane(name: str) -> Any:
         ) from ex
 
 
-def sheet(pictures: "Tensor") -> Any:
-    """(n, C, H, W) uint8 with C of 1 or 3 as one (H', W') or (H', W', 3) uint8 array, white between and around.
+def sheet(pictures: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """(n, H, W, C) uint8 with C of 1 or 3 as one (H', W') or (H', W', 3) uint8 array, white between and around.
 
     As many rows as make the sheet nearly square.
     """
     import numpy as np
 
-    n, channels, height, width = pictures.shape
+    n, height, width, channels = pictures.shape
     columns = min(n, max(1, round(math.sqrt(n * height / width))))
     rows = -(-n // columns)
     shape = (rows * (height + MARGIN) + MARGIN, columns * (width + MARGIN) + MARGIN, channels)
     out = np.full(shape, 255, np.uint8)
-    for i, picture in enumerate(pictures.permute(0, 2, 3, 1).numpy()):
+    for i, picture in enumerate(pictures):
         top, left = MARGIN + i // columns * (height + MARGIN), MARGIN + i % columns * (width + MARGIN)
         out[top : top + height, left : left + width] = picture
     return out if channels == 3 else out[..., 0].copy()

@@ -1,4 +1,5 @@
-"""The command line. PyTorch and NumPy are imported where a command needs them, so that help and `info` answer at once.
+"""The command line. NumPy, and PyTorch where it is needed at all, are imported where a command needs them: help and
+`info` answer at once.
 
 Exit codes: 0 all went well, 1 a file or the system failed, 2 wrong usage, 130 interrupted, 141 the reader of a pipe
 has gone.
@@ -23,9 +24,9 @@ __all__ = ["cli", "main"]
 def cli() -> None:
     """Make photographs smaller without losing a bit of them.
 
-    idfcodec compresses 8-bit gray and RGB pictures with a small neural network, an integer discrete flow. What comes
-    back is the same picture to the last bit, on any machine, colour profile and camera data included; a damaged file
-    gives an error, never a wrong picture.
+    idfcodec compresses 8-bit gray and RGB pictures with local least squares and a small neural network, an integer
+    discrete flow. What comes back is the same picture to the last bit, on any machine, colour profile and camera data
+    included; a damaged file gives an error, never a wrong picture.
 
     \b
     Examples:

@@ -7,6 +7,7 @@ import click
 from idfcodec.cli.options import (
     choose_model,
     compute_options,
+    conversion_option,
     effort_option,
     inputs_argument,
     json_option,
@@ -22,6 +23,7 @@ __all__ = ["bpd"]
 @inputs_argument
 @effort_option
 @model_option
+@conversion_option
 @compute_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 @json_option
@@ -29,6 +31,7 @@ def bpd(
     inputs: tuple[str, ...],
     effort: str | None,
     model: str | None,
+    no_conversion: bool,
     threads: int | None,
     device: str,
     quiet: bool,
@@ -53,9 +56,18 @@ def bpd(
 
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
-            data = codec.encode(picture, model=model, threads=threads, device=device, progress=progress)
+            data = codec.encode(
+                picture,
+                model=model,
+                conversion=not no_conversion,
+                threads=threads,
+                device=device,
+                progress=progress,
+            )
         seconds = time.perf_counter() - start
-        bits = code_length.code_length(picture, model=model, threads=threads, device=device).total
+        bits = code_length.code_length(
+            picture, model=model, conversion=not no_conversion, threads=threads, device=device
+        ).total
         payload = sum(unpack(data, header_only=True).tile_lengths)
         size = picture.pixels.size
         values = common(name, picture.pixels.shape, size, len(data), seconds)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from idfcodec.errors import IDFError
+from idfcodec.errors import NEEDS_TORCH, IDFError, is_torch
 from idfcodec.files import STREAM
 
 __all__ = [
@@ -214,6 +214,10 @@ def attempt(name: str, work: Callable[[str], None], report: Report) -> None:
         report.failed(str(ex.filename or label(name)), ex.strerror or str(ex))
     except IDFError as ex:
         report.failed(label(name), str(ex))
+    except ModuleNotFoundError as ex:
+        if not is_torch(ex):
+            raise
+        report.failed(label(name), NEEDS_TORCH)
     except MemoryError:
         report.failed(label(name), "not enough memory")
 

@@ -10,25 +10,28 @@ from click.core import ParameterSource
 
 from idfcodec.cli.report import Outcome, Report, finish
 from idfcodec.models import EFFORTS, find_model
+from idfcodec.training import names as families
 
 __all__ = ["FAMILIES", "log_line", "train"]
 
-# As in `training/families.py`; repeated so that help needs no PyTorch.
-FAMILIES = ("idf", "causal", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
+FAMILIES = tuple(families.FAMILIES)
 
 
 @click.command()
 @click.argument("folder", type=click.Path())
 @click.option("--out", required=True, metavar="FOLDER", help="The new model's folder, such as models/mine.")
-@click.option(
-    "--from", "start", metavar="MODEL", help="Fine-tune a model: its name, id or folder, or fast, default or max."
-)
+@click.option("--from", "start", metavar="MODEL", help="Fine-tune a model, such as idf: its name, id or folder.")
 @click.option(
     "--family",
     type=click.Choice(FAMILIES),
     default="idf",
     show_default=True,
-    help="The codec's own, integer flows of photographs (idf) or small pictures (causal), or what is beside them.",
+    help="An integer flow, hierarchical (idf) or causal, as the shipped presets are; or a flow beside them.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(families.CAUSAL_PRESETS),
+    help="Architecture of a causal model: that of this shipped one.",
 )
 @click.option("--steps", type=click.IntRange(min=1), default=100_000, show_default=True, help="Steps of the optimizer.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop by the clock, the schedule with it.")
@@ -36,13 +39,13 @@ FAMILIES = ("idf", "causal", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
     "--batch",
     type=click.IntRange(min=1),
     default=8,
-    help="Crops in a step, of all processes.  [default: 8; of another family 32]",
+    help="Crops in a step, of all processes.  [default: 8; of a baseline 32]",
 )
 @click.option(
     "--size",
     type=click.IntRange(min=16),
     default=96,
-    help="Side of a crop in pixels.  [default: 96; of another family 32]",
+    help="Side of a crop in pixels.  [default: 96; of causal 128; of a baseline 32]",
 )
 @click.option(
     "--kind",
@@ -55,7 +58,7 @@ FAMILIES = ("idf", "causal", "nice", "realnvp", "glow", "flowpp", "pixelcnn")
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
     default=0.004,
-    help="Of the first steps.  [default: 0.004; with --from 0.0012; of another family 0.002]",
+    help="Of the first steps.  [default: 0.004; with --from 0.0012; of causal 0.008; of a baseline 0.002]",
 )
 @click.option(
     "--set",
@@ -106,6 +109,7 @@ def train(
     folder: str,
     out: str,
     start: str | None,
+    preset: str | None,
     given_settings: tuple[str, ...],
     threads: int | None,
     device: str,
@@ -115,7 +119,8 @@ def train(
 ) -> None:
     """Train a model on the pictures in FOLDER and export it, ready for --model.
 
-    A family other than idf and causal becomes a FAMILY.safetensors, for the command sample.
+    A family other than idf and causal becomes a FAMILY.safetensors, for the command sample. Training needs PyTorch:
+    pip install 'idfcodec[torch]'.
 
     Checkpoints, a log (one JSON object a line) and the exported model go to the folder of --out. A run that was
     stopped goes on with --resume, its settings unchanged but for those that are given again. Several processes that
@@ -125,7 +130,8 @@ def train(
     Examples:
       idfcodec train photos/ --out models/mine --minutes 60
       idfcodec train photos/ --out models/mine --resume
-      idfcodec train slides/ --out models/slides --from default --minutes 10
+      idfcodec train slides/ --out models/slides --from idf --minutes 10
+      idfcodec train photos/ --family causal --preset default --out models/mine --minutes 60
       idfcodec train photos/ --family glow --set layers=8 --out runs/glow --minutes 10
       torchrun --nproc-per-node 2 -m idfcodec train photos/ --out models/mine --device cuda
       idfcodec compress --model models/mine photo.png
@@ -136,6 +142,10 @@ def train(
     given = {name: value for name, value in settings.items() if source(name) is not ParameterSource.DEFAULT}
     if given_settings:
         given["settings"] = dict(_setting(text) for text in given_settings)
+    if preset is not None:
+        if settings["family"] != "causal" or given_settings:
+            raise click.UsageError("--preset is for --family causal, and in place of --set.")
+        given["settings"] = {"preset": preset}
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of the processes of torchrun, the first one speaks
     report = Report(quiet=quiet)
 

@@ -157,8 +157,8 @@ class Coder(ABC):
         raise IDFError(f"{self.name} draws no samples")
 
 
-def _anywhere(device: str) -> Sequence[str]:
-    return ("exact",)
+def _processor(device: str) -> Sequence[str]:
+    return ("exact",) if device == "cpu" else ()
 
 
 @dataclass(frozen=True)
@@ -180,5 +180,5 @@ class Family(Generic[C]):
     name: str
     configure: Callable[[Mapping[str, Any]], C]
     build: Callable[[Model, C, str, str], Coder]
-    kernels: Callable[[str], Sequence[str]] = _anywhere
+    kernels: Callable[[str], Sequence[str]] = _processor
     network: str = ""

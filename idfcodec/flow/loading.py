@@ -83,7 +83,8 @@ def load(folder: Path, *, device: str = "cpu", kernel: str | None = None, name: 
     try:
         family = registry.family(model.family)
         config = family.configure(registry.settings(model.architecture))
-        for candidate in family.kernels(device):
+        kernels = family.kernels(device)
+        for candidate in kernels:
             if kernel in (None, candidate):
                 coder = family.build(model, config, candidate, device)
                 if tuple(coder.known_answers()) == model.answers:
@@ -94,6 +95,8 @@ def load(folder: Path, *, device: str = "cpu", kernel: str | None = None, name: 
         raise ModelError(f"{folder}: the model lacks {ex.args[0]}") from ex
     except (ValueError, TypeError) as ex:
         raise ModelError(f"{folder}: the model is damaged ({ex})") from ex
+    if not kernels:
+        raise ModelError(f"{model.name} runs on the processor only; {device} is for the hierarchical flow (model idf)")
     raise ModelError(
         f"{folder}: {device} does not compute this model exactly (it fails the known-answer test), so it is refused"
     )

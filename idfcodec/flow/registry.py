@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from idfcodec.errors import ModelError
+from idfcodec.errors import NEEDS_TORCH, ModelError, is_torch
 from idfcodec.flow.contract import Family
 
 __all__ = ["HIERARCHICAL", "architecture", "family", "family_name", "names", "register", "resolve", "settings"]
@@ -22,9 +22,18 @@ _FAMILIES: dict[str, str | Family[Any]] = {
 
 
 def resolve(entry: str) -> Any:
-    """What "module:attribute" names."""
+    """What "module:attribute" names.
+
+    Raises:
+        ModelError: it needs PyTorch, which is not installed.
+    """
     module, _, attribute = entry.partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as ex:
+        if not is_torch(ex):
+            raise
+        raise ModelError(NEEDS_TORCH) from ex
 
 
 def register(new: Family[Any]) -> None:

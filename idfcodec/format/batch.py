@@ -1,4 +1,4 @@
-"""Many small pictures in one file: the container of a batch, bytes to values and back. FORMAT.md, 7, specifies it.
+"""Many small pictures in one file: the container of a batch, bytes to values and back. FORMAT.md, 10, specifies it.
 
 Each picture stays readable on its own. What a picture adds to its coded pixels is its length, two bytes as a rule, and
 its share of a checksum of each BLOCK of pictures.

@@ -1,4 +1,4 @@
-"""The first byte of a payload, and the zero bytes at its end. FORMAT.md, 4 and 7.
+"""The first byte of a payload, and the zero bytes at its end. FORMAT.md, 4 and 10.
 
 The first byte says how a tile, or a picture of a batch, is coded. Values from 128 on are the container's; what the ones
 below mean is the family's. All of them are here.

@@ -19,22 +19,12 @@ from torch.optim import Optimizer
 
 from idfcodec.errors import IDFError
 from idfcodec.training.config import TrainConfig
+from idfcodec.training.names import FAMILIES
 
 __all__ = ["FAMILIES", "Crops", "Family", "family_of"]
 
 M = TypeVar("M", bound=nn.Module)
 Crops = list[NDArray[np.uint8]]
-
-# Where each family's class is; a module is imported when its family is asked for.
-FAMILIES = {
-    "idf": ("hierarchical", "HierarchicalFamily"),
-    "causal": ("causal", "CausalFamily"),
-    "nice": ("baselines", "Baseline"),
-    "realnvp": ("baselines", "Baseline"),
-    "glow": ("baselines", "Baseline"),
-    "flowpp": ("baselines", "Baseline"),
-    "pixelcnn": ("baselines", "Baseline"),
-}
 
 
 class Family(ABC, Generic[M]):

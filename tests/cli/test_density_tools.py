@@ -158,7 +158,7 @@ def test_an_installed_package_says_that_a_checkout_is_needed(run: Run, monkeypat
 
 
 def test_sheet_places_rows_from_left_to_right() -> None:
-    pictures = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 3, 4, 4).contiguous()
+    pictures = np.broadcast_to(np.arange(5, dtype=np.uint8)[:, None, None, None], (5, 4, 4, 3))
     page = sheet(pictures)
     step = 4 + MARGIN
     assert [int(page[MARGIN + i // 2 * step, MARGIN + i % 2 * step, 0]) for i in range(5)] == [0, 1, 2, 3, 4]

@@ -1,4 +1,4 @@
-"""The container of batches: round trips, every rule of FORMAT.md, 7, broken one at a time, and damage."""
+"""The container of batches: round trips, every rule of FORMAT.md, 10, broken one at a time, and damage."""
 
 from __future__ import annotations
 

@@ -1,20 +1,22 @@
 """The compiled loops of the causal flow: least squares a cell, a network and a symbol a pixel.
 
 Everything that decides about bits is either an integer or binary32, one correctly rounded operation at a time in a
-fixed order: no loop sums anything that a vectoriser could sum otherwise. The arithmetic is specified in FORMAT.md.
+fixed order: no loop sums anything that a vectoriser could sum otherwise. The arithmetic is specified in FORMAT.md, 6.
 
 Planes lie in one array (planes, height + 2 MARGIN, width + 2 MARGIN) of binary32 with integer values, so that every
 neighbour has an address. The margins of finished planes repeat their edges; those of the plane in hand hold what both
 sides know (`code_plane`).
 
-Loops run from 0 over slices and not over shifted indices: so the compiler knows that none is negative, and vectorises.
+Functions that one place calls are `inlined`: machine code is optimised anew in every caller, which is what a first use
+waits for. Loops run from 0 over slices and not over shifted indices: so the compiler knows that none is negative, and
+vectorises.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled, compiled_sums
+from idfcodec.compiled import compiled, compiled_sums, inlined
 
 __all__ = ["ANALYSE", "DECODE", "ENCODE", "INVERT", "LANES", "MARGIN", "code_plane"]
 
@@ -31,7 +33,7 @@ TOTAL = 1 << 24  # quantiles of the entropy coder
 LEAST_SCALE, MOST_SCALE = -96, 287  # log2 of a logistic's scale in bins, in sixteenths
 
 
-@compiled
+@inlined
 def solve(sums, prior, n, first, lanes, belief, ridge, system, inverse, pivot, coefficients):
     """Solve the normal equations of `lanes` neighbouring cells from `first` on, by elimination, lane by lane.
 
@@ -92,7 +94,7 @@ def solve(sums, prior, n, first, lanes, belief, ridge, system, inverse, pivot, c
             target[k] = right[k]
 
 
-@compiled
+@inlined
 def accumulate(sums, x, weighted, n, every, cells, forget, a, b):
     """Move the sums one row down: what was, and this row's products spread along it, forgotten a bit.
 
@@ -142,7 +144,7 @@ def accumulate(sums, x, weighted, n, every, cells, forget, a, b):
             e += 1
 
 
-@compiled
+@inlined
 def regressors(planes, plane, near, n, every, row, width, sigma, x, weighted):
     """The regressors of a row and, last, the values: each less the mean of its plane's left and upper neighbour.
 
@@ -160,7 +162,7 @@ def regressors(planes, plane, near, n, every, row, width, sigma, x, weighted):
             times[c] = target[c] * (ONE / (sigma[c] * sigma[c] + ONE))
 
 
-@compiled
+@inlined
 def prepare(planes, plane, near, n, every, row, width, coefficients, known, along):
     """What of a row's predictions is known before the row: all but the terms of the four pixels to the left.
 
@@ -453,7 +455,7 @@ def code_row(
                 absolute[k, row & 1, m] = abs(actual - predicted[k])
 
 
-@compiled
+@inlined
 def finish_plane(planes, plane, errors, local_error, spread):
     """What later planes see of a finished one: edges repeated, and log2 of its errors near and far, by pixel.
 

@@ -5,7 +5,7 @@ With the luma Y and the chroma C1, C2, integers in the ranges of the row,
     R = clip(⌊(y Y + r(C2)) / d⌋)      B = clip(⌊(y Y + b(C1)) / d⌋)      G = clip(⌊(y Y − p(C1) − q(C2)) / d⌋)
 
 where clip bounds to [0, 255], y and d are positive integers, and r, b, p, q are tables of integers that increase
-strictly. This is what a reader does; FORMAT.md has the tables. Rows are added, never changed: files have the numbers.
+strictly. This is what a reader does; FORMAT.md, 7, defines them. Rows are added, never changed: files have the numbers.
 """
 
 from __future__ import annotations
