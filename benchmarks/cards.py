@@ -11,9 +11,11 @@ import pandas as pd
 
 from benchmarks.models import describe_model
 from benchmarks.section import Section
+from idfcodec.flow.registry import family_name
 
 __all__ = ["card"]
 
+WEIGHTS = {True: "weights are integers, multiples of 2^-8", False: "weights are integers in [-64, 64]"}  # causal or not
 PEERS = ("jxl-e7", "jxl-e9", "jxl-e10")
 
 
@@ -28,7 +30,8 @@ def card(folder: Path, names: Mapping[str, str], measured: Mapping[str, Section]
     """
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     known = describe_model(folder)
-    recipe = config.get("training")
+    causal = family_name(config["architecture"]) == "causal"
+    recipe, networks = config.get("training"), config.get("networks")
     lines = [
         f"# Model `{names[config['id']]}`",
         "",
@@ -37,20 +40,30 @@ def card(folder: Path, names: Mapping[str, str], measured: Mapping[str, Section]
         "| | |",
         "| --- | --- |",
         f"| id | `{config['id']}` |",
-        f"| parameters | {known['parameters']:,} (weights are integers in [-64, 64]) |",
-        f"| kMAC/pixel | {known['mac_per_pixel'] / 1000:.0f} |",
+        f"| parameters | {known['parameters']:,} ({WEIGHTS[causal]}) |",
+        f"| kMAC/pixel | {known['mac_per_pixel'] / 1000:.{1 if causal else 0}f} |",
         f"| architecture | {json.dumps(config['architecture'])} |",
     ]
     data = folder / "DATA.md"
     if recipe:
         lines += _training(recipe, names)
         lines += ["", "## Data", "", f"{recipe['pictures']} pictures, {recipe['megapixels']:.0f} megapixels."]
-    elif data.exists():
-        lines += ["", "## Data", ""]
+    else:
+        lines += _networks(networks) if networks else []
+        lines += ["", "## Data", ""] if data.exists() else []
     if data.exists():
         lines.append(data.read_text(encoding="utf-8").rstrip())
     lines += ["", "## Results", "", *_results(config["id"], measured, timed)]
     return "\n".join(lines) + "\n"
+
+
+def _networks(made: Mapping[str, Any]) -> list[str]:
+    """Rows of the card of a causal model, from what the script that trained its networks wrote down."""
+    return [
+        f"| training | `{made['made_by']}`: {made['steps']:,} steps of {made['pixels_a_step']:,} pixels, "
+        f"{made['seconds']} s on one {made['hardware']} |",
+        f"| samples | megapixels out of {made['pictures']} pictures: {made['megapixels_of_samples']} |",
+    ]
 
 
 def _training(recipe: dict[str, Any], names: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from idfcodec.models import list_models
 __all__ = ["describe_model", "mac_per_pixel", "model_name", "parameters", "shipped_models"]
 
 Shapes = dict[str, tuple[int, ...]]
+_PARAMETER = re.compile(r"(networks\..*|(rgb|ycc)\d)\.(weight|bias)\d*$")
+_CAUSAL_WEIGHT = re.compile(r"rgb\d\.weight\d+$")
 
 
 def shipped_models(root: Path) -> dict[str, Path]:
@@ -37,29 +40,28 @@ def describe_model(folder: Path) -> dict[str, Any]:
 
 def model_name(folder: Path) -> str:
     """A model's name for people: that of `names.toml`, or its folder's."""
-    folder = folder.resolve()
-    return {entry.path.resolve(): entry.name for entry in list_models()}.get(folder, folder.name)
+    return {entry.path.name: entry.name for entry in list_models()}.get(folder.name, folder.name)
 
 
 def parameters(shapes: Shapes) -> int:
-    """Weights and biases of the networks."""
-    return sum(
-        math.prod(shape)
-        for name, shape in shapes.items()
-        if name.startswith(("networks.", "network.")) and name.endswith((".weight", ".bias"))
-    )
+    """Weights and biases of all networks."""
+    return sum(math.prod(shape) for name, shape in shapes.items() if _PARAMETER.match(name))
 
 
 def mac_per_pixel(shapes: Shapes, levels: int | None) -> float:
-    """Multiply-accumulates a pixel.
+    """Multiply-accumulates of the networks for a pixel of an RGB picture.
+
+    Args:
+        shapes: of the model's tensors.
+        levels: of a hierarchical flow, None of a causal one.
 
     Level l of `levels` has 4**-(l + 1) cells a pixel. Network i serves level i, the last one all coarser levels as
-    well. `up` runs on the grid of the next coarser level, and not at all at the coarsest. A flow without levels has one
-    network, all of which runs on every pixel.
+    well. `up` runs on the grid of the next coarser level, and not at all at the coarsest. A causal flow has a network
+    for each plane, all of which runs on every pixel.
     """
-    weights = {name: math.prod(shape) for name, shape in shapes.items() if name.endswith(".weight")}
     if levels is None:
-        return float(sum(count for name, count in weights.items() if name.startswith("network.")))
+        return float(sum(math.prod(shape) for name, shape in shapes.items() if _CAUSAL_WEIGHT.match(name)))
+    weights = {name: math.prod(shape) for name, shape in shapes.items() if name.endswith(".weight")}
     parts = [(name.split("."), count) for name, count in weights.items() if name.startswith("networks.")]
     last = max(int(words[1]) for words, _ in parts)
     total = 0.0

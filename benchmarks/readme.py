@@ -16,10 +16,11 @@ from benchmarks.cards import card
 from benchmarks.datasets import CLASSES, KNOWN
 from benchmarks.models import model_name, shipped_models
 from benchmarks.render import escaped, markdown_published, markdown_rows
-from benchmarks.results import BenchmarkError, load
+from benchmarks.results import BenchmarkError, Result, load
 from benchmarks.scaling import scaling_tables
 from benchmarks.section import Section, sections
 from benchmarks.tables import machine, protocol, table
+from idfcodec.models import EFFORTS
 
 __all__ = ["readme", "rendered"]
 
@@ -90,13 +91,33 @@ def _measured(folder: Path, names: Mapping[str, str]) -> dict[str, Section]:
     for name in KNOWN:
         path = folder / f"{name}.json"
         if path.exists():
-            result = load(path)
-            for entry in result["contenders"].values():
-                model = entry.get("model", {}).get("id")
-                if model and model not in names:
-                    raise BenchmarkError(f"{path}: {entry['label']} was measured with model {model}, now another one")
-            (measured[name],) = sections([result])
+            (measured[name],) = sections([_with_todays_names(load(path), path, names)])
     return measured
+
+
+def _with_todays_names(result: Result, path: Path, names: Mapping[str, str]) -> Result:
+    """A result whose keys and labels of our models are those that a run of today would give them.
+
+    Raises:
+        BenchmarkError: a model is not shipped.
+    """
+    efforts = {model: effort for effort, model in EFFORTS.items()}
+    keys, contenders = {}, {}
+    for key, entry in result["contenders"].items():
+        keys[key] = key
+        model = entry.get("model", {}).get("id")
+        if model:
+            if model not in names:
+                raise BenchmarkError(f"{path}: {entry['label']} was measured with model {model}, which is not shipped")
+            called = efforts.get(names[model], names[model])
+            keys[key] = f"idfcodec-{called}"
+            entry = {**entry, "label": f"idfcodec {called}", "model": {**entry["model"], "name": names[model]}}
+        contenders[keys[key]] = entry
+    datasets = {
+        name: {**dataset, "measurements": {keys[key]: rows for key, rows in dataset["measurements"].items()}}
+        for name, dataset in result["datasets"].items()
+    }
+    return {**result, "contenders": contenders, "datasets": datasets}
 
 
 def _short(measured: Mapping[str, Section]) -> list[str]:

@@ -57,7 +57,7 @@ COLUMNS = (
         "Of a process that codes the largest picture, all that it holds included; of a command, its largest process.",
     ),
     Column("parameters", "parameters", "", 0, "Weights and biases of the model's networks."),
-    Column("kmac_per_pixel", "kMAC/pixel", "", 0, "Thousand multiply-accumulates of the networks for each pixel."),
+    Column("kmac_per_pixel", "kMAC/pixel", "", 1, "Thousand multiply-accumulates of the networks for each pixel."),
 )  # fmt: skip
 SPREADS = tuple(column.spread for column in COLUMNS if column.spread)
 FIGURES = [*(column.name for column in COLUMNS), *SPREADS]

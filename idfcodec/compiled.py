@@ -3,6 +3,7 @@
 A compiled function runs without the interpreter's lock, so that tiles are coded side by side. Nothing may depend on
 how it is compiled: loops work on integers, or on binary64 one correctly rounded operation at a time. Arrays of other
 modules are given as arguments: as globals they would be part of machine code that is kept when those modules change.
+Numbers and the one small function that loops of several modules need are repeated in each; a test holds them equal.
 """
 
 from __future__ import annotations

@@ -79,9 +79,8 @@ CONTENDERS = {
     ),
     "pixelcnn": Contender("PixelCNN-style", "hidden", {}, batch=8),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
-    "causal": Contender("integer flow, causal", "channels", {"blocks": 3}, 0.004),
 }
-INTEGER = ("idf", "causal")  # those that are the codec's own
+INTEGER = ("idf",)  # those that are the codec's own
 
 
 def contenders() -> dict[str, Contender]:

@@ -32,6 +32,9 @@ def test_parameters_and_work_are_counted_from_shapes() -> None:
     assert parameters(shapes) == 24 + 8 + 8 + 16
     # Level 0 has 1/4 cell a pixel; levels 1 and 2, which share a network, 1/16 and 1/64. `up` feeds level 1 from the
     # grid of level 2, and the coarsest from nothing.
+    causal = {"rgb0.weight0": (4, 3), "rgb0.bias0": (3,), "ycc0.weight0": (4, 3), "rgb0.prior": (1, 9, 9)}
+    assert parameters(causal) == 12 + 3 + 12
+    assert mac_per_pixel(causal, levels=None) == 12
     assert mac_per_pixel(shapes, levels=3) == 24 / 4 + 8 * (1 / 16 + 1 / 64) + 16 / 64
 
 

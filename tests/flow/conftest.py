@@ -16,8 +16,8 @@ from idfcodec.training.export import export
 
 @pytest.fixture(scope="session")
 def flow() -> Prepared:
-    """The default model's integers."""
-    coder = load_model()
+    """The integers of the hierarchical model `idf`."""
+    coder = load_model("idf")
     assert isinstance(coder, HierarchicalFlow)
     return coder.prepared
 

@@ -110,8 +110,6 @@ class QuantConv(nn.Module):
             weight = _through(weight, torch.round(weight * kernel) / kernel)
             unit = scale * 2**ACTIVATION_BITS
             bias = _through(bias, torch.round(bias * unit) / unit)
-        if x.ndim == 2:  # pixels in rows: a convolution of one pixel is a matrix product
-            return F.linear(x, weight.flatten(1), bias)
         return F.conv2d(x, weight, bias, padding=self.padding)
 
 

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
 from idfcodec.errors import ModelError
 
 __all__ = [
@@ -44,7 +43,6 @@ __all__ = [
     "TOTAL",
     "WidthClass",
     "checked_tables",
-    "table_of",
 ]
 
 Values = NDArray[np.int32]
@@ -102,18 +100,6 @@ OF_SCALE = np.array(
     [(i, c.location_bits, c.first, STARTS[i], c.width) for i, c in enumerate(CLASSES) for _ in range(c.scales)],
     np.int32,
 )
-
-
-@compiled
-def table_of(location: int, scale: int, shape: int, of_scale: Values) -> tuple[int, int, int, int]:
-    """Width class, first cell of the row, integer shift of the coupling and width; `of_scale` is OF_SCALE."""
-    kind, bits, first, start, width = of_scale[scale]
-    drop = LOCATION_BITS - bits
-    steps = (location + ((1 << drop) >> 1)) >> drop
-    half = (1 << bits) >> 1
-    shift = (steps + half) >> bits
-    row = (((scale - first) * SHAPES + shape) << bits) + steps - (shift << bits) + half
-    return kind, start + row * width, shift, width
 
 
 def checked_tables(arrays: Mapping[str, NDArray[Any]]) -> tuple[Values, Values]:

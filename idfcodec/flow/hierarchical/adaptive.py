@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
-from idfcodec.flow.exact.tables import CELLS, CLASSES, STARTS, TOTAL
+from idfcodec.flow.exact.tables import CELLS, CLASSES, STARTS
 from idfcodec.flow.hierarchical.lattice import PairWeights, Weights, value_weights
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values
 
 __all__ = ["Adaptation", "Learned", "Switches"]
 
+TOTAL = 2**24  # as in `exact.tables`, repeated for the loops below: see `compiled`
 BELIEF = 1024  # latents' worth of trust in the model's tables
 TABLE_LEVELS = 3  # the finest levels, before whose steps the tables are made anew
 WEIGHT_LEVELS = 2  # the finest levels, whose steps are weighted

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from idfcodec.compiled import compiled
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.exact.tables import ONE, SCALE_STEPS, SCALES
+from idfcodec.flow.exact.tables import SCALE_STEPS, SCALES
 from idfcodec.flow.hierarchical.walk import StepPrior, Values
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = [
     "push",
 ]
 
+ONE = 16  # as in `exact.tables`, repeated for the loop below: see `compiled`
 LEVELS = 2  # the finest levels, whose steps may be corrected
 COEFFICIENT_BITS = 6
 SLOPE_BITS = 5

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled, compiled_sums
-from idfcodec.flow.exact.tables import COLOUR_BITS, ONE, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS
+from idfcodec.flow.exact.tables import COLOUR_BITS, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS
 from idfcodec.flow.hierarchical.config import Search
 from idfcodec.flow.hierarchical.correction import (
     COEFFICIENT_BITS,
     NEIGHBOURS,
-    REACH,
     SLOPE_BITS,
     Correction,
     Part,
@@ -27,6 +26,8 @@ from idfcodec.flow.hierarchical.walk import StepPrior, Values
 
 __all__ = ["Known", "fit"]
 
+# Numbers of `exact.tables` and `correction`, repeated for the loops below: see `compiled`.
+ONE, REACH = 16, 2
 CLIP = 2**11 - 1  # sixteenths; larger differences count as this
 ROUNDING, SHARPEST = 2.0**-4, 2.0**-6  # squares of values
 SOLUTION_BITS = 12  # of a fit, before it is rounded

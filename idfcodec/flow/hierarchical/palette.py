@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from idfcodec.compiled import compiled
 from idfcodec.entropy import Decoder, Encoder, Frequencies, Intervals, intervals, log_likelihood
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.exact.tables import COLOUR_BITS, HIGHEST, OF_SCALE, ONE, SCALES, TOTAL, table_of
+from idfcodec.flow.exact.tables import OF_SCALE, SCALES, TOTAL
+from idfcodec.flow.hierarchical.lookup import weigh
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values, walk
 from idfcodec.types import Buffer
@@ -32,53 +33,6 @@ BELIEF = 4.0  # pixels' worth of trust in the network
 WIDTHS = range(-4, 13, 2)  # by how many scales wider the encoder tries
 SAMPLED = 15  # one pixel in so many of a step tells which is best
 PIECE = 1024  # pixels whose weights are made at a time
-SMALLEST = 2.0**-10  # share of an escape that each value beyond a table's window gets
-
-
-@compiled
-def _weigh(
-    location: Values,
-    scale: Values,
-    shape: Values,
-    move: Values,
-    colours: Values,
-    tables: Values,
-    of_scale: Values,
-    factor: Frequencies,
-    out: Frequencies,
-) -> None:
-    """(N, K) weights of the colours (C, K), sorted by G; the largest of each row is 2**24."""
-    planes, count = colours.shape
-    at = np.zeros(3, np.int32)
-    for n in range(location.shape[1]):
-        top = 0.0
-        green = 0.0
-        for k in range(count):
-            p = green
-            for plane in range(planes):
-                if plane == 0 and k and colours[0, k] == colours[0, k - 1]:
-                    continue
-                moved = location[plane, n]
-                if plane == 1:
-                    moved += (move[0, n] * at[0] + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS
-                elif plane == 2:
-                    moved += (move[1, n] * at[0] + move[2, n] * at[1] + (1 << COLOUR_BITS >> 1)) >> COLOUR_BITS
-                low = 0 if plane == 0 else -HIGHEST * ONE
-                moved = min(max(moved, low), HIGHEST * ONE)
-                at[plane] = colours[plane, k] * ONE - moved
-                _, cell, shift, width = table_of(moved, scale[plane, n], shape[plane, n], of_scale)
-                z = colours[plane, k] - shift + width // 2
-                share = np.float64(tables[cell + z]) if 0 < z < width else tables[cell] * SMALLEST
-                if plane == 0:
-                    green = share
-                    p = share
-                else:
-                    p = p * share
-            p = p * factor[k]
-            out[n, k] = p
-            top = max(top, p)
-        for k in range(count):
-            out[n, k] = np.floor(out[n, k] / top * TOTAL)
 
 
 @compiled
@@ -114,7 +68,7 @@ class _Colours:
             piece = slice(start, start + PIECE)
             location, scale, shape, colour = (np.ascontiguousarray(a[:, piece]) for a in parts)
             out = np.empty((location.shape[1], count))
-            _weigh(location, scale, shape, colour, self.colours, self._model.tables, OF_SCALE, factor, out)
+            weigh(location, scale, shape, colour, self.colours, self._model.tables, OF_SCALE, factor, out)
             _expect(out, expected)
             yield piece, out
         self._expected += expected

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
 from idfcodec.entropy import Frequencies, Intervals
-from idfcodec.flow.exact.tables import CLASSES, COLOUR_BITS, HIGHEST, ONE
+from idfcodec.flow.exact.tables import CLASSES
 from idfcodec.flow.hierarchical.adaptive import Adaptation, Learned, Switches
 from idfcodec.flow.hierarchical.lattice import BLURS
 from idfcodec.flow.hierarchical.prepared import Prepared
@@ -21,6 +21,8 @@ __all__ = ["HALF", "PAIR_WIDTH", "SPLIT_WIDTH", "Columns", "Plane", "place", "pl
 
 PAIR_WIDTH = 64  # wider tables are of latents too uncertain to gain from pairs
 SPLIT_WIDTH = 64  # tables as wide are coded in two symbols a latent
+# Numbers of `exact.tables`, repeated for the loops below: see `compiled`.
+COLOUR_BITS, HIGHEST, ONE = 5, 255, 16
 HALF = np.array([c.width // 2 for c in CLASSES], np.int32)  # of the widths of the classes
 _NONE, _NONE_VALUES = np.zeros(0, np.int64), np.zeros(0, np.int32)
 

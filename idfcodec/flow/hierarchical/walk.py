@@ -17,19 +17,9 @@ from torch import Tensor
 
 from idfcodec.compiled import compiled
 from idfcodec.flow.exact.layers import Squeeze
-from idfcodec.flow.exact.tables import (
-    COLOUR_BITS,
-    HIGHEST,
-    OF_SCALE,
-    ONE,
-    SCALE_MIN,
-    SCALE_STEPS,
-    SCALES,
-    SHAPE_STEPS,
-    SHAPES,
-    table_of,
-)
+from idfcodec.flow.exact.tables import OF_SCALE
 from idfcodec.flow.hierarchical.exact import ExactNetwork
+from idfcodec.flow.hierarchical.lookup import located, rows_of
 from idfcodec.flow.hierarchical.prepared import Prepared
 
 __all__ = [
@@ -47,39 +37,10 @@ __all__ = [
 
 Values = NDArray[np.int32]
 LOWEST = (0, -255, -255)  # of G, R-G, B-G
-
-
-@compiled
-def _located(plane: int, location: Values, colour: Values, known: Values) -> Values:
-    """The location of a plane once the planes before it, `known`, have moved it."""
-    out = np.empty(location.shape[1], np.int32)
-    half = 1 << COLOUR_BITS >> 1
-    for n in range(len(out)):
-        if plane == 0:
-            out[n] = min(max(location[0, n], 0), HIGHEST * ONE)
-            continue
-        green = known[0, n] * ONE - min(max(location[0, n], 0), HIGHEST * ONE)
-        moved = location[1, n] + ((colour[0, n] * green + half) >> COLOUR_BITS)
-        moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
-        if plane == 2:
-            red = known[1, n] * ONE - moved
-            moved = location[2, n] + ((colour[1, n] * green + colour[2, n] * red + half) >> COLOUR_BITS)
-            moved = min(max(moved, -HIGHEST * ONE), HIGHEST * ONE)
-        out[n] = moved
-    return out
-
-
-@compiled
-def _tables(
-    plane: int, location: Values, scales: Values, shapes: Values, colour: Values, known: Values, of_scale: Values
-) -> tuple[Values, Values, Values, Values]:
-    count = location.shape[1]
-    located = _located(plane, location, colour, known)
-    classes, cells, shift = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
-    scale, shape = scales[plane], shapes[plane]
-    for n in range(count):
-        classes[n], cells[n], shift[n], _ = table_of(located[n], scale[n], shape[n], of_scale)
-    return located, classes, cells, shift
+# Numbers of `exact.tables`, repeated for the loops below: see `compiled`.
+ONE = 16
+SCALE_MIN, SCALE_STEPS, SCALES = -3, 4, 37
+SHAPE_STEPS, SHAPES = 4, 9
 
 
 @dataclass(frozen=True)
@@ -105,8 +66,8 @@ class StepPrior:
 
     def located(self, plane: int, known: Values) -> Values:
         """(N,) location of `plane` once the planes before it have the values `known` (C, N)."""
-        located: Values = _located(plane, self.location, self._colours(), known)
-        return located
+        at: Values = located(plane, self.location, self._colours(), known)
+        return at
 
     def _colours(self) -> Values:
         return self.colour if self.colour is not None else self.location[:0]
@@ -124,7 +85,7 @@ class StepPrior:
 
     def tables(self, plane: int, known: Values) -> tuple[Values, Values, Values, Values]:
         """Location, see `located`, and width class, first cell of the table's row and shift of the coupling there."""
-        tables: tuple[Values, Values, Values, Values] = _tables(
+        tables: tuple[Values, Values, Values, Values] = rows_of(
             plane, self.location, self.scale, self.shape, self._colours(), known, OF_SCALE
         )
         return tables

@@ -16,7 +16,7 @@ SIZES = [(1, 1), (2, 3), (17, 9), (32, 40), (1, 70)]
 
 @pytest.fixture(scope="module")
 def coder() -> Coder:
-    return load_model()
+    return load_model("idf")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
