@@ -30,15 +30,17 @@ def code_length(
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
+    conversion: bool = True,
     threads: int | None = None,
     device: str = "cpu",
 ) -> CodeLength:
     """What the exported model says that a picture takes, and where.
 
     Args:
-        image: see `encode`, as are `model`, `effort`, `threads` and `device`.
+        image: see `encode`, as are `model`, `effort`, `conversion`, `threads` and `device`.
         model: its name, id or folder.
         effort: chooses a shipped model instead.
+        conversion: undo the colour conversion that made the picture.
         threads: tiles at a time.
         device: "cpu" or "cuda".
 
@@ -49,15 +51,16 @@ def code_length(
     """
     picture = image if isinstance(image, Picture) else from_image(image)
     coder = load_model(choose_model(model, effort), device=device)
-    kind = kind_of(picture.pixels)
+    kind = kind_of(picture.pixels, conversions=conversion and coder.capabilities.any_planes)
     size = picture.pixels.shape[:2]
     tiles = tile_grid(size[0], size[1], TILE)
-    found = each(
-        lambda i: coder.code_length(kind.split(cut(picture.pixels, tiles[i])), kind.types),
-        len(tiles),
-        threads,
-        progress=None,
-    )
+
+    def work(index: int) -> CodeLength:
+        planes, patches = kind.planes(cut(picture.pixels, tiles[index]))
+        found = coder.code_length(planes, kind.types)
+        return CodeLength(found.pixels, found.rest + 8 * len(patches), found.parts)
+
+    found = each(work, len(tiles), threads, progress=None)
     pixels = np.empty(size)
     parts: Counter[str] = Counter()
     for tile, part in zip(tiles, found, strict=True):
