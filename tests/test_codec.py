@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from idfcodec.code_length import code_length
 from idfcodec.codec import decode, decode_picture, encode
 from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
-from idfcodec.flow.hierarchical import coding
+from idfcodec.flow.causal.coder import CausalFlow
 from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.flow.hierarchical.model import TrainableFlow
 from idfcodec.format.container import Mode, pack, unpack
@@ -29,6 +30,7 @@ from idfcodec.format.payload import STORED
 from idfcodec.models import EFFORTS, VARIABLE, find_model, load_model
 from idfcodec.picture.pillow import Picture
 from idfcodec.training.export import export
+from idfcodec.types import Planes
 from tests.pictures import GENERATORS, Pixels, generate
 
 SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (7, 5), (33, 65), (64, 64)]
@@ -185,14 +187,14 @@ def test_verify_changes_nothing(photo: Pixels) -> None:
 
 
 def test_verify_notices(photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = coding.decode_tile
+    right = CausalFlow.decode
 
-    def wrong(*arguments: object) -> object:
-        planes = right(*arguments)  # type: ignore[arg-type]
-        planes[0, 3, 4] ^= 1
-        return planes
+    def wrong(self: CausalFlow, *arguments: Any) -> list[Planes]:
+        pictures = right(self, *arguments)
+        pictures[0][0][3, 4] ^= 1
+        return pictures
 
-    monkeypatch.setattr(coding, "decode_tile", wrong)
+    monkeypatch.setattr(CausalFlow, "decode", wrong)
     encode(photo)
     with pytest.raises(IDFError):
         encode(photo, verify=True)
@@ -360,7 +362,7 @@ def test_a_huge_picture_is_refused_before_it_is_made(photo: Pixels) -> None:
 
 @pytest.fixture(scope="session", params=["lattice", "gray", "noise"])
 def small_file(request: pytest.FixtureRequest) -> bytes:
-    """A file of one tile with metadata: with the colour lattice, without, and stored."""
+    """A file of one tile with metadata: with its colours' conversion undone, without, and stored."""
     image = generate(request.param, 19, 14)
     return encode(Picture(image, {"xmp": b"<xmp/>"}))
 

@@ -12,7 +12,18 @@ from idfcodec.errors import IDFError
 from idfcodec.format.container import unpack
 from tests.golden import FOLDER
 
-NAMES = ["causal-41x30", "constant-30x20", "gray-as-rgb-20x21", "metadata-8x6", "noise-16x16", "pixel-1x1"]
+NAMES = [
+    "causal-gray-as-rgb-20x21",
+    "causal-metadata-9x7",
+    "causal-constant-30x20",
+    "constant-30x20",
+    "gray-as-rgb-20x21",
+    "jfif-fast-40x33",
+    "jfif-exceptions-64x40",
+    "metadata-8x6",
+    "noise-16x16",
+    "pixel-1x1",
+]
 BODY = 24  # bytes of the payloads that are changed, spread over them
 
 

@@ -12,11 +12,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from idfcodec.format.batch import VERSION as BATCH_VERSION
 from idfcodec.format.container import VERSION
-from idfcodec.models import BATCH_EFFORTS, EFFORTS
+from idfcodec.picture.conversion import Exceptions, numbered, redo
 from idfcodec.picture.pillow import Picture
+from idfcodec.types import PlaneType, Role
 from tests.pictures import Pixels, generate
 
 __all__ = [
@@ -24,22 +26,26 @@ __all__ = [
     "BATCH_FOLDER",
     "FOLDER",
     "INDEX",
+    "PLANES",
+    "PLANES_FOLDER",
     "RECIPES",
     "ROOT",
     "batch_pictures",
     "digest",
-    "model_of",
+    "drawn_in",
     "picture",
     "pixel_digest",
+    "planes_of",
     "read_index",
     "read_record",
-    "recipe_in",
+    "types_of",
 ]
 
 ROOT = Path(__file__).resolve().parent
 INDEX = ROOT / "index.json"
 FOLDER = ROOT / str(VERSION)
 BATCH_FOLDER = ROOT / f"batch-{BATCH_VERSION}"
+PLANES_FOLDER = ROOT / "causal-1"  # payloads alone, for planes that files may have no kind of picture for
 RECIPES: dict[str, dict[str, object]] = {
     "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1, "by": "idf"},
     "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14, "by": "idf"},
@@ -63,14 +69,77 @@ RECIPES: dict[str, dict[str, object]] = {
         "by": "idf",
         "metadata": {"xmp": "<xmp/>", "icc": "icc"},
     },
+    "causal-fast-64x48": {"kind": "photo", "width": 64, "height": 48, "seed": 21, "by": "photo-fast"},
+    "causal-default-80x64": {"kind": "photo", "width": 80, "height": 64, "seed": 22, "by": "photo"},
+    "causal-max-72x56": {"kind": "grainy", "width": 72, "height": 56, "seed": 23, "by": "photo-max"},
+    "causal-thumbnail-33x31": {"kind": "photo", "width": 33, "height": 31, "seed": 24, "by": "thumbnail"},
+    "causal-gray-45x32": {"kind": "gray", "width": 45, "height": 32, "seed": 25, "by": "photo"},
+    "causal-gray-fast-31x50": {"kind": "gray", "width": 31, "height": 50, "seed": 26, "by": "photo-fast"},
+    "causal-gray-max-50x31": {"kind": "gray", "width": 50, "height": 31, "seed": 27, "by": "photo-max"},
+    "causal-gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 28, "by": "photo"},
+    "causal-noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 29, "by": "photo"},
+    "causal-constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 30, "by": "photo"},
+    "causal-pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 31, "by": "photo"},
+    "causal-extremes-24x24": {"kind": "extremes", "width": 24, "height": 24, "seed": 32, "by": "photo"},
+    "causal-two-tiles-520x7": {"kind": "photo", "width": 520, "height": 7, "seed": 33, "by": "photo"},
+    "causal-metadata-9x7": {
+        "kind": "photo",
+        "width": 9,
+        "height": 7,
+        "seed": 34,
+        "by": "photo",
+        "metadata": {"xmp": "<xmp/>", "exif": "II*"},
+    },
+    "jfif-48x40": {"kind": "was 1", "width": 48, "height": 40, "seed": 35, "by": "photo"},
+    "jfif-fast-40x33": {"kind": "was 1", "width": 40, "height": 33, "seed": 36, "by": "photo-fast"},
+    "jfif-max-33x40": {"kind": "was 1", "width": 33, "height": 40, "seed": 37, "by": "photo-max"},
+    "jfif-exceptions-64x40": {"kind": "nearly 1", "width": 64, "height": 40, "seed": 38, "by": "photo"},
+    "photocd-48x40": {"kind": "was 2", "width": 48, "height": 40, "seed": 39, "by": "photo"},
+    "photocd-exceptions-64x40": {"kind": "nearly 2", "width": 64, "height": 40, "seed": 40, "by": "photo"},
+    "jfif-short-48x40": {"kind": "was 3", "width": 48, "height": 40, "seed": 41, "by": "photo"},
 }
-"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` a model in
-place of an effort, and without both it is the default effort."""
+"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model."""
 
 BATCHES: dict[str, dict[str, object]] = {
     "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
+    "causal-fast-24x17": {"kinds": ["photo", "gray", "noise"], "width": 24, "height": 17, "by": "photo-fast"},
+    "thumbnails-32x32": {
+        "kinds": ["photo", "gray", "gray_as_rgb", "noise", "constant", "lattice"],
+        "width": 32,
+        "height": 32,
+        "by": "thumbnail",
+    },
 }
 """The same for batches: three pictures of each kind."""
+
+PLANES: dict[str, dict[str, object]] = {
+    "gray-16-41x30": {"types": [["luma", 0, 65535]], "width": 41, "height": 30, "seed": 1, "by": "photo"},
+    "gray-12-33x40": {"types": [["luma", 0, 4095]], "width": 33, "height": 40, "seed": 2, "by": "photo-fast"},
+    "gray-alpha-16-29x22": {
+        "types": [["luma", 0, 65535], ["alpha", 0, 65535]], "width": 29, "height": 22, "seed": 3, "by": "photo-max",
+    },
+    "rgb-12-38x27": {
+        "types": [["luma", 0, 4095], ["difference", -4095, 4095], ["difference", -4095, 4095]],
+        "width": 38, "height": 27, "seed": 4, "by": "photo-max",
+    },
+    "rgb-16-23x31": {
+        "types": [["luma", 0, 65535], ["difference", -32768, 32767], ["difference", -32768, 32767]],
+        "width": 23, "height": 31, "seed": 5, "by": "photo-fast",
+    },
+    "rgba-8-32x25": {
+        "types": [["luma", 0, 255], ["difference", -255, 255], ["difference", -255, 255], ["alpha", 0, 255]],
+        "width": 32, "height": 25, "seed": 6, "by": "photo",
+    },
+    "ycc-alpha-8-26x33": {
+        "types": [["luma", 0, 255], ["chroma", -128, 127], ["chroma", -128, 127], ["alpha", 0, 255]],
+        "width": 26, "height": 33, "seed": 7, "by": "photo-max",
+    },
+    "independent-2-35x21": {
+        "types": [["independent", 0, 65535], ["independent", 0, 1]], "width": 35, "height": 21, "seed": 8,
+        "by": "thumbnail",
+    },
+}  # fmt: skip
+"""The same for payloads of the causal family: a role, least and greatest value of each plane."""
 
 
 def _stretched(width: int, height: int, seed: int) -> Pixels:
@@ -79,6 +148,46 @@ def _stretched(width: int, height: int, seed: int) -> Pixels:
     luma, colour = photo[..., 1] * 3 // 4, photo[..., 0] // 8
     green = (4 * luma + colour % 3) // 3
     return np.stack((green + 3 * colour - 40, green, green - 2 * colour + 30), 2).clip(0, 255).astype(np.uint8)
+
+
+def _converted(number: int, width: int, height: int, seed: int, *, exceptions: bool) -> Pixels:
+    """What conversion `number` makes of smooth planes; with `exceptions`, every seventeenth green is one more."""
+    conversion = numbered(number)
+    drawn = generate("photo", width, height, seed).astype(np.int32)
+    luma, first, second = (drawn[..., c] for c in range(3))
+    chroma = (first - luma) // 3, (second - luma) // 3
+    bounds = zip((luma, *chroma), conversion.low, conversion.high, strict=True)
+    planes = [plane.clip(low, high) for plane, low, high in bounds]
+    pixels = redo(planes, conversion, Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16)))
+    if exceptions:
+        green = pixels.reshape(-1, 3)[::17, 1]
+        green[:] = np.minimum(green, 254) + 1
+    return pixels
+
+
+def planes_of(recipe: dict[str, object]) -> list[NDArray[np.int32]]:
+    """The planes of a recipe in `PLANES`: waves, edges and some noise, as the range of each has room for."""
+    width, height, seed = (recipe[key] for key in ("width", "height", "seed"))
+    assert isinstance(width, int)
+    assert isinstance(height, int)
+    assert isinstance(seed, int)
+    y, x = np.mgrid[:height, :width].astype(np.int64)
+    found = []
+    for number, kind in enumerate(types_of(recipe)):
+        span = kind.high - kind.low
+        a, b = (x + seed) % 24 - 12, (y + 3 * seed + number) % 30 - 15
+        wave = (abs(a) * 40 + b * b) * span // 800
+        noise = ((x * 7919 + y * 104729 + seed) ** 2 // 64 % 32) * span // 1024
+        edge = (x + 2 * y > width + 5 * number) * max(span // 3, 1)
+        found.append(((wave + noise + edge) % (span + 1) + kind.low).astype(np.int32))
+    return found
+
+
+def types_of(recipe: dict[str, object]) -> tuple[PlaneType, ...]:
+    """The types of a recipe in `PLANES`."""
+    types = recipe["types"]
+    assert isinstance(types, list)
+    return tuple(PlaneType(Role(role), low, high) for role, low, high in types)
 
 
 def picture(recipe: dict[str, object]) -> Picture:
@@ -91,7 +200,12 @@ def picture(recipe: dict[str, object]) -> Picture:
     assert isinstance(seed, int)
     assert isinstance(metadata, dict)
     blocks = {name: text.encode() for name, text in metadata.items()}
-    pixels = _stretched(width, height, seed) if kind == "stretched" else generate(kind, width, height, seed)
+    if kind == "stretched":
+        pixels = _stretched(width, height, seed)
+    elif kind.startswith(("was ", "nearly ")):
+        pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
+    else:
+        pixels = generate(kind, width, height, seed)
     return Picture(pixels, blocks)
 
 
@@ -104,14 +218,7 @@ def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
     return [generate(kind, width, height, seed) for kind in kinds for seed in range(3)]
 
 
-def model_of(recipe: dict[str, object], *, batch: bool = False) -> str:
-    """The model with which a recipe's picture is encoded."""
-    if "by" in recipe:
-        return str(recipe["by"])
-    return (BATCH_EFFORTS if batch else EFFORTS)[str(recipe.get("effort", "default"))]
-
-
-def pixel_digest(pixels: Pixels) -> str:
+def pixel_digest(pixels: NDArray[np.generic]) -> str:
     """SHA-256 of shape and samples."""
     return hashlib.sha256(json.dumps(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
@@ -133,6 +240,9 @@ def read_record(file: Path) -> dict[str, object]:
     return record
 
 
-def recipe_in(record: dict[str, object]) -> dict[str, object]:
-    """The recipe alone."""
-    return {key: value for key, value in record.items() if key not in ("model", "pixels")}
+def drawn_in(recipe: dict[str, object]) -> dict[str, object]:
+    """What a recipe, or a record, says of the pictures alone.
+
+    Their model is the one whose id a record has: names of models and efforts may mean others by now.
+    """
+    return {key: value for key, value in recipe.items() if key not in ("by", "effort", "model", "pixels")}

@@ -13,8 +13,9 @@ from idfcodec.batch import decode_batch, encode_batch
 from idfcodec.codec import decode_picture, encode
 from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import unpack
+from idfcodec.models import load_model
 from tests import golden
-from tests.golden import batch_pictures, digest, model_of, picture, pixel_digest
+from tests.golden import batch_pictures, digest, picture, pixel_digest, planes_of, types_of
 
 __all__ = ["add", "main"]
 
@@ -39,15 +40,22 @@ def main() -> None:
     for name, recipe in golden.RECIPES.items():
         file = f"{golden.FOLDER.name}/{name}.idfc"
         if file not in index:
-            data = encode(picture(recipe), model=model_of(recipe), verify=True)
+            data = encode(picture(recipe), model=str(recipe["by"]), verify=True)
             pixels = pixel_digest(decode_picture(data).pixels)
             add(golden.ROOT, file, data, {**recipe, "model": unpack(data).model.hex(), "pixels": pixels})
     for name, recipe in golden.BATCHES.items():
         file = f"{golden.BATCH_FOLDER.name}/{name}.idfb"
         if file not in index:
-            data = encode_batch(batch_pictures(recipe), model=model_of(recipe, batch=True))
+            data = encode_batch(batch_pictures(recipe), model=str(recipe["by"]))
             digests = [pixel_digest(pixels) for pixels in decode_batch(data)]
             add(golden.ROOT, file, data, {**recipe, "model": unpack_batch(data).model.hex(), "pixels": digests})
+    for name, recipe in golden.PLANES.items():
+        file = f"{golden.PLANES_FOLDER.name}/{name}.bin"
+        if file not in index:
+            planes, types, coder = planes_of(recipe), types_of(recipe), load_model(str(recipe["by"]))
+            (data,) = coder.encode([planes], types)
+            digests = [pixel_digest(plane) for plane in planes]
+            add(golden.ROOT, file, data, {**recipe, "model": coder.id.hex(), "pixels": digests})
 
 
 if __name__ == "__main__":

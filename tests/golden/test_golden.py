@@ -15,27 +15,32 @@ from idfcodec.codec import decode_picture, encode
 from idfcodec.flow.hierarchical.adaptive import Switches
 from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import Mode, unpack
-from idfcodec.format.payload import CORRECTED, PALETTE, STORED
+from idfcodec.format.payload import CORRECTED, PALETTE, PATCHED, STORED
 from idfcodec.models import BATCH_EFFORTS, EFFORTS, load_model
 from tests.golden import (
     BATCH_FOLDER,
     BATCHES,
     FOLDER,
     INDEX,
+    PLANES,
+    PLANES_FOLDER,
     RECIPES,
     ROOT,
     batch_pictures,
     digest,
+    drawn_in,
     picture,
     pixel_digest,
+    planes_of,
     read_index,
     read_record,
-    recipe_in,
+    types_of,
 )
 from tests.golden.add import add
 
 FILES = sorted(ROOT.glob("*/*.idfc"))
 BATCH_FILES = sorted(ROOT.glob("*/*.idfb"))
+PLANE_FILES = sorted(ROOT.glob("*/*.bin"))
 
 
 def named(path: Path) -> str:
@@ -48,7 +53,7 @@ def test_a_listed_file_is_there_as_it_was(name: str, checksum: str) -> None:
 
 
 def test_every_file_is_listed() -> None:
-    there = {named(path) for end in ("idfc", "idfb", "json") for path in ROOT.glob(f"*/*.{end}")}
+    there = {named(path) for end in ("idfc", "idfb", "bin", "json") for path in ROOT.glob(f"*/*.{end}")}
     assert there == set(read_index())
 
 
@@ -56,6 +61,7 @@ def test_every_recipe_has_its_file() -> None:
     """`python -m tests.golden.add` makes those of new recipes."""
     assert {FOLDER / f"{name}.idfc" for name in RECIPES} <= set(FILES)
     assert {BATCH_FOLDER / f"{name}.idfb" for name in BATCHES} <= set(BATCH_FILES)
+    assert {PLANES_FOLDER / f"{name}.bin" for name in PLANES} <= set(PLANE_FILES)
 
 
 def test_files_are_added_and_never_rewritten(tmp_path: Path) -> None:
@@ -81,7 +87,7 @@ def test_decodes_to_the_recorded_pixels(file: Path) -> None:
 def test_encodes_to_the_recorded_bytes(name: str) -> None:
     file = FOLDER / f"{name}.idfc"
     data, record = file.read_bytes(), read_record(file)
-    assert recipe_in(record) == RECIPES[name]
+    assert drawn_in(record) == drawn_in(RECIPES[name])
     assert pixel_digest(picture(record).pixels) == record["pixels"], "the generator draws another picture"
     assert unpack(data).model.hex() == record["model"]
     assert encode(picture(record), model=str(record["model"])) == data
@@ -91,7 +97,7 @@ def test_every_kind_of_tile_and_mode_is_among_them() -> None:
     headers = [unpack((FOLDER / f"{name}.idfc").read_bytes()) for name in RECIPES]
     assert {header.mode for header in headers} == set(Mode)
     kinds = {tile[0] for header in headers for tile in header.tiles}
-    assert {0, PALETTE, STORED} <= kinds
+    assert {0, PALETTE, STORED, PATCHED} <= kinds
     flags = {kind for kind in kinds if kind < PALETTE}
     assert all(any(flag & kind for kind in flags) for flag in (*Switches, CORRECTED))
 
@@ -110,7 +116,7 @@ def test_batches_decode_to_the_recorded_pixels(file: Path) -> None:
 def test_batches_encode_to_the_recorded_bytes(name: str) -> None:
     file = BATCH_FOLDER / f"{name}.idfb"
     data, record = file.read_bytes(), read_record(file)
-    assert recipe_in(record) == BATCHES[name]
+    assert drawn_in(record) == drawn_in(BATCHES[name])
     assert [pixel_digest(pixels) for pixels in batch_pictures(record)] == record["pixels"]
     assert unpack_batch(data).model.hex() == record["model"]
     assert encode_batch(batch_pictures(record), model=str(record["model"])) == data
@@ -118,6 +124,23 @@ def test_batches_encode_to_the_recorded_bytes(name: str) -> None:
 
 def test_every_kind_of_payload_is_among_the_batches() -> None:
     batches = [unpack_batch((BATCH_FOLDER / f"{name}.idfb").read_bytes()) for name in BATCHES]
-    assert {mode for batch in batches for mode, _, _ in batch.shapes} == set(Mode)
+    assert {mode for batch in batches for mode, _, _ in batch.shapes} >= {Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB}
     first = {payload[:1] for batch in batches for payload in batch.payloads}
     assert {b"\0", bytes([PALETTE]), bytes([STORED])} <= first
+
+
+@pytest.mark.parametrize("file", PLANE_FILES, ids=named)
+def test_payloads_decode_to_the_recorded_planes(file: Path) -> None:
+    record = read_record(file)
+    coder, types, planes = load_model(str(record["model"])), types_of(record), planes_of(record)
+    (found,) = coder.decode([file.read_bytes()], [plane.shape for plane in planes], types)
+    assert [pixel_digest(plane) for plane in found] == record["pixels"]
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_planes_encode_to_the_recorded_payloads(name: str) -> None:
+    file = PLANES_FOLDER / f"{name}.bin"
+    record = read_record(file)
+    assert drawn_in(record) == drawn_in(PLANES[name])
+    assert [pixel_digest(plane) for plane in planes_of(record)] == record["pixels"]
+    assert load_model(str(record["model"])).encode([planes_of(record)], types_of(record)) == [file.read_bytes()]

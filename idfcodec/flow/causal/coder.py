@@ -152,6 +152,9 @@ class CausalFlow(Coder):
         shape = _shape(shapes, types)
         work = self._work([np.asarray(z).reshape(shape) for z in latents], types, INVERT)
         self._run(work, types)
+        for plane, kind in zip(work.inside, types, strict=True):
+            if plane.size and not kind.low <= plane.min() <= plane.max() <= kind.high:
+                raise IDFError("these are latents of no picture")
         return _planes(work)
 
     def sample(
@@ -162,7 +165,8 @@ class CausalFlow(Coder):
             raise IDFError(f"the temperature must be above 0, not {temperature}")
         shape = _shape(shapes, types)
         rng = np.random.default_rng(seed)
-        inverse = np.clip(np.round(self._arrays["inverse_scale"] / temperature), 0, 2**28).astype(np.int64)
+        colder = np.round(self._arrays["inverse_scale"] / max(temperature, 2.0**-40))
+        inverse = np.clip(colder, 0, 2**28).astype(np.int64)
         drawn = CausalFlow(self.id, self.name, self.config, {**self._arrays, "inverse_scale": inverse}, self.kernel)
         found: list[Planes] = []
         for _ in range(n):

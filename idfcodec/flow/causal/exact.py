@@ -216,8 +216,8 @@ def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
         zeros(LANES),
         zeros(n + 1, LANES),
         zeros(n, cells),
-        zeros(cells + 2 * ZEROS),
-        zeros(cells + 2 * ZEROS),
+        zeros(predictors, cells + 2 * ZEROS),  # a row each: beyond the cells of a predictor all stays zero
+        zeros(predictors, cells + 2 * ZEROS),
         zeros(predictors, width),
         zeros(predictors, 5, cells),
         zeros(predictors, 3, width + 2 * MARGIN),

@@ -104,7 +104,7 @@ def accumulate(sums, x, weighted, n, every, cells, forget, a, b):
     Args:
         sums: (n (n + 3) / 2, cells), changed.
         x, weighted: (n + 1, width) regressors and the value itself; times their weights.
-        a, b: scratch, (cells + 2 ZEROS,), zero beyond the cells.
+        a, b: scratch, (>= cells + 2 ZEROS,), zero beyond the cells.
     """
     f1 = ONE
     for _ in range(every):
@@ -498,7 +498,7 @@ def code_plane(
     """Code a plane of a tile.
 
     Args:
-        mode: ANALYSE, ENCODE or DECODE.
+        mode: ANALYSE, ENCODE, DECODE or INVERT.
         planes: (planes, height + 2 MARGIN, width + 2 MARGIN); margins are written.
         low, high: least and greatest value.
         start_error: what the local error is taken for where nothing is known yet, times 0.2.
@@ -604,7 +604,7 @@ def code_plane(
         for k in range(count):
             cells = (width + every[k] - 1) // every[k]
             regressors(planes, plane, near[k], counts[k], every[k], row, width, sigma, x, weighted)
-            accumulate(sums[k], x, weighted, counts[k], every[k], cells, forget[k], a, b)
+            accumulate(sums[k], x, weighted, counts[k], every[k], cells, forget[k], a[k], b[k])
             if totals.shape[0]:
                 for i in range(counts[k]):
                     for j in range(i, counts[k] + 1):
