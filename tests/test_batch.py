@@ -146,7 +146,7 @@ def test_what_cannot_be_a_batch_is_refused() -> None:
         with pytest.raises(IDFError, match="too large for a batch"):
             encode_batch([np.zeros(shape, np.uint8)])
     with pytest.raises(UnsupportedImage):
-        encode_batch([np.zeros((4, 4, 4), np.uint8)])
+        encode_batch([np.zeros((4, 4, 5), np.uint8)])
     with pytest.raises(IDFError, match="effort and model exclude each other"):
         encode_batch([np.zeros((4, 4), np.uint8)], effort="fast")
     with pytest.raises(IDFError, match="0 threads"):
