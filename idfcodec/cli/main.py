@@ -5,6 +5,7 @@ Exit codes: 0 all went well, 1 a file or the system failed, 2 wrong usage, 130 i
 has gone.
 """
 
+import gc
 from collections.abc import Sequence
 
 import click
@@ -17,6 +18,8 @@ from idfcodec.cli.measure import bpd
 from idfcodec.cli.train import train
 
 __all__ = ["cli", "main"]
+
+MOST_YOUNG = 100_000  # new objects between collections: imports make that many, and a tenth of a start went to looking
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,6 +45,7 @@ for command in (compress, decompress, info, test, bpd, train, demo, density, sam
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code."""
+    gc.set_threshold(MOST_YOUNG)
     try:
         result = cli.main(arguments, prog_name="idfcodec", standalone_mode=False)
     except click.ClickException as ex:

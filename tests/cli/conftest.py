@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def fake_codec(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
         setattr(fake, name, value)
     lengths = types.ModuleType("idfcodec.code_length")
     lengths.code_length = code_length  # type: ignore[attr-defined]
-    monkeypatch.setattr(models, "load_model", lambda model, *, device: None)
+    monkeypatch.setattr(models, "load_model", lambda model, *, device: SimpleNamespace(kernel="exact"))
     monkeypatch.setitem(sys.modules, "idfcodec.code_length", lengths)
     monkeypatch.setattr(idfcodec, "code_length", lengths, raising=False)
     monkeypatch.setitem(sys.modules, "idfcodec.codec", fake)

@@ -49,8 +49,8 @@ def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) 
     run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "photo.png")
     run("decompress", "-f", "-T", "1", "photo.idfc")
     assert fake_codec.calls == [
-        {"model": None, "verify": True, "threads": None, "device": "cpu"},
-        {"model": "mine", "verify": False, "threads": 3, "device": "cuda"},
+        {"model": None, "conversion": True, "verify": True, "threads": None, "device": "cpu"},
+        {"model": "mine", "conversion": True, "verify": False, "threads": 3, "device": "cuda"},
         {"model": None, "threads": 1, "device": "cpu"},
     ]
 

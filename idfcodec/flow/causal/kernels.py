@@ -256,7 +256,7 @@ def cumulative(i, last, mixture, logistic):
     return (((total >> 22) * (TOTAL - 1 - last)) >> 24) + i
 
 
-@compiled
+@inlined
 def mixture_of(y, origin, sigma, log_sigma, inverse_scale, exponential, mixture):
     """The mixture that the outputs y say: locations in 1/64 bin, inverse scales, shares; returns the bits of a bin.
 
@@ -289,7 +289,7 @@ def mixture_of(y, origin, sigma, log_sigma, inverse_scale, exponential, mixture)
     return bits
 
 
-@compiled
+@inlined
 def find(quantile, last, guess, mixture, logistic):
     """The bin of [0, last] that holds a quantile, searched outwards from a guess; and its first and next quantile."""
     low = min(max(guess, 0), last)
