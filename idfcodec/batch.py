@@ -19,7 +19,7 @@ from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
 from idfcodec.picture.pillow import from_image
-from idfcodec.types import Pixels, Planes, Progress
+from idfcodec.types import Buffer, Pixels, Planes, Progress
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -154,7 +154,7 @@ def encode_batch(
 
 
 def decode_batch(
-    data: bytes | memoryview,
+    data: Buffer,
     *,
     pictures: Iterable[int] | None = None,
     model: str | os.PathLike[str] | None = None,

@@ -18,7 +18,7 @@ from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
 from idfcodec.picture.pillow import Picture, from_image
-from idfcodec.types import Pixels, Progress
+from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -114,7 +114,7 @@ def encode(
 
 
 def decode_picture(
-    data: bytes | memoryview,
+    data: Buffer,
     *,
     model: str | os.PathLike[str] | None = None,
     threads: int | None = None,
@@ -164,7 +164,7 @@ def decode_picture(
 
 
 def decode(
-    data: bytes | memoryview,
+    data: Buffer,
     *,
     model: str | os.PathLike[str] | None = None,
     threads: int | None = None,

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from experiments.plane.fit import FitConfig, evaluate, fit
 from experiments.plane.toys import Toy
-from idfcodec.baselines.contract import Density
 from idfcodec.baselines.families import build
 from idfcodec.errors import IDFError
 
@@ -91,7 +91,7 @@ class Result:
     values: dict[str, Any]
 
 
-def parameters(model: Density) -> int:
+def parameters(model: nn.Module) -> int:
     """How many numbers are learned."""
     return sum(p.numel() for p in model.parameters())
 

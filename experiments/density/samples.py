@@ -172,5 +172,5 @@ def draw_classes(found: dict[str, Tensor], options: Options) -> None:
 def rows_of(pictures: Tensor, columns: int) -> Any:
     """(n, 3, h, w) uint8 as one page (H, W, 3) of rows of so many, white between them."""
     framed = F.pad(pictures, (1, 1, 1, 1), value=255)
-    grid = framed.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2)
+    grid = framed.reshape(-1, columns, *framed.shape[1:]).permute(0, 3, 1, 4, 2)
     return grid.reshape(len(grid) * framed.shape[2], columns * framed.shape[3], 3).numpy()

@@ -15,6 +15,7 @@ from itertools import groupby
 
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.format.container import CHECKSUM_SIZE, MODEL_SIZE, Mode
+from idfcodec.types import Buffer
 
 __all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "Batch", "is_batch", "pack_batch", "unpack_batch"]
 
@@ -52,7 +53,7 @@ class Batch:
     overhead: int = field(default=0, compare=False)
 
 
-def is_batch(data: bytes | memoryview) -> bool:
+def is_batch(data: Buffer) -> bool:
     """Whether a file begins as a batch does."""
     return bytes(data[: len(MAGIC)]) == MAGIC
 
@@ -114,7 +115,7 @@ def _any_rgb(shapes: Iterable[Shape]) -> bool:
 class _Cursor:
     """Reads a header from the front."""
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: Buffer) -> None:
         self.view = memoryview(data).cast("B")
         self.position = 0
 
@@ -147,7 +148,7 @@ class _Cursor:
         raise CorruptFile(f"{what} is not a number as this format writes it")
 
 
-def unpack_batch(data: bytes | memoryview) -> Batch:
+def unpack_batch(data: Buffer) -> Batch:
     """Read the bytes of a batch's file; payloads are checked by their blocks' checksums.
 
     Time and memory are bounded by the size of `data`.

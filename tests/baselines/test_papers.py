@@ -101,7 +101,7 @@ def test_flowpp_splits_by_checkerboards_then_by_channels_then_by_checkerboards()
     couplings = [layer for layer in model.levels[0].transforms if isinstance(layer, MixtureCoupling)]
     assert [layer.split for layer in couplings] == ["checkerboard"] * 2 + ["channels"] * 2 + ["checkerboard"] * 2
     assert [layer.swap for layer in couplings] == [False, True] * 3
-    assert layers(model.dequantization.flow) == [MixtureCoupling] * 3
+    assert layers(model.get_submodule("dequantization.flow")) == [MixtureCoupling] * 3
 
 
 def test_a_mixture_coupling_is_its_formula() -> None:
@@ -109,7 +109,7 @@ def test_a_mixture_coupling_is_its_formula() -> None:
     layer = MixtureCoupling((4,), "channels", swap=False, components=3, hidden=4, depth=1, heads=0).double()
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(0.3 * torch.randn_like(parameter))
     x = torch.randn(6, 4, dtype=torch.float64)
     out = layer.network(x[:, :2]).reshape(6, 11, 2)
     a, b = layer.bound * torch.tanh(out[:, 0]), out[:, 1]

@@ -112,7 +112,7 @@ def _contenders(draw: random.Random, ids: Mapping[str, str]) -> dict[str, Any]:
 def _dataset(draw: random.Random, title: str, count: int, maps: bool, batched: bool) -> dict[str, Any]:
     names = [f"picture {index:02d}.png" for index in range(1, count + 1)]
     sizes = {name: draw.choice([(96, 64), (64, 96), (120, 80)]) for name in names}
-    pictures = {
+    pictures: dict[str, dict[str, Any]] = {
         name: {
             "sha256": hashlib.sha256(f"{title} {name}".encode()).hexdigest(),
             "width": width,

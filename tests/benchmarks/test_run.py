@@ -25,7 +25,18 @@ def measured(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     out = tmp_path_factory.mktemp("run") / "r.json"
     absent = out.with_name("absent.toml")
     absent.write_text('[gone]\nlabel = "G"\nencode = "no-such {input} {output}"\ndecode = "no-such {input} {output}"\n')
-    words = [drawn_folder, "-o", out, "--model", "photo-fast", *SMALL, "--peers", "png,gone", "--commands", absent]
+    words: list[Any] = [
+        drawn_folder,
+        "-o",
+        out,
+        "--model",
+        "photo-fast",
+        *SMALL,
+        "--peers",
+        "png,gone",
+        "--commands",
+        absent,
+    ]
     words += ["--maps", "2", "--class", "clean photographs"]
     done = run(*words)
     assert done.exit_code == 0, done.output
@@ -89,7 +100,20 @@ def test_a_mismatch_ends_the_run_with_1_and_no_result(drawn_folder: Path, tmp_pa
 
 def test_images_can_be_left_out_and_sets_named(drawn_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.json"
-    words = [drawn_folder, "-o", out, "--no-models", *SMALL, "--maps", "0", "-q", "--name", "n", "--title", "The set"]
+    words: list[Any] = [
+        drawn_folder,
+        "-o",
+        out,
+        "--no-models",
+        *SMALL,
+        "--maps",
+        "0",
+        "-q",
+        "--name",
+        "n",
+        "--title",
+        "The set",
+    ]
     done = run(*words, "--limit", "2")
     assert done.exit_code == 0, done.output
     assert done.output == ""

@@ -30,7 +30,7 @@ def trained() -> TrainableFlow:
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, QuantConv):
-                module.weight *= 2
+                module.weight.mul_(2)
                 module.bias.normal_()
     model.quantise()
     return model.eval()

@@ -26,7 +26,8 @@ RUN = ["--steps", "2", "--batch", "2", "--size", "32", "--levels", "2", "-T", "1
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny"
-    export(build(TINY), path, search=SEARCH)
+    network: Any = build(TINY)
+    export(network, path, search=SEARCH)
     return path
 
 
@@ -40,7 +41,7 @@ def settings(out: Path) -> dict[str, Any]:
 
 
 def test_a_run_starts_from_what_the_model_s_integers_mean(pictures: Path, model: Path, tmp_path: Path) -> None:
-    expected = build(TINY)
+    expected: Any = build(TINY)
     restore(expected, read_exported(model))
     still = fine_tuning(model, steps=1, batch=2, size=32, levels=2, learning_rate=0.0, threads=1)
     trained = train(pictures, tmp_path, still, start_from=model).model
@@ -83,8 +84,13 @@ def test_presets_name_models(
 ) -> None:
     from idfcodec.cli import train as module
 
-    asked = []
-    monkeypatch.setattr(module, "find_model", lambda found: asked.append(found) or model)
+    asked: list[str | None] = []
+
+    def find(name: str | None) -> Path:
+        asked.append(name)
+        return model
+
+    monkeypatch.setattr(module, "find_model", find)
     assert run(pictures, "--out", tmp_path, "--from", name, *RUN).exit_code == 0
     assert asked == [None if name == "default" else f"photo-{name}"]
 
@@ -126,4 +132,4 @@ def test_a_model_of_another_architecture_is_refused(model: Path, tmp_path: Path)
 
 def test_the_help_says_the_other_learning_rate() -> None:
     help_text = next(option.help for option in command.params if option.name == "learning_rate")
-    assert f"{TrainConfig().learning_rate}; with --from {FINE_TUNING['learning_rate']}" in help_text
+    assert f"{TrainConfig().learning_rate}; with --from {FINE_TUNING['learning_rate']}" in str(help_text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_is_logged_exported_and_codes(folder: Path, tmp_path: Path) -> None:
     records: list[dict[str, object]] = []
-    trained = train(folder, tmp_path, SMALL, report=records.append)
+    trained: Any = train(folder, tmp_path, SMALL, report=records.append)
     assert trained.summary["steps_done"] == 6
     assert trained.summary["validation"] > 0
     assert records[-1] == json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
@@ -46,7 +47,7 @@ def test_a_run_is_logged_exported_and_codes(folder: Path, tmp_path: Path) -> Non
 
 def test_the_exported_model_costs_no_more_than_the_trained_one(folder: Path, tmp_path: Path) -> None:
     """It may cost less: coding keeps locations within the range of pixels, training does not."""
-    model = train(folder, tmp_path, SMALL).model
+    model: Any = train(folder, tmp_path, SMALL).model
     export(model, tmp_path / "model", levels=SMALL.levels, search=Search(classes=(), weights=0))
     pixels = draw(64, 64)
     with torch.inference_mode():

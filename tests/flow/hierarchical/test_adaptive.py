@@ -57,11 +57,11 @@ def test_tables_equal_the_reference(flow: Prepared, rng: np.random.Generator) ->
         made = learned.tables[plane]
         assert made.dtype == np.int32
         for kind, start in zip(CLASSES, STARTS, strict=True):
-            rows = slice(start, start + kind.rows * kind.width)
-            seen = counts[plane, rows].reshape(kind.rows, kind.width)
-            old = flow.tables[rows].reshape(kind.rows, kind.width).astype(np.int64)
+            block = slice(start, start + kind.rows * kind.width)
+            seen = counts[plane, block].reshape(kind.rows, kind.width)
+            old = flow.tables[block].reshape(kind.rows, kind.width).astype(np.int64)
             want = (BELIEF * old + TOTAL * seen) // (BELIEF + seen.sum(1, keepdims=True))
-            assert np.array_equal(made[rows].reshape(kind.rows, kind.width), want)
+            assert np.array_equal(made[block].reshape(kind.rows, kind.width), want)
             assert (seen.sum(1) > 0).any() == (plane < 2)
 
 

@@ -46,7 +46,8 @@ def test_log_prob_prefers_pictures(coder: Coder) -> None:
 
 def test_samples(coder: Coder) -> None:
     x = density.sample(coder, 2, (21, 34), seed=3)
-    assert (x.shape, x.dtype) == ((2, 21, 34, 3), np.uint8)
+    assert x.shape == (2, 21, 34, 3)
+    assert x.dtype == np.uint8
     assert not np.array_equal(x[0], x[1])
     assert np.array_equal(x, density.sample(coder, 2, (21, 34), seed=3))
     assert not np.array_equal(x, density.sample(coder, 2, (21, 34), seed=4))

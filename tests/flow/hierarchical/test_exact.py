@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from idfcodec.errors import ModelError
@@ -18,7 +18,6 @@ from idfcodec.flow.exact.quantised import Convolution
 from idfcodec.flow.hierarchical.coder import HierarchicalFlow
 from idfcodec.flow.hierarchical.exact import ExactNetwork, head_exponents, known_answer
 from idfcodec.flow.hierarchical.model import TrainableFlow
-from idfcodec.flow.hierarchical.network import ContextNetwork
 from idfcodec.flow.loading import WEIGHTS, content_hash, load
 
 SIZES = [(1, 1), (2, 3), (7, 5), (16, 16), (9, 34)]
@@ -51,7 +50,7 @@ def run(network: ExactNetwork, phases: list[Tensor], coarser: Tensor | None) -> 
     return heads, trunk.float()
 
 
-def expected(network: ContextNetwork, phases: list[Tensor], coarser: Tensor | None) -> tuple[list[Tensor], Tensor]:
+def expected(network: nn.Module, phases: list[Tensor], coarser: Tensor | None) -> tuple[list[Tensor], Tensor]:
     """The same of the trained network, in the units of the exact one."""
     with torch.no_grad():
         heads, trunk = network([normalise(p) for p in phases], coarser)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.hierarchical import coding
@@ -20,7 +23,7 @@ from tests.pictures import generate
 planes_of_each = pytest.mark.parametrize("planes", [1, 3])
 
 
-def colours(planes: int, count: int, seed: int = 0) -> Values:
+def colours(planes: int, count: int, seed: int = 0) -> NDArray[Any]:
     """(count, planes) different colours, black and white among them if there are two, each green many times."""
     if planes == 1:
         order = np.random.default_rng(seed).permutation(254)[: max(count - 2, 0)] + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,8 @@ def test_the_cases_tell_the_weights_apart(name: str, rng: np.random.Generator) -
     of = ingredients(case, rng)
     everywhere = np.arange(COUNT)
     empty = np.zeros((0,) * getattr(of, name).ndim, np.int32)
-    changed = (made_rows(of, everywhere, 64) != made_rows(of._replace(**{name: empty}), everywhere, 64)).mean(1)
+    replaced: dict[str, Any] = {name: empty}
+    changed = (made_rows(of, everywhere, 64) != made_rows(of._replace(**replaced), everywhere, 64)).mean(1)
     assert changed.max() > 0.1
     assert changed.min() == 0
 
