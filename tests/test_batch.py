@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from idfcodec import batch as module
@@ -46,7 +48,7 @@ def few() -> bytes:
     return encode_batch([generate("photo", 12, 9, i) for i in range(5)])
 
 
-def same(found: list[Pixels], wanted: list[Pixels]) -> bool:
+def same(found: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]) -> bool:
     return len(found) == len(wanted) and all(
         a.dtype == np.uint8 and a.shape == b.shape and (a == b).all() for a, b in zip(found, wanted, strict=True)
     )

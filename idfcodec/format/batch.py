@@ -12,10 +12,13 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.format.container import CHECKSUM_SIZE, MODEL_SIZE, Mode
-from idfcodec.types import Buffer
+
+if TYPE_CHECKING:
+    from idfcodec.types import Buffer
 
 __all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "Batch", "is_batch", "pack_batch", "unpack_batch"]
 

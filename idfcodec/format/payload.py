@@ -7,9 +7,12 @@ below mean is the family's. All of them are here.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from idfcodec.errors import CorruptFile
-from idfcodec.types import Buffer
+
+if TYPE_CHECKING:
+    from idfcodec.types import Buffer
 
 __all__ = [
     "CORRECTED",

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.format.batch import VERSION as BATCH_VERSION
-from idfcodec.format.container import VERSION
+from idfcodec.format.container import VERSION, Mode
+from idfcodec.picture.colour import KINDS
 from idfcodec.picture.conversion import Exceptions, numbered, redo
 from idfcodec.picture.pillow import Picture
 from idfcodec.types import PlaneType, Role
@@ -97,6 +98,13 @@ RECIPES: dict[str, dict[str, object]] = {
     "photocd-48x40": {"kind": "was 2", "width": 48, "height": 40, "seed": 39, "by": "photo"},
     "photocd-exceptions-64x40": {"kind": "nearly 2", "width": 64, "height": 40, "seed": 40, "by": "photo"},
     "jfif-short-48x40": {"kind": "was 3", "width": 48, "height": 40, "seed": 41, "by": "photo"},
+    "gray-alpha-31x24": {"kind": "mode 3", "width": 31, "height": 24, "seed": 42, "by": "photo"},
+    "rgba-30x26": {"kind": "mode 4", "width": 30, "height": 26, "seed": 43, "by": "photo"},
+    "gray-16-29x31": {"kind": "mode 32", "width": 29, "height": 31, "seed": 44, "by": "photo"},
+    "rgb-16-28x27": {"kind": "mode 33", "width": 28, "height": 27, "seed": 45, "by": "photo-max"},
+    "gray-as-rgb-16-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
+    "gray-alpha-16-26x22": {"kind": "mode 35", "width": 26, "height": 22, "seed": 47, "by": "photo"},
+    "rgba-16-25x24": {"kind": "mode 36", "width": 25, "height": 24, "seed": 48, "by": "photo-fast"},
 }
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model."""
 
@@ -165,6 +173,18 @@ def _converted(number: int, width: int, height: int, seed: int, *, exceptions: b
     return pixels
 
 
+def _of_mode(mode: Mode, width: int, height: int, seed: int) -> NDArray[np.uint8 | np.uint16]:
+    """A drawn picture with as many channels and bits as the mode has; of 16 bits twelve are in use."""
+    kind = KINDS[mode]
+    drawn = np.dstack([generate("photo", width, height, seed + i) for i in range(2)])[..., : kind.channels]
+    if mode is Mode.GRAY_AS_RGB_16:
+        drawn[:] = drawn[..., :1]
+    if kind.depth == 8:
+        return drawn
+    wide: NDArray[np.uint16] = drawn.astype(np.uint16) * 16 + (drawn[..., ::-1] if kind.channels != 3 else drawn) % 16
+    return wide[..., 0] if kind.channels == 1 else wide
+
+
 def planes_of(recipe: dict[str, object]) -> list[NDArray[np.int32]]:
     """The planes of a recipe in `PLANES`: waves, edges and some noise, as the range of each has room for."""
     width, height, seed = (recipe[key] for key in ("width", "height", "seed"))
@@ -202,6 +222,8 @@ def picture(recipe: dict[str, object]) -> Picture:
     blocks = {name: text.encode() for name, text in metadata.items()}
     if kind == "stretched":
         pixels = _stretched(width, height, seed)
+    elif kind.startswith("mode "):
+        return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
     elif kind.startswith(("was ", "nearly ")):
         pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
     else:

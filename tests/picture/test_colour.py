@@ -56,7 +56,8 @@ def test_planes_and_stored_samples_come_back(
     rng, dtype = np.random.default_rng(seed), np.uint8 if kind.depth == 8 else np.uint16
     bits = data.draw(st.integers(1, kind.depth))
     shape = (height, width) if kind.channels == 1 else (height, width, kind.channels)
-    pixels = rng.integers(0, 1 << bits, shape).astype(dtype) << data.draw(st.integers(0, kind.depth - bits))
+    shift = data.draw(st.integers(0, kind.depth - bits))
+    pixels: Pixels = (rng.integers(0, 1 << bits, shape) << shift).astype(dtype)
     if kind.channels > kind.distinct:
         pixels[:] = pixels[..., :1]
     planes_and_back(kind, pixels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_shipped_architectures(name: str) -> None:
         {"luma": (replace(SMALL.luma[0], own=31),)},
         {"chroma": (replace(SMALL.chroma[0], cross=(14, 0)),)},
         {"chroma": (replace(SMALL.chroma[0], cross=(-1, 0)),)},
-        {"chroma": (replace(SMALL.chroma[0], cross=(1,)),)},
+        {"chroma": (replace(SMALL.chroma[0], cross=cast(Any, (1,))),)},
         {"chroma": (replace(SMALL.chroma[0], every=3),)},
         {"chroma": (replace(SMALL.chroma[0], forget=1.0),)},
         {"chroma": (replace(SMALL.chroma[0], forget=float("nan")),)},
