@@ -49,11 +49,7 @@ def parameters(shapes: Shapes) -> int:
 
 
 def mac_per_pixel(shapes: Shapes, levels: int | None) -> float:
-    """Multiply-accumulates of the networks for a pixel of an RGB picture.
-
-    Args:
-        shapes: of the model's tensors.
-        levels: of a hierarchical flow, None of a causal one.
+    """Multiply-accumulates of the networks for a pixel of an RGB picture; `levels` is None of a causal flow.
 
     Level l of `levels` has 4**-(l + 1) cells a pixel. Network i serves level i, the last one all coarser levels as
     well. `up` runs on the grid of the next coarser level, and not at all at the coarsest. A causal flow has a network

@@ -30,14 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How is measured.
-
-    Attributes:
-        threads: for everybody who can use them.
-        device: of our models.
-        repeats: calls for each picture.
-        slow_seconds: a call that took longer is not repeated.
-    """
+    """How is measured: with so many threads, our models on a device, calls repeated that took `slow_seconds` at most."""
 
     threads: int
     device: str = "cpu"
@@ -47,15 +40,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Options:
-    """What else a run does.
-
-    Attributes:
-        likelihood: asks our models for the code lengths of pictures.
-        maps: number of pictures with images of where the bits went.
-        memory: measures peak memory.
-        commands: the file that commands come from.
-        quiet: says nothing.
-    """
+    """What else a run does: code lengths by our models, images of where the bits of `maps` pictures went, peak memory."""
 
     likelihood: bool = True
     maps: int = 4

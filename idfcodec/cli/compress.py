@@ -1,4 +1,4 @@
-"""The commands for compressed files: `compress`, `decompress`, `info` and `test`."""
+"""The commands for compressed files: `compress`, `decompress` and `test`."""
 
 import io
 import time
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from idfcodec.cli.batch import compress_batch, decompress_batch, info_batch, is_batch, parse_pictures, verify_batch
+from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
+from idfcodec.cli.info import conversion_of
 from idfcodec.cli.options import (
     Options,
     check_usage,
@@ -28,11 +29,9 @@ from idfcodec.files import load_picture, plan, read_source
 if TYPE_CHECKING:
     from idfcodec.picture.pillow import Picture
 
-__all__ = ["compress", "decompress", "info", "test"]
+__all__ = ["compress", "decompress", "test"]
 
 SUFFIX = ".idfc"
-CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
-"""What pictures of these modes were: a name for people."""
 
 
 @click.command()
@@ -192,73 +191,6 @@ def decompress(
 
 @click.command()
 @inputs_argument
-@click.option("--bytes", "by_bytes", is_flag=True, help="Take each file apart, field by field, with its bytes.")
-@json_option
-def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
-    """Say what compressed files hold, from their headers alone: no pixel is decoded and no model is needed.
-
-    \b
-    Examples:
-      idfcodec info photo.idfc
-      idfcodec info --json *.idfc
-      idfcodec info --bytes photo.idfc
-    """
-    if by_bytes and as_json:
-        raise click.UsageError("--bytes and --json exclude each other.")
-    report = Report(as_json=as_json, to_stdout=True)
-    from idfcodec import models
-    from idfcodec.info import read_info
-
-    names = {entry.id: entry.name for entry in models.list_models()}
-
-    def work(name: str) -> Outcome:
-        data = read_source(name)
-        if by_bytes:
-            if is_batch(data):
-                raise IDFError("--bytes is for files of one picture, and this is a batch")
-            from idfcodec.format.dissect import dissect
-
-            return Outcome(dissect(data).rstrip(), {})
-        if is_batch(data):
-            return info_batch(name, data, names)
-        header = read_info(data)
-        channels = 1 if header.mode.name == "GRAY" else 3
-        conversion = CONVERSIONS.get(header.mode.name)
-        kind = "rgb" if conversion else header.mode.name.lower().replace("_", " ")
-        size = header.width * header.height * channels
-        metadata = {key: len(block) for key, block in header.metadata.items()}
-        values = {
-            "input": name,
-            "width": header.width,
-            "height": header.height,
-            "mode": kind,
-            "conversion": conversion,
-            "bytes": len(data),
-            "bits_per_subpixel": 8 * len(data) / size,
-            "model": header.model.hex(),
-            "model_name": names.get(header.model.hex()),
-            "tile": header.tile,
-            "tiles": len(header.tile_lengths),
-            "checksum": header.checksum.hex(),
-            "metadata": metadata,
-        }
-        blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
-        lines = [
-            label(name),
-            f"  picture   {header.width}x{header.height}, {kind}, 8 bits{f', was {conversion}' if conversion else ''}",
-            f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
-            f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
-            f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",
-            f"  checksum  {header.checksum.hex()}",
-            f"  metadata  {blocks}",
-        ]
-        return Outcome("\n".join(lines), values)
-
-    finish(inputs, work, report, total=False)
-
-
-@click.command()
-@inputs_argument
 @model_option
 @compute_options
 @verbosity_options
@@ -308,13 +240,6 @@ def timed_decode(
     with Progress(label(name), quiet=quiet) as progress:
         picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
     return picture, coder.kernel, time.perf_counter() - start
-
-
-def conversion_of(data: bytes) -> str | None:
-    """What the picture in a file was, where a conversion has been undone."""
-    from idfcodec.info import read_info
-
-    return CONVERSIONS.get(read_info(data).mode.name)
 
 
 def detail_of(data: bytes, kernel: str, seconds: float) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import click
 
 from idfcodec import __version__
-from idfcodec.cli.compress import compress, decompress, info, test
+from idfcodec.cli.compress import compress, decompress, test
 from idfcodec.cli.demo import demo
 from idfcodec.cli.density import density, sample
+from idfcodec.cli.info import info
 from idfcodec.cli.measure import bpd
 from idfcodec.cli.train import train
 

@@ -1,0 +1,91 @@
+"""The command `info`: what a file says of itself, from its header alone."""
+
+import click
+
+from idfcodec.cli.batch import info_batch, is_batch
+from idfcodec.cli.options import inputs_argument, json_option
+from idfcodec.cli.report import Outcome, Report, finish, label
+from idfcodec.errors import IDFError
+from idfcodec.files import read_source
+
+__all__ = ["conversion_of", "info"]
+
+CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
+"""What pictures of these modes were: a name for people."""
+
+
+@click.command()
+@inputs_argument
+@click.option("--bytes", "by_bytes", is_flag=True, help="Take each file apart, field by field, with its bytes.")
+@json_option
+def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
+    """Say what compressed files hold, from their headers alone: no pixel is decoded and no model is needed.
+
+    \b
+    Examples:
+      idfcodec info photo.idfc
+      idfcodec info --json *.idfc
+      idfcodec info --bytes photo.idfc
+    """
+    if by_bytes and as_json:
+        raise click.UsageError("--bytes and --json exclude each other.")
+    report = Report(as_json=as_json, to_stdout=True)
+    from idfcodec import models
+    from idfcodec.info import read_info
+
+    names = {entry.id: entry.name for entry in models.list_models()}
+
+    def work(name: str) -> Outcome:
+        data = read_source(name)
+        if by_bytes:
+            if is_batch(data):
+                raise IDFError("--bytes is for files of one picture, and this is a batch")
+            from idfcodec.format.dissect import dissect
+
+            return Outcome(dissect(data).rstrip(), {})
+        if is_batch(data):
+            return info_batch(name, data, names)
+        header = read_info(data)
+        channels = {0: 1, 3: 2, 4: 4}.get(header.mode % 32, 3)
+        depth = 8 * header.mode.bytes
+        conversion = CONVERSIONS.get(header.mode.name)
+        kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
+        size = header.width * header.height * channels
+        metadata = {key: len(block) for key, block in header.metadata.items()}
+        values = {
+            "input": name,
+            "width": header.width,
+            "height": header.height,
+            "mode": kind,
+            "depth": depth,
+            "conversion": conversion,
+            "bytes": len(data),
+            "bits_per_subpixel": 8 * len(data) / size,
+            "model": header.model.hex(),
+            "model_name": names.get(header.model.hex()),
+            "tile": header.tile,
+            "tiles": len(header.tile_lengths),
+            "checksum": header.checksum.hex(),
+            "metadata": metadata,
+        }
+        blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
+        was = f", was {conversion}" if conversion else ""
+        lines = [
+            label(name),
+            f"  picture   {header.width}x{header.height}, {kind}, {depth} bits{was}",
+            f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
+            f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
+            f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",
+            f"  checksum  {header.checksum.hex()}",
+            f"  metadata  {blocks}",
+        ]
+        return Outcome("\n".join(lines), values)
+
+    finish(inputs, work, report, total=False)
+
+
+def conversion_of(data: bytes) -> str | None:
+    """What the picture in a file was, where a conversion has been undone."""
+    from idfcodec.info import read_info
+
+    return CONVERSIONS.get(read_info(data).mode.name)
