@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How is measured: with so many threads, our models on a device, calls repeated that took `slow_seconds` at most."""
+    """How is measured: threads, the device of our models, calls repeated that took `slow_seconds` at most."""
 
     threads: int
     device: str = "cpu"
@@ -40,7 +40,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Options:
-    """What else a run does: code lengths by our models, images of where the bits of `maps` pictures went, peak memory."""
+    """What else a run does: code lengths by our models, maps of where bits went of so many pictures, memory."""
 
     likelihood: bool = True
     maps: int = 4
