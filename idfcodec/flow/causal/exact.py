@@ -240,10 +240,13 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
     call: Callable[..., None] = code_plane
     low, high = np.float32(kind.low), np.float32(kind.high)
     most_unit = np.float32(MOST_UNIT if kind.high - kind.low > WIDE else 16)  # 16 bounds nothing
+    step = np.array([work.planes[0].size, work.planes.shape[2], 1])  # to the next plane, row and column
+    values, residuals = ((seen - [plane, 0, 0]) @ step for seen in (model.values, model.residuals))
+    compared = (model.values[:, 0] - plane) * step[0]
     call(
         work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), most_unit, model.near,
         model.counts, model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes,
-        model.scales, model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier, model.values,
-        model.residuals, work.errors, work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
-        work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
+        model.scales, model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier,
+        np.stack((values, compared), 1), residuals, work.errors, work.spread, work.local, work.coder, work.words,
+        work.starts, work.lengths, work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
     )  # fmt: skip

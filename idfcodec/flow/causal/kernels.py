@@ -145,9 +145,10 @@ def accumulate(sums, x, weighted, n, every, cells, forget, a, b):
 
 
 @inlined
-def regressors(planes, plane, near, n, every, row, width, sigma, x, weighted):
+def regressors(planes, plane, near, n, row, width, weight, x, weighted):
     """The regressors of a row and, last, the values: each less the mean of its plane's left and upper neighbour.
 
+    Both are wanted as they are and times `weight`, (width,).
     Columns past the width, up to a whole cell, are zero.
     """
     r = row + MARGIN
@@ -159,16 +160,32 @@ def regressors(planes, plane, near, n, every, row, width, sigma, x, weighted):
         for c in range(width):
             target[c] = source[c] - HALF * (left[c] + up[c])
         for c in range(width):
-            times[c] = target[c] * (ONE / (sigma[c] * sigma[c] + ONE))
+            times[c] = target[c] * weight[c]
+
+
+@compiled
+def spread_out(cells, every, count, pixels):
+    """Each cell's number to its pixels."""
+    if every == 2:
+        for c in range(count):
+            pixels[2 * c] = cells[c]
+            pixels[2 * c + 1] = cells[c]
+    else:
+        for c in range(count):
+            pixels[4 * c] = cells[c]
+            pixels[4 * c + 1] = cells[c]
+            pixels[4 * c + 2] = cells[c]
+            pixels[4 * c + 3] = cells[c]
 
 
 @inlined
-def prepare(planes, plane, near, n, every, row, width, coefficients, known, along):
+def prepare(planes, plane, near, n, every, row, width, coefficients, wide, known, along):
     """What of a row's predictions is known before the row: all but the terms of the four pixels to the left.
 
     Args:
         known: (width,), written.
-        along: (4, cells), written: coefficients of the pixels to the left, the nearest first, base included.
+        wide: scratch, (width + 4,), zero from the width on.
+        along: (5, cells), written: coefficients of the pixels to the left, the nearest first, base included.
     """
     r = row + MARGIN
     cells = (width + every - 1) // every
@@ -196,16 +213,21 @@ def prepare(planes, plane, near, n, every, row, width, coefficients, known, alon
                 for c in range(cells):
                     target[c] = a[c]
             else:
+                spread_out(a, every, cells, wide)
                 for c in range(width):
-                    known[c] += a[c // every] * source[c]
+                    known[c] += wide[c] * source[c]
         else:
             here, above = planes[q, r], planes[q, r - 1]
             left, top = here[MARGIN - 1 :], above[MARGIN:]
+            spread_out(a, every, cells, wide)
             for c in range(width):
-                known[c] += a[c // every] * (source[c] - HALF * (left[c] + top[c]))
+                known[c] += wide[c] * (source[c] - HALF * (left[c] + top[c]))
     nearest = along[0]
+    spread_out(share, every, cells, wide)
     for c in range(width):
-        known[c] += HALF * (ONE - share[c // every]) * up[c]
+        known[c] += HALF * (ONE - wide[c]) * up[c]
+    for c in range(width, every * cells):
+        wide[c] = ZERO
     for c in range(cells):
         nearest[c] += HALF * (ONE - share[c])
 
@@ -343,6 +365,8 @@ def code_row(
     here = planes[plane, r]
     e0, e1 = errors[plane, r], errors[plane, r - 1]
     range_inverse = f4(4) / (high - low)
+    values, differences = planes.reshape(planes.size), errors.reshape(errors.size)
+    first_at = (plane * planes.shape[1] + r) * planes.shape[2] + MARGIN
     running = seen_running = ZERO
     number = every.shape[0]
     for c in range(width):
@@ -351,7 +375,7 @@ def code_row(
         for k in range(number):
             if row:
                 a = along[k]
-                cell = c // every[k]
+                cell = c >> (every[k] >> 1)  # every is 2 or 4
                 value = known[k, c] + (
                     (a[0, cell] * west + a[1, cell] * here[m - 2])
                     + (a[2, cell] * here[m - 3] + a[3, cell] * here[m - 4])
@@ -367,12 +391,13 @@ def code_row(
         inverse = ONE / scale
         log_scale = logarithm(scale, real, bits)
         unit = f4(log_scale) * f4(0.0625)
+        at = first_at + c
         n = raw.shape[0]
         for i in range(n):
-            q, dr, dc = raw[i, 0], raw[i, 1], raw[i, 2]
-            x[i] = (planes[q, r + dr, m + dc] - (p0 if q == plane else planes[q, r, m])) * inverse
+            reference = p0 if raw[i, 1] == 0 else values[at + raw[i, 1]]
+            x[i] = (values[at + raw[i, 0]] - reference) * inverse
         for i in range(residuals.shape[0]):
-            x[n + i] = errors[residuals[i, 0], r + residuals[i, 1], m + residuals[i, 2]] * inverse
+            x[n + i] = differences[at + residuals[i]] * inverse
         n += residuals.shape[0]
         x[n] = min(unit, most_unit) * HALF
         short = (abs(e0[m - 1]) + abs(e1[m])) + (abs(e1[m - 1]) + abs(e1[m + 1])) + f4(0.25)
@@ -507,7 +532,9 @@ def code_plane(
         counts, every, forget, ridge, prior: (K,) of each predictor, and (K, N, N + 1).
         layers, sizes, scales, tops: (L, O, I + 1) the network, (L, 2) its inputs and outputs, (L,), (L,).
         earlier: (Q,) planes whose errors the network sees.
-        raw: (R, 3) pixels that it sees: plane, rows down, columns to the right.
+        raw: (R, 2) pixels that it sees: how far they are from the one in hand, the planes row by row; and so the pixel
+            that they are compared with, 0 for the prediction.
+        residuals: (E,) the same of the errors that it sees.
         errors: like planes, written; spread, local_error: see `finish_plane`.
         coder: (3,) uint64: state, words left; or number of intervals.
         words, starts, lengths: what a decoder reads, an encoder writes.
@@ -560,7 +587,8 @@ def code_plane(
                     lanes = min(LANES, cells - first)
                     solve(sums[k], prior[k], counts[k], first, lanes, belief, ridge[k], system, inverse, pivot,
                           coefficients)  # fmt: skip
-                prepare(planes, plane, near[k], counts[k], every[k], row, width, coefficients, known[k], along[k])
+                prepare(planes, plane, near[k], counts[k], every[k], row, width, coefficients, x[0], known[k],
+                        along[k])  # fmt: skip
         code_row(
             mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
             absolute, sigma, spread, local, seen, layers, sizes, scales, tops, inputs, y, inverse_scale, exponential,
@@ -601,9 +629,12 @@ def code_plane(
             seen[c] += fade2 * number
             running = abs(e[MARGIN + c]) + FADE * running
             number = ONE + FADE * number
+        weight = known[0]
+        for c in range(width):
+            weight[c] = ONE / (sigma[c] * sigma[c] + ONE)
         for k in range(count):
             cells = (width + every[k] - 1) // every[k]
-            regressors(planes, plane, near[k], counts[k], every[k], row, width, sigma, x, weighted)
+            regressors(planes, plane, near[k], counts[k], row, width, weight, x, weighted)
             accumulate(sums[k], x, weighted, counts[k], every[k], cells, forget[k], a[k], b[k])
             if totals.shape[0]:
                 for i in range(counts[k]):
