@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.categorical.choosing import likely_ways
-from idfcodec.flow.categorical.colours import MOST_COLOURS, by_luminance, by_significance, few_colours, packed
+from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
 from idfcodec.flow.categorical.config import WAYS, Way
 from idfcodec.flow.categorical.kernels import DECODE, ENCODE
 from idfcodec.flow.categorical.work import Work
@@ -44,9 +44,9 @@ def encode(
         raise IDFError(f"a picture of names needs pixels, and all of them below {number}")
     colours = few_colours(names) if palette is None else packed(palette)
     if colours is None:
-        choices = {way: names for way in WAYS[:2]}
+        choices = dict.fromkeys(WAYS[:2], names)
     else:
-        numbers = names if palette is not None else np.searchsorted(colours, names)
+        numbers = names if palette is not None else np.searchsorted(colours, names).astype(np.uint32)
         choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
     number = 0 if colours is None else len(colours)
     fast = effort == "fast"
@@ -101,7 +101,7 @@ def _ranks(names: NDArray[np.uint32], order: NDArray[np.intp]) -> NDArray[np.uin
 
 
 def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, fast: bool) -> bytes:
-    """Strips: how many after the first, the words of all but the last, and the words; zero bytes at the end left out."""
+    """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end."""
     work = Work(ENCODE, names, 1 if way.ramp else channels, colours if way.tree else 0, way, fast=fast)
     streams = []
     while not work.done:
@@ -146,7 +146,7 @@ def _cut(data: memoryview, lengths: list[int]) -> Iterator[bytes]:
 
 
 def _coded_colours(colours: NDArray[np.uint32], channels: int) -> bytes:
-    """A list of colours: their number less 1, the size of what follows, and that; size 0 stands for bytes as they are."""
+    """A list of colours: their number less 1, the size of what follows, and that; size 0: bytes as they are."""
     plain = colours.view(np.uint8).reshape(-1, 4)[:, :channels].tobytes()
     coded = _coded(colours[None, None], channels, 0, PLAIN_WAY, fast=False)
     if len(coded) >= len(plain):

@@ -199,7 +199,8 @@ def coded_channels(
                     v -= (pixel >> 8) & 255
                 window[np.uint64(j * 8 + i)] = v
         # the pixel is at 28, row 3, column 4
-        least, least_cost, costs, numerator, denominator = np.int64(0), np.int64(1 << 30), np.int64(0), np.int64(0), np.int64(0)
+        least, least_cost = np.int64(0), np.int64(1 << 30)
+        costs = numerator = denominator = np.int64(0)
         for i in range(PREDICTIONS):
             cost = np.int64(0)
             for j in range(5):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.categorical.config import GROUPS, LEAST_BITS, MOST_BITS, STRIP, Way
-from idfcodec.flow.categorical.kernels import DECODE, ENCODE, PAD, code_strip
+from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
 from idfcodec.flow.categorical.tables import first_chances, tables
 
 __all__ = ["Work"]
@@ -112,14 +112,14 @@ class Work:
         """
         if len(words) and not words[-1]:
             raise CorruptFile(DAMAGED)
-        self._coder[0] = int(words[-1]) << 32 | int(words[-2]) if len(words) > 1 else int(words[-1]) if len(words) else 0
-        self._coder[1] = max(len(words) - 2, 0)
+        last = [int(word) for word in words[-2:]]
+        self._coder[:] = sum(word << 32 * i for i, word in enumerate(last)), len(words) - len(last)
         self._run(words)
         if self._coder[0] or self._coder[1]:
             raise CorruptFile(DAMAGED)
 
     def _run(self, words: NDArray[np.uint32]) -> None:
-        code_strip(
+        code_strip(  # type: ignore[no-untyped-call]
             self.mode, self._names, self._rows, self._flags, self._state, self._coder, words, self._starts,
             self._lengths, self._slots, self._weights, self._inputs, self._contexts, tables(), self._plan, self._memory,
             self._trail, self._trust, self._chances, self._known, self._window, self._candidates,
