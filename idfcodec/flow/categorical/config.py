@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["GROUPS", "LEAST_BITS", "MOST_BITS", "STRIP", "WAYS", "Group", "Way"]
+__all__ = ["ALIKE", "GROUPS", "LEAST_BITS", "LEVELS", "MOST_BITS", "NEIGHBOURS", "STRIP", "WAYS", "Group", "Way"]
 
 STRIP = 2**19
 """Decisions after which a strip ends, with the pixel in hand."""
 LEAST_BITS, MOST_BITS = 16, 22
 """Of the number of slots of a group."""
+
+NEIGHBOURS = (
+    (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (1, 2), (1, -2), (2, 1), (2, -1), (0, -3), (1, 3), (3, 0),
+    (1, -3), (0, -4), (1, -4), (1, 4), (1, 5), (2, -2), (2, 2), (2, -3), (2, 3), (3, -1), (3, 1), (3, -2), (3, 2),
+)  # fmt: skip
+"""Rows above and columns to the right, nearest first: W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NEEE, ..."""
+LEVELS = (4, 6, 12, 14, 26)
+"""How many neighbours each memory goes by."""
+ALIKE = ((0, 1), (1, 2), (1, 3), (0, 4), (1, 5), (0, 2), (3, 6), (3, 8), (0, 3), (2, 7))
+"""Pairs of neighbours that are compared."""
 
 
 @dataclass(frozen=True)

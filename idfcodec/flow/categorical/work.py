@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.categorical.config import GROUPS, LEAST_BITS, MOST_BITS, STRIP, Way
+from idfcodec.flow.categorical.config import ALIKE, GROUPS, LEAST_BITS, LEVELS, MOST_BITS, NEIGHBOURS, STRIP, Way
 from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
 from idfcodec.flow.categorical.tables import first_chances, tables
 
@@ -16,8 +16,10 @@ MOST_OF_A_PIXEL = 256  # decisions
 HISTORIES = 16 * 256  # chances of a set
 NEW = 0x80000001  # a slot: one half, never used, no history
 NUMBER = 8  # numbers of a group in `plan`
-PLAN, STATE = 48, 8
-MEMORIES, SOURCES, LEVELS, HOPES = 5, 9, 64, 1024
+SIZES, TABLES = 32, 48  # where they begin in `plan`
+PLAN, STATE, SCRATCH = 160, 8, 256
+MEMORIES, SOURCES, LEVELS_OF_TRUST, HOPES = 5, 9, 64, 1024
+TOTAL = 2**24
 POSITION, COUNT = 0, 6  # of the state
 NO_WORDS = np.zeros(0, np.uint32)
 DAMAGED = "the entropy-coded data is damaged"
@@ -52,31 +54,37 @@ class Work:
         strip: int = STRIP,
     ) -> None:
         frames, height, width = names.shape
-        self.mode, self._names = mode, names.reshape(-1)
+        self._names = names.reshape(-1)
         bits = _power(4 * names.size, LEAST_BITS, MOST_BITS)
         memory_bits = _power(names.size, 12, 20)
-        self._plan = np.zeros(PLAN, np.int64)
-        self._learned(bits, (way.listed, way.listed, colours > 0, colours == 0))
         depth = max(colours - 1, 0).bit_length()
-        sizes = width, height, frames, channels, colours, depth, way.listed, fast, memory_bits, strip
-        self._plan[NUMBER * len(GROUPS) :][: len(sizes)] = sizes
+        sizes = width, height, frames, channels, colours, depth, way.listed, fast, memory_bits, strip, mode
+        self._plan = np.zeros(PLAN, np.int64)
+        self._plan[SIZES : SIZES + len(sizes)] = sizes
+        steps = np.array(NEIGHBOURS)
+        keys = [(0x9E3779B1 * (i + 1) ^ 0x2545F491 * (i + 7)) & 0x7FFFFFFF | 1 for i in range(len(NEIGHBOURS))]
+        tables_of_neighbours = (0, *LEVELS, *steps[:, 0], *steps[:, 1], *keys, *np.array(ALIKE).ravel())
+        self._plan[TABLES : TABLES + len(tables_of_neighbours)] = tables_of_neighbours
+        slots, weights = self._learned(bits, (way.listed, way.listed, colours > 0, colours == 0))
         stride = width + 2 * PAD
-        self._rows, self._flags = np.zeros(4 * stride, np.uint32), np.zeros(4 * stride, np.uint8)
+        self._rows, self._flags = np.zeros(4 * stride, np.int64), np.zeros(4 * stride, np.int64)
+        self._place = np.zeros(32, np.int64)
         self._state, self._coder = np.zeros(STATE, np.int64), np.zeros(2, np.uint64)
-        room = strip + MOST_OF_A_PIXEL if mode == ENCODE else 0
-        self._starts, self._lengths = np.empty(room, np.int32), np.empty(room, np.int32)
-        self._inputs, self._contexts = np.zeros(128, np.int32), np.zeros(64, np.int64)
+        self._decisions = np.empty(strip + MOST_OF_A_PIXEL if mode == ENCODE else 0, np.int32)
+        inputs, scratch = np.zeros(128, np.int32), np.zeros(SCRATCH, np.int64)
+        self._deck = self._coder, self._state, self._plan, slots, weights, inputs, tables(), scratch
         self._memory = np.zeros(MEMORIES * 2 << memory_bits, np.uint32)
         self._trail = np.zeros(1 << memory_bits, np.uint32)
-        self._trust = np.full(SOURCES * LEVELS + HOPES, 1 << 15, np.int64)
+        self._trust = np.full(SOURCES * LEVELS_OF_TRUST + HOPES, 1 << 15, np.int64)
         near = 30000 - 3000 * (np.arange(SOURCES)[:, None] - 1)
-        self._trust[: SOURCES * LEVELS] = np.where(
-            np.isin(np.arange(SOURCES), (0, 7, 8))[:, None], 40000 + 1000 * np.minimum(np.arange(LEVELS), 20), near
+        self._trust[: SOURCES * LEVELS_OF_TRUST] = np.where(
+            np.isin(np.arange(SOURCES), (0, 7, 8))[:, None],
+            40000 + 1000 * np.minimum(np.arange(LEVELS_OF_TRUST), 20),
+            near,
         ).ravel()
         self._chances, self._known = np.full(256, 1 << 15, np.int64), np.zeros(3 << 16, np.uint16)
-        self._window, self._candidates = np.zeros(32, np.int64), np.zeros(64, np.int64)
 
-    def _learned(self, bits: int, needed: tuple[bool, ...]) -> None:
+    def _learned(self, bits: int, needed: tuple[bool, ...]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
         """Slots, weights, and in the plan where those of each group lie."""
         slots, weights = [], []
         slot = weight = 0
@@ -91,7 +99,7 @@ class Work:
             slots += [np.full(size, NEW, np.uint32), np.tile(first_chances(), 16 * group.histories)]
             weights.append(np.full(sets * group.inputs, group.weight, np.int32))
             slot, weight = slot + size + HISTORIES * group.histories, weight + sets * group.inputs
-        self._slots, self._weights = np.concatenate(slots), np.concatenate(weights)
+        return np.concatenate(slots), np.concatenate(weights)
 
     @property
     def done(self) -> bool:
@@ -99,10 +107,12 @@ class Work:
         return int(self._state[POSITION]) == len(self._names)
 
     def intervals(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The intervals of the next strip, where encoded; views that are good until the one after."""
+        """The intervals of the next strip, where encoded; (N,) starts and sizes."""
         self._run(NO_WORDS)
-        count = int(self._state[COUNT])
-        return self._starts[:count], self._lengths[:count]
+        decisions = self._decisions[: int(self._state[COUNT])]
+        size = (decisions & 0xFFFF) << 8
+        ones = decisions >> 16 != 0
+        return np.where(ones, 0, size).astype(np.int32), np.where(ones, size, TOTAL - size).astype(np.int32)
 
     def decode(self, words: NDArray[np.uint32]) -> None:
         """The pixels of the next strip.
@@ -120,7 +130,6 @@ class Work:
 
     def _run(self, words: NDArray[np.uint32]) -> None:
         code_strip(  # type: ignore[no-untyped-call]
-            self.mode, self._names, self._rows, self._flags, self._state, self._coder, words, self._starts,
-            self._lengths, self._slots, self._weights, self._inputs, self._contexts, tables(), self._plan, self._memory,
-            self._trail, self._trust, self._chances, self._known, self._window, self._candidates,
+            (self._decisions, words, *self._deck), self._names, self._rows, self._flags, self._place, self._memory,
+            self._trail, self._trust, self._chances, self._known,
         )  # fmt: skip
