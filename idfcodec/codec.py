@@ -133,16 +133,18 @@ def encode(
     """
     named = choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
-    pixels, kind = picture.pixels, kind_of(picture.pixels)
+    pixels = picture.pixels
+    coder = load_model(named, device=device)
+    kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
+    if problem := kind_problem(kind, coder):
+        raise UnsupportedImage(problem)
+    effort = effort or "default"
+    by_names, by_model = likely_families(kind, pixels, effort, coder) if model is None else (False, True)
     found = []
-    by_names, by_model = likely_families(kind, pixels, effort or "default") if model is None else (False, True)
     if by_names:
-        found.append(_pack(picture, kind, 0, NO_MODEL, [_named(kind, pixels, effort or "default")]))
+        plain = kind_of(pixels)
+        found.append(_pack(picture, plain, 0, NO_MODEL, [_named(plain, pixels, effort)]))
     if by_model:
-        coder = load_model(named, device=device)
-        kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
-        if problem := kind_problem(kind, coder):
-            raise UnsupportedImage(problem)
         found.append(_pack(picture, kind, TILE, coder.id, _tiled(kind, pixels, coder, threads, progress)))
     data = min(found, key=len)
     if verify:

@@ -33,7 +33,7 @@ def encode(
             its colours.
         channels: 1 to 4.
         palette: (n, channels) of at most 256 colours, which the decoder has as well; some may be equal.
-        effort: "fast", "default" or "max": which ways are tried.
+        effort: "fast", "default", "max": which ways are tried; "sample": the likeliest one of a photograph, unseen.
 
     Raises:
         IDFError: a name is none of these.

@@ -51,7 +51,7 @@ def mixed_hash(a, b):
 @compiled
 def coded(deck, bit, chance):
     """A decision that is 1 with a chance of so many 65536ths."""
-    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch = deck
+    decisions, words, coder, state, plan = deck[0], deck[1], deck[2], deck[3], deck[4]
     if plan[MODE] == DECODE:
         s = coder[0]
         quantile, size = np.int64(s & np.uint64(TOTAL - 1)), chance << 8
@@ -81,7 +81,7 @@ def decided(deck, group, bit, count, extra, past, first, second):
         extra: a further logit.
         past, first, second: set of the chances by history, and of the two weights.
     """
-    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch = deck
+    plan, slots, weights, inputs, tables, scratch = deck[4], deck[5], deck[6], deck[7], deck[8], deck[9]
     g, x = group * GROUP, group << 5
     base, mask, limit, n = plan[g + BASE], plan[g + SIZE] - 1, plan[g + LIMIT], plan[g + INPUTS]
     history = plan[g + PAST] + (past << 12)
@@ -186,7 +186,16 @@ def coded_rest(deck, chances, rest, prediction, c, level):
         for i in range(10):
             scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node)
         kind = min(node, 2)
-        bit = decided(deck, np.int64(CHANNEL), bit, np.int64(10), np.int64(0), c * 3 + kind, c * 40 + node, (c * 11 + level) * 3 + kind)
+        bit = decided(
+            deck,
+            np.int64(CHANNEL),
+            bit,
+            np.int64(10),
+            np.int64(0),
+            c * 3 + kind,
+            c * 40 + node,
+            (c * 11 + level) * 3 + kind,
+        )
         if stage == 0:
             if bit:
                 return np.int64(0)
@@ -405,13 +414,14 @@ def goes_on(deck, rows, place, x, expected, still, value):
     scratch[CONTEXTS + 3] = mixed_hash(expected, distance * 2 + 1203 + still)
     scratch[CONTEXTS + 4] = 4096 + known
     scratch[CONTEXTS + 5] = mixed_hash(scratch[HASHES + 4], 1301 + still)
-    return decided(deck, np.int64(FLAT), np.int64(value == expected), np.int64(6), np.int64(0), still, long * 19 + distance, known)
+    bit = np.int64(value == expected)
+    return decided(deck, np.int64(FLAT), bit, np.int64(6), np.int64(0), still, long * 19 + distance, known)
 
 
 @compiled
 def ranked(deck, number, alike, value):
     """The rank of the colour among the candidates: the first? any? the second? ... -1 where it is none."""
-    plan, tables, scratch = deck[4], deck[8], deck[9]
+    tables, scratch = deck[8], deck[9]
     w, run, by, escapes = scratch[NEAR], scratch[RUN_HERE], scratch[BY], scratch[ESCAPES]
     long = min(run, 8) if run < 8 else 8 + min(magnitude(run) - 3, 6)
     scratch[BASES] = scratch[HASHES]
@@ -424,7 +434,7 @@ def ranked(deck, number, alike, value):
     scratch[BASES + 7] = scratch[HASHES + 1]
     if scratch[PREVIOUS]:
         scratch[BASES + 7] = mixed_hash(scratch[EARLIER], scratch[AS_BEFORE])
-    spoken = 3 if by > 3 else 2 if by == 3 else 1 if by > 0 else 0
+    spoken = 3 if by > 3 else min(by, 1) + by // 3
     told = (by * 4 + scratch[CERTAINTY]) * 128 + scratch[LEVEL + BY_MATCH]
     for d in range(number + 1):
         k = np.int64(max(d - 1, 0))
@@ -589,9 +599,8 @@ def code_strip(deck, names, rows, flags, place, memory, trail, trust, chances, k
         else:
             scratch[EARLIER], scratch[PREVIOUS], scratch[RUN_HERE] = earlier, previous, state[RUN]
             scratch[COLOUR + BY_MATCH], scratch[COLOUR + BEFORE] = matched, earlier
-            scratch[ESCAPES] = (
-                flags[here - 1] & 1 | (flags[above] & 1) << 1 | (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
-            )
+            north, around = flags[above] & 1, (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
+            scratch[ESCAPES] = flags[here - 1] & 1 | north << 1 | around
             value = named(deck, trust, chances, known, rows, place, x, possible, value)
         flags[here] = scratch[ESCAPES] | np.int64(previous and value == earlier) << 1
         state[RUN] = state[RUN] + 1 if value == w else 0
