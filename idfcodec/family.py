@@ -21,7 +21,7 @@ SURE, POSSIBLE = 0.75, 0.04
 PART = 16  # of a picture's pixels, a sample has one in so many
 LEAST = 2**14  # pixels of a sample, if there are so many
 TINY = 2**12  # pixels up to which both families are tried
-BIAS = 1.02  # more than a sample of names takes of a model's bytes, the whole does not: names are learned from nothing
+BIAS = 1.02  # a sample of names takes more, beside a model, than the whole will: names are learned from nothing
 CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
 
 

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ALIKE", "GROUPS", "LEAST_BITS", "LEVELS", "MOST_BITS", "NEIGHBOURS", "STRIP", "WAYS", "Group", "Way"]
+__all__ = [
+    "ALIKE",
+    "GROUPS",
+    "INPUTS",
+    "LEAST_BITS",
+    "LEVELS",
+    "MOST_BITS",
+    "NEIGHBOURS",
+    "STRIP",
+    "WAYS",
+    "Group",
+    "Way",
+]
 
+INPUTS = 32
+"""Of the mixer."""
 STRIP = 2**19
 """Decisions after which a strip ends, with the pixel in hand."""
 LEAST_BITS, MOST_BITS = 16, 22
@@ -51,7 +65,6 @@ class Group:
         first, second: sets of weights, of which a decision takes one each.
         speed: of the weights.
         limit: of the count of a slot.
-        inputs: of the mixer, rounded up.
         weight: that all inputs begin with, in 65536ths.
     """
 
@@ -61,13 +74,12 @@ class Group:
     second: int
     speed: int
     limit: int
-    inputs: int
     weight: int
 
 
 GROUPS = (
-    Group(18, 2, 25 * 19, 48, 8, 40, 16, 4500),  # is all alike?
-    Group(22, 4, 4 * 512, 4 * 1024, 8, 40, 32, 2500),  # which candidate?
-    Group(20, 8, 256, 16, 6, 40, 24, 2500),  # the index
-    Group(22, 12, 160, 160, 6, 120, 24, 2500),  # the channels
+    Group(18, 2, 25 * 19, 48, 8, 40, 4500),  # is all alike?
+    Group(22, 4, 4 * 512, 4 * 1024, 8, 40, 2500),  # which candidate?
+    Group(20, 8, 256, 16, 6, 40, 2500),  # the index
+    Group(22, 12, 160, 160, 6, 120, 2500),  # the channels
 )

@@ -5,14 +5,14 @@ or without compiling. Chances are of 2**16. A slot of 32 bits holds a chance (16
 last decisions after a leading one (8). FORMAT.md, 9, specifies all of it.
 
 Compiling takes its time by variables and calls: neighbours and contexts are loops over small tables, small arrays are
-one (`scratch`, `plan`), and what all functions need is one tuple (`deck`).
+one (`scratch`, `plan`),
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import compiled_loops
 
 __all__ = ["DECODE", "ENCODE", "PAD", "code_strip"]
 
@@ -25,7 +25,8 @@ MOST_WEIGHT = 262143
 SQUASH, RATE, INVERSE = 4096, 10240, 10496  # where tables begin, after the one that stretches chances
 FLAT, LIST, TREE, CHANNEL = range(4)  # groups of decisions
 GROUP = 8  # numbers of a group in `plan`
-BASE, SIZE, PAST, FIRST, SECOND, SPEED, LIMIT, INPUTS = range(GROUP)
+BASE, SIZE, PAST, FIRST, SECOND, SPEED, LIMIT = range(7)
+INPUTS = 32  # of the mixer, most of them in use
 WIDTH, HEIGHT, FRAMES, CHANNELS, COLOURS, BITS, LISTED, SPARSE, MEMORY_BITS, STRIP, MODE = range(32, 43)  # of `plan`
 LEVELS, ROWS, COLUMNS, KEYS, PAIRS = 48, 54, 80, 106, 132  # of `plan`: tables of the neighbours
 POSITION, RUN, AHEAD, MATCH, MATCH_AT, ROLLING, COUNT = range(7)  # of `state`
@@ -40,7 +41,7 @@ NONE = 64  # the level of a source that says nothing
 PREDICTIONS = 6
 
 
-@compiled
+@compiled_loops
 def mixed_hash(a, b):
     """A hash of two numbers of 32 bits."""
     h = (a * 0x45EBCA6B) ^ ((b ^ 0x7F4A7C15) * 0x5E3779B1)
@@ -48,10 +49,9 @@ def mixed_hash(a, b):
     return ((h * 0x2C1B3C6D) >> 29) & MASK
 
 
-@compiled
-def coded(deck, bit, chance):
+@compiled_loops
+def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance):
     """A decision that is 1 with a chance of so many 65536ths."""
-    decisions, words, coder, state, plan = deck[0], deck[1], deck[2], deck[3], deck[4]
     if plan[MODE] == DECODE:
         s = coder[0]
         quantile, size = np.int64(s & np.uint64(TOTAL - 1)), chance << 8
@@ -69,8 +69,26 @@ def coded(deck, bit, chance):
     return bit
 
 
-@compiled
-def decided(deck, group, bit, count, extra, past, first, second):
+@compiled_loops
+def decided(
+    decisions,
+    words,
+    coder,
+    state,
+    plan,
+    slots,
+    weights,
+    inputs,
+    tables,
+    scratch,
+    group,
+    bit,
+    count,
+    extra,
+    past,
+    first,
+    second,
+):
     """A decision whose chance is mixed from those of `count` contexts, whose hashes are in `scratch`.
 
     Args:
@@ -81,11 +99,10 @@ def decided(deck, group, bit, count, extra, past, first, second):
         extra: a further logit.
         past, first, second: set of the chances by history, and of the two weights.
     """
-    plan, slots, weights, inputs, tables, scratch = deck[4], deck[5], deck[6], deck[7], deck[8], deck[9]
     g, x = group * GROUP, group << 5
-    base, mask, limit, n = plan[g + BASE], plan[g + SIZE] - 1, plan[g + LIMIT], plan[g + INPUTS]
+    base, mask, limit = plan[g + BASE], plan[g + SIZE] - 1, plan[g + LIMIT]
     history = plan[g + PAST] + (past << 12)
-    w1, w2 = plan[g + FIRST] + first * n, plan[g + SECOND] + second * n
+    w1, w2 = plan[g + FIRST] + first * INPUTS, plan[g + SECOND] + second * INPUTS
     for i in range(count):
         a = base + (scratch[np.uint64(CONTEXTS + i)] & mask)
         v = np.int64(slots[np.uint64(a)])
@@ -97,15 +114,15 @@ def decided(deck, group, bit, count, extra, past, first, second):
     inputs[np.uint64(x + 2 * count)] = 256
     inputs[np.uint64(x + 2 * count + 1)] = extra
     total = np.int32(0)
-    for i in range(n):
+    for i in range(INPUTS):
         weight = weights[np.uint64(w1 + i)] + weights[np.uint64(w2 + i)]
         total = np.int32(total + np.int32(np.int32(inputs[np.uint64(x + i)] * weight) >> 8))
     logit = min(max(np.int64(total) >> 8, -MOST), MOST)
     chance = np.int64(tables[np.uint64(SQUASH + MOST + logit)])
-    bit = coded(deck, bit, chance)
+    bit = coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance)
     goal = 65535 * bit
     error = np.int32(((goal - chance) * plan[g + SPEED]) >> 4)
-    for i in range(n):
+    for i in range(INPUTS):
         change = np.int32(np.int32(inputs[np.uint64(x + i)] * error) + 0x8000) >> 16
         a, b = np.uint64(w1 + i), np.uint64(w2 + i)
         weights[a] = min(max(np.int32(weights[a] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
@@ -126,7 +143,7 @@ def decided(deck, group, bit, count, extra, past, first, second):
     return bit
 
 
-@compiled
+@compiled_loops
 def magnitude(value):
     """Bits of a number: 0 of 0."""
     n = 0
@@ -136,20 +153,20 @@ def magnitude(value):
     return n
 
 
-@compiled
+@compiled_loops
 def byte(value):
     """The nearest number in [0, 255]."""
     return min(max(value, 0), 255)
 
 
-@compiled
+@compiled_loops
 def coarse(d):
     """A difference in one of 15 classes, from 1."""
     q = min(abs(d), 3) if abs(d) < 5 else min(magnitude(abs(d) - 1) + 1, 7)
     return 8 - q if d < 0 else 8 + q
 
 
-@compiled
+@compiled_loops
 def predicted(scratch, p, which):
     """A simple prediction of the value at p in the window (rows of 8) from those before it."""
     west, north, northwest = scratch[p - 1], scratch[p - 8], scratch[p - 9]
@@ -166,10 +183,11 @@ def predicted(scratch, p, which):
     return min(max(2 * west - scratch[p - 2], -255), 255)
 
 
-@compiled
-def coded_rest(deck, chances, rest, prediction, c, level):
+@compiled_loops
+def coded_rest(
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, rest, prediction, c, level
+):
     """What is left of a prediction: zero? sign, unary up to 8, then exponential Golomb."""
-    scratch = deck[9]
     size, step, bits = abs(rest), np.int64(0), np.int64(0)
     negative = np.int64(prediction == 255)
     most = np.int64(0)
@@ -187,7 +205,16 @@ def coded_rest(deck, chances, rest, prediction, c, level):
             scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node)
         kind = min(node, 2)
         bit = decided(
-            deck,
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
             np.int64(CHANNEL),
             bit,
             np.int64(10),
@@ -222,17 +249,31 @@ def coded_rest(deck, chances, rest, prediction, c, level):
     for j in range(bits):
         place = bits - 1 - j
         a = (c * 8 + bits) * 8 + place
-        bit = coded(deck, ((size - 9 - low) >> place) & 1, min(max(chances[a], 32), 65500))
+        bit = coded(
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
+            ((size - 9 - low) >> place) & 1,
+            min(max(chances[a], 32), 65500),
+        )
         chances[a] += (65535 * bit - chances[a]) >> 6
         found |= bit << place
     step = 9 + low + found
     return -step if negative else step
 
 
-@compiled
-def coded_channels(deck, chances, known, rows, place, x, value):
+@compiled_loops
+def coded_channels(
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, known, rows, place, x, value
+):
     """A colour channel by channel, each as what is left of a prediction."""
-    plan, tables, scratch = deck[4], deck[8], deck[9]
     channels = plan[CHANNELS]
     so_far = before = before2 = before3 = np.int64(0)  # the value, and what was left of the channels before
     for k in range(channels):
@@ -292,7 +333,23 @@ def coded_channels(deck, chances, known, rows, place, x, value):
         scratch[BASES + 9] = coarse(west) * 4096 + coarse(north) * 256 + coarse(northeast) * 16 + coarse(northwest)
         for i in range(10):
             scratch[BASES + i] = mixed_hash(scratch[BASES + i] & MASK, (c * 16 + i) * 64 + 77)
-        rest = coded_rest(deck, chances, ((value >> shift) & 255) - prediction, prediction, c, level2)
+        rest = coded_rest(
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
+            chances,
+            ((value >> shift) & 255) - prediction,
+            prediction,
+            c,
+            level2,
+        )
         actual = (prediction + rest) & 255
         before3, before2, before = before2, before, rest
         so_far |= actual << shift
@@ -303,10 +360,9 @@ def coded_channels(deck, chances, known, rows, place, x, value):
     return so_far
 
 
-@compiled
-def coded_index(deck, escapes, value):
+@compiled_loops
+def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, escapes, value):
     """A number below `COLOURS`, bit by bit along a tree."""
-    plan, scratch = deck[4], deck[9]
     w, n, ne = scratch[NEAR + W], scratch[NEAR + N], scratch[NEAR + NE]
     scratch[BASES] = 0
     scratch[BASES + 1] = w
@@ -322,13 +378,31 @@ def coded_index(deck, escapes, value):
         place = plan[BITS] - 1 - j
         for i in range(9):
             scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node * 16 + i)
-        bit = decided(deck, np.int64(TREE), (value >> place) & 1, np.int64(9), np.int64(0), place, node & 255, escapes)
+        bit = decided(
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
+            np.int64(TREE),
+            (value >> place) & 1,
+            np.int64(9),
+            np.int64(0),
+            place,
+            node & 255,
+            escapes,
+        )
         node = node << 1 | bit
     node -= np.int64(1) << plan[BITS]
     return node if node < plan[COLOURS] else np.int64(0)
 
 
-@compiled
+@compiled_loops
 def gathered(scratch, trust):
     """Joins what the sources say to candidates, the most trusted first; returns their number."""
     number = np.int64(0)
@@ -355,7 +429,7 @@ def gathered(scratch, trust):
     return number
 
 
-@compiled
+@compiled_loops
 def looked_around(scratch, plan, rows, place, memory, x):
     """The neighbours, hashes of them, and what followed them: the widest surroundings that are known speak."""
     w = rows[place[4] + x]
@@ -380,7 +454,7 @@ def looked_around(scratch, plan, rows, place, memory, x):
             scratch[BY], scratch[CERTAINTY] = j + 1, min(c, 3)
 
 
-@compiled
+@compiled_loops
 def remembered(scratch, memory, value):
     """What followed the surroundings, kept for the next time."""
     for i in range(MEMORIES):
@@ -396,10 +470,26 @@ def remembered(scratch, memory, value):
             memory[m + 1] = e - ((c >> 1) + 1)
 
 
-@compiled
-def goes_on(deck, rows, place, x, expected, still, value):
+@compiled_loops
+def goes_on(
+    decisions,
+    words,
+    coder,
+    state,
+    plan,
+    slots,
+    weights,
+    inputs,
+    tables,
+    scratch,
+    rows,
+    place,
+    x,
+    expected,
+    still,
+    value,
+):
     """Where all around is alike: whether it goes on."""
-    state, plan, scratch = deck[3], deck[4], deck[9]
     ahead, width, run = max(state[AHEAD], x + 4), plan[WIDTH], state[RUN]
     w = scratch[NEAR]
     while ahead < width and ahead < x + 64 and rows[place[1] + ahead] == w:
@@ -415,13 +505,30 @@ def goes_on(deck, rows, place, x, expected, still, value):
     scratch[CONTEXTS + 4] = 4096 + known
     scratch[CONTEXTS + 5] = mixed_hash(scratch[HASHES + 4], 1301 + still)
     bit = np.int64(value == expected)
-    return decided(deck, np.int64(FLAT), bit, np.int64(6), np.int64(0), still, long * 19 + distance, known)
+    return decided(
+        decisions,
+        words,
+        coder,
+        state,
+        plan,
+        slots,
+        weights,
+        inputs,
+        tables,
+        scratch,
+        np.int64(FLAT),
+        bit,
+        np.int64(6),
+        np.int64(0),
+        still,
+        long * 19 + distance,
+        known,
+    )
 
 
-@compiled
-def ranked(deck, number, alike, value):
+@compiled_loops
+def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value):
     """The rank of the colour among the candidates: the first? any? the second? ... -1 where it is none."""
-    tables, scratch = deck[8], deck[9]
     w, run, by, escapes = scratch[NEAR], scratch[RUN_HERE], scratch[BY], scratch[ESCAPES]
     long = min(run, 8) if run < 8 else 8 + min(magnitude(run) - 3, 6)
     scratch[BASES] = scratch[HASHES]
@@ -457,7 +564,25 @@ def ranked(deck, number, alike, value):
         scratch[CONTEXTS + 11] = mixed_hash(alike * 16 + escapes, close * 64 + kind * 16 + 11)
         first = kind * 512 + (votes & 31) * 16 + spoken * 4 + min(number - 1, 3)
         extra = np.int64(tables[scratch[SCORES + k] >> 4])
-        bit = decided(deck, np.int64(LIST), bit, np.int64(12), extra, kind, first, kind * 1024 + alike)
+        bit = decided(
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
+            np.int64(LIST),
+            bit,
+            np.int64(12),
+            extra,
+            kind,
+            first,
+            kind * 1024 + alike,
+        )
         if d == 1:
             if not bit:
                 return np.int64(-1)
@@ -466,10 +591,28 @@ def ranked(deck, number, alike, value):
     return np.int64(-1)
 
 
-@compiled
-def named(deck, trust, chances, known, rows, place, x, possible, value):
+@compiled_loops
+def named(
+    decisions,
+    words,
+    coder,
+    state,
+    plan,
+    slots,
+    weights,
+    inputs,
+    tables,
+    scratch,
+    trust,
+    chances,
+    known,
+    rows,
+    place,
+    x,
+    possible,
+    value,
+):
     """A colour by its rank among the candidates, or by itself; whether it was one is left in `scratch`."""
-    plan, scratch = deck[4], deck[9]
     w = scratch[NEAR]
     scratch[HASHES + 5] = mixed_hash(w, scratch[NEAR + N])
     alike = np.int64(0)
@@ -483,13 +626,34 @@ def named(deck, trust, chances, known, rows, place, x, possible, value):
     hope = SOURCES * 64 + (scratch[ESCAPES] * 8 + min(number, 7)) * 8 + top
     rank = np.int64(-1)
     if number and trust[hope] >= 40 * 256:
-        rank = ranked(deck, number, alike, value)
+        rank = ranked(
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value
+        )
     if rank >= 0:
         value = scratch[CANDIDATES + rank]
     elif plan[COLOURS]:
-        value = coded_index(deck, scratch[ESCAPES], value)
+        value = coded_index(
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, scratch[ESCAPES], value
+        )
     else:
-        value = coded_channels(deck, chances, known, rows, place, x, value)
+        value = coded_channels(
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
+            chances,
+            known,
+            rows,
+            place,
+            x,
+            value,
+        )
     escaped = np.int64(1)
     for j in range(number):
         if scratch[CANDIDATES + j] == value:
@@ -503,7 +667,7 @@ def named(deck, trust, chances, known, rows, place, x, possible, value):
     return value
 
 
-@compiled
+@compiled_loops
 def followed(state, names, trail, memory_bits, position, value):
     """Goes on with the long match: what came when these 32 pixels came last."""
     rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK
@@ -524,7 +688,7 @@ def followed(state, names, trail, memory_bits, position, value):
     trail[a] = position + 1
 
 
-@compiled
+@compiled_loops
 def begin_row(plan, rows, flags, place, x, y):
     """Where the neighbours are; at a row's first pixel, its left margin."""
     stride = plan[WIDTH] + 2 * PAD
@@ -540,12 +704,32 @@ def begin_row(plan, rows, flags, place, x, y):
             rows[place[0] - i] = rows[place[1]] if y else 0
 
 
-@compiled
-def code_strip(deck, names, rows, flags, place, memory, trail, trust, chances, known):
+@compiled_loops
+def code_strip(
+    decisions,
+    words,
+    coder,
+    state,
+    plan,
+    slots,
+    weights,
+    inputs,
+    tables,
+    scratch,
+    names,
+    rows,
+    flags,
+    place,
+    memory,
+    trail,
+    trust,
+    chances,
+    known,
+):
     """Code pixels from where `state` says until a strip's decisions are made, or the picture ends.
 
     Args:
-        deck: decisions (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32 of the rANS
+        decisions, ..., scratch: (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32 of the rANS
             decoder and coder (2,) uint64, its state and how many words are left; state (8,) int64, what goes on from
             strip to strip; plan (256,) int64, sizes, flags and small tables; slots uint32 and weights int32, all that
             is learned of decisions; inputs (128,) int32; tables int32; scratch (256,) int64.
@@ -557,7 +741,6 @@ def code_strip(deck, names, rows, flags, place, memory, trail, trust, chances, k
         trust: (SOURCES * 64 + 1024,) int64: how often each source was right, and how often the list held the colour.
         chances, known: int64 (256,) and uint16 (3 * 2**16,), of escapes.
     """
-    state, plan, scratch = deck[3], deck[4], deck[9]
     width, height = plan[WIDTH], plan[HEIGHT]
     area = width * height
     listed, decoding = plan[LISTED] != 0, plan[MODE] == DECODE
@@ -590,7 +773,24 @@ def code_strip(deck, names, rows, flags, place, memory, trail, trust, chances, k
             and (match == 0 or matched == expected)
             and (scratch[BY] == 0 or recalled == expected)
         ):
-            hit = goes_on(deck, rows, place, x, expected, still, value)
+            hit = goes_on(
+                decisions,
+                words,
+                coder,
+                state,
+                plan,
+                slots,
+                weights,
+                inputs,
+                tables,
+                scratch,
+                rows,
+                place,
+                x,
+                expected,
+                still,
+                value,
+            )
             possible = False
         else:
             state[AHEAD] = 0
@@ -601,7 +801,26 @@ def code_strip(deck, names, rows, flags, place, memory, trail, trust, chances, k
             scratch[COLOUR + BY_MATCH], scratch[COLOUR + BEFORE] = matched, earlier
             north, around = flags[above] & 1, (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
             scratch[ESCAPES] = flags[here - 1] & 1 | north << 1 | around
-            value = named(deck, trust, chances, known, rows, place, x, possible, value)
+            value = named(
+                decisions,
+                words,
+                coder,
+                state,
+                plan,
+                slots,
+                weights,
+                inputs,
+                tables,
+                scratch,
+                trust,
+                chances,
+                known,
+                rows,
+                place,
+                x,
+                possible,
+                value,
+            )
         flags[here] = scratch[ESCAPES] | np.int64(previous and value == earlier) << 1
         state[RUN] = state[RUN] + 1 if value == w else 0
         remembered(scratch, memory, value)

@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.flow.categorical.config import ALIKE, GROUPS, LEAST_BITS, LEVELS, MOST_BITS, NEIGHBOURS, STRIP, Way
+from idfcodec.flow.categorical.config import (
+    ALIKE,
+    GROUPS,
+    INPUTS,
+    LEAST_BITS,
+    LEVELS,
+    MOST_BITS,
+    NEIGHBOURS,
+    STRIP,
+    Way,
+)
 from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
 from idfcodec.flow.categorical.tables import first_chances, tables
 
@@ -92,13 +102,13 @@ class Work:
             if not is_needed:
                 continue
             size, sets = 1 << min(bits, group.most_bits), group.first + group.second
-            second = weight + group.first * group.inputs
-            self._plan[NUMBER * g : NUMBER * (g + 1)] = (
-                slot, size, slot + size, weight, second, group.speed, group.limit, group.inputs,
+            second = weight + group.first * INPUTS
+            self._plan[NUMBER * g : NUMBER * g + 7] = (
+                slot, size, slot + size, weight, second, group.speed, group.limit,
             )  # fmt: skip
             slots += [np.full(size, NEW, np.uint32), np.tile(first_chances(), 16 * group.histories)]
-            weights.append(np.full(sets * group.inputs, group.weight, np.int32))
-            slot, weight = slot + size + HISTORIES * group.histories, weight + sets * group.inputs
+            weights.append(np.full(sets * INPUTS, group.weight, np.int32))
+            slot, weight = slot + size + HISTORIES * group.histories, weight + sets * INPUTS
         return np.concatenate(slots), np.concatenate(weights)
 
     @property
@@ -130,6 +140,6 @@ class Work:
 
     def _run(self, words: NDArray[np.uint32]) -> None:
         code_strip(  # type: ignore[no-untyped-call]
-            (self._decisions, words, *self._deck), self._names, self._rows, self._flags, self._place, self._memory,
+            self._decisions, words, *self._deck, self._names, self._rows, self._flags, self._place, self._memory,
             self._trail, self._trust, self._chances, self._known,
         )  # fmt: skip
