@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
-"""Shares of pixels that repeat a neighbour, from which names are taken without a trial, and below which the model is."""
+"""Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
 PART = 16  # of a picture's pixels, a sample has one in so many
 LEAST = 2**14  # pixels of a sample, if there are so many
 TINY = 2**12  # pixels up to which both families are tried
-BIAS = 1.02  # a sample of names takes more, beside a model, than the whole will: names are learned from nothing
+BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
 CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ALIKE",
+    "CONTEXTS",
     "GROUPS",
     "INPUTS",
     "LEAST_BITS",
@@ -20,6 +21,8 @@ __all__ = [
 
 INPUTS = 32
 """Of the mixer."""
+CONTEXTS = (8, 14), (4, 7)
+"""Of a rank that hold the colour, and of a channel: in full, and where a payload is fast."""
 STRIP = 2**19
 """Decisions after which a strip ends, with the pixel in hand."""
 LEAST_BITS, MOST_BITS = 16, 22
@@ -78,8 +81,8 @@ class Group:
 
 
 GROUPS = (
-    Group(18, 2, 25 * 19, 48, 8, 40, 4500),  # is all alike?
+    Group(18, 6, 41 * 19, 256, 8, 40, 4500),  # is all alike?
     Group(22, 4, 4 * 512, 4 * 1024, 8, 40, 2500),  # which candidate?
     Group(20, 8, 256, 16, 6, 40, 2500),  # the index
-    Group(22, 12, 160, 160, 6, 120, 2500),  # the channels
+    Group(22, 12, 160, 160, 6, 120, 1800),  # the channels
 )

@@ -8,6 +8,7 @@ Compiling takes its time by variables and calls: neighbours and contexts are loo
 one (`scratch`, `plan`),
 """
 
+# fmt: off
 from __future__ import annotations
 
 import numpy as np
@@ -27,15 +28,18 @@ FLAT, LIST, TREE, CHANNEL = range(4)  # groups of decisions
 GROUP = 8  # numbers of a group in `plan`
 BASE, SIZE, PAST, FIRST, SECOND, SPEED, LIMIT = range(7)
 INPUTS = 32  # of the mixer, most of them in use
-WIDTH, HEIGHT, FRAMES, CHANNELS, COLOURS, BITS, LISTED, SPARSE, MEMORY_BITS, STRIP, MODE = range(32, 43)  # of `plan`
+WIDTH, HEIGHT, FRAMES, CHANNELS, COLOURS, BITS, LISTED, MEMORY_BITS, STRIP, MODE = range(32, 42)  # of `plan`
+OF_RANKS, OF_CHANNELS = 42, 43
 LEVELS, ROWS, COLUMNS, KEYS, PAIRS = 48, 54, 80, 106, 132  # of `plan`: tables of the neighbours
-POSITION, RUN, AHEAD, MATCH, MATCH_AT, ROLLING, COUNT = range(7)  # of `state`
+POSITION, RUN, AHEAD, MATCH, MATCH_AT, ROLLING, COUNT, DUE = range(8)  # of `state`
 NEAR, HASHES, CELLS, CHECKS, WINDOW = 0, 32, 40, 48, 56  # of `scratch`
 CANDIDATES, VOTES, SCORES, COLOUR, LEVEL, BASES, CONTEXTS, SLOTS = 96, 112, 128, 144, 160, 176, 192, 208
 FLAT_HERE, BY, CERTAINTY, EARLIER, PREVIOUS, ESCAPES, AS_BEFORE, RUN_HERE = range(224, 232)
 NEIGHBOURS = 26
 W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NE3 = range(12)  # of the neighbours, nearest first
 MEMORIES = 5
+FEW, ALL, BLOCKS = 0, 2, 4  # what is alike where a run goes on, or is to go on for a block
+BLOCK = 16
 SOURCES, BY_MATCH, BEFORE = 9, 7, 8  # memory, six neighbours, the match, the frame before
 NONE = 64  # the level of a source that says nothing
 PREDICTIONS = 6
@@ -71,23 +75,8 @@ def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, 
 
 @compiled_loops
 def decided(
-    decisions,
-    words,
-    coder,
-    state,
-    plan,
-    slots,
-    weights,
-    inputs,
-    tables,
-    scratch,
-    group,
-    bit,
-    count,
-    extra,
-    past,
-    first,
-    second,
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, group, bit, count, extra, past,
+    first, second,
 ):
     """A decision whose chance is mixed from those of `count` contexts, whose hashes are in `scratch`.
 
@@ -185,12 +174,14 @@ def predicted(scratch, p, which):
 
 @compiled_loops
 def coded_rest(
-    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, rest, prediction, c, level
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, rest, prediction, c,
+    level,
 ):
     """What is left of a prediction: zero? sign, unary up to 8, then exponential Golomb."""
     size, step, bits = abs(rest), np.int64(0), np.int64(0)
     negative = np.int64(prediction == 255)
     most = np.int64(0)
+    count = plan[OF_CHANNELS]
     stage = 0  # zero? negative? this size? this many bits?
     while True:
         if stage == 0:
@@ -201,27 +192,12 @@ def coded_rest(
             node, bit = 1 + negative * 16 + step, np.int64(size == step)
         else:
             node, bit = 11 + negative * 16 + min(bits, 5), np.int64(size - 9 < (2 << bits) - 1)
-        for i in range(10):
+        for i in range(count):
             scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node)
         kind = min(node, 2)
         bit = decided(
-            decisions,
-            words,
-            coder,
-            state,
-            plan,
-            slots,
-            weights,
-            inputs,
-            tables,
-            scratch,
-            np.int64(CHANNEL),
-            bit,
-            np.int64(10),
-            np.int64(0),
-            c * 3 + kind,
-            c * 40 + node,
-            (c * 11 + level) * 3 + kind,
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, np.int64(CHANNEL), bit,
+            count, np.int64(0), c * 3 + kind, c * 40 + node, (c * 11 + level) * 3 + kind,
         )
         if stage == 0:
             if bit:
@@ -271,7 +247,8 @@ def coded_rest(
 
 @compiled_loops
 def coded_channels(
-    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, known, rows, place, x, value
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, known, rows, place, x,
+    value,
 ):
     """A colour channel by channel, each as what is left of a prediction."""
     channels = plan[CHANNELS]
@@ -331,7 +308,12 @@ def coded_channels(
         scratch[BASES + 7] = prediction * 16 + level
         scratch[BASES + 8] = coarse(before) * 256 + level2 * 16 + coarse(west - northwest)
         scratch[BASES + 9] = coarse(west) * 4096 + coarse(north) * 256 + coarse(northeast) * 16 + coarse(northwest)
-        for i in range(10):
+        further, above = (scratch[NEAR + WW] >> shift) & 255, (scratch[NEAR + NN] >> shift) & 255
+        scratch[BASES + 10] = mixed_hash(scratch[NEAR + W], mixed_hash(so_far, prediction))
+        scratch[BASES + 11] = mixed_hash(mixed_hash(scratch[NEAR + N], scratch[NEAR + NE]), so_far)
+        scratch[BASES + 12] = mixed_hash(scratch[HASHES + 1], so_far)
+        scratch[BASES + 13] = (further - prediction + 256) * 1024 + above - prediction + 256
+        for i in range(14):
             scratch[BASES + i] = mixed_hash(scratch[BASES + i] & MASK, (c * 16 + i) * 64 + 77)
         rest = coded_rest(
             decisions,
@@ -379,23 +361,8 @@ def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, ta
         for i in range(9):
             scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node * 16 + i)
         bit = decided(
-            decisions,
-            words,
-            coder,
-            state,
-            plan,
-            slots,
-            weights,
-            inputs,
-            tables,
-            scratch,
-            np.int64(TREE),
-            (value >> place) & 1,
-            np.int64(9),
-            np.int64(0),
-            place,
-            node & 255,
-            escapes,
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, np.int64(TREE),
+            (value >> place) & 1, np.int64(9), np.int64(0), place, node & 255, escapes,
         )
         node = node << 1 | bit
     node -= np.int64(1) << plan[BITS]
@@ -472,57 +439,30 @@ def remembered(scratch, memory, value):
 
 @compiled_loops
 def goes_on(
-    decisions,
-    words,
-    coder,
-    state,
-    plan,
-    slots,
-    weights,
-    inputs,
-    tables,
-    scratch,
-    rows,
-    place,
-    x,
-    expected,
-    still,
-    value,
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, kind, ahead, w, expected, value,
 ):
-    """Where all around is alike: whether it goes on."""
-    ahead, width, run = max(state[AHEAD], x + 4), plan[WIDTH], state[RUN]
-    w = scratch[NEAR]
-    while ahead < width and ahead < x + 64 and rows[place[1] + ahead] == w:
-        ahead += 1
-    state[AHEAD] = ahead
-    distance = min(ahead - x, 16) if ahead - x < 32 else min(11 + magnitude(ahead - x), 18)
+    """Whether what is around goes on: the next pixel, or at once the `BLOCK` next ones.
+
+    Args:
+        kind: FEW, ALL or BLOCKS; plus 1 for what was in the frame before.
+        ahead: pixels to the next change in the row above.
+        w, expected, value: colours: of the left pixel; that is asked about; of the pixel.
+    """
+    run, due = state[RUN], state[DUE]
+    ahead = min(ahead, 16) if ahead < 32 else min(11 + magnitude(ahead), 18)
     long = min(run, 16) if run < 16 else min(11 + magnitude(run), 24)
-    known = (scratch[BY] * 4 + scratch[CERTAINTY]) * 2 + still
-    scratch[CONTEXTS] = mixed_hash(expected, 101 + still)
-    scratch[CONTEXTS + 1] = long * 64 + distance * 2 + still
-    scratch[CONTEXTS + 2] = mixed_hash(expected, long * 2 + 1105 + still)
-    scratch[CONTEXTS + 3] = mixed_hash(expected, distance * 2 + 1203 + still)
-    scratch[CONTEXTS + 4] = 4096 + known
-    scratch[CONTEXTS + 5] = mixed_hash(scratch[HASHES + 4], 1301 + still)
-    bit = np.int64(value == expected)
+    if due:
+        long = 24 + due
+    known = scratch[BY] * 4 + scratch[CERTAINTY] if kind < ALL else np.int64(0)
+    scratch[CONTEXTS] = mixed_hash(expected, 100 + kind)
+    scratch[CONTEXTS + 1] = (long * 32 + ahead) * 8 + kind
+    scratch[CONTEXTS + 2] = mixed_hash(expected, long * 8 + 1100 + kind)
+    scratch[CONTEXTS + 3] = mixed_hash(expected, ahead * 8 + 1600 + kind)
+    scratch[CONTEXTS + 4] = mixed_hash(w, 1800 + kind * 32 + known)
+    scratch[CONTEXTS + 5] = mixed_hash(expected, scratch[HASHES + 4]) if kind < ALL else mixed_hash(long, 1700 + kind)
     return decided(
-        decisions,
-        words,
-        coder,
-        state,
-        plan,
-        slots,
-        weights,
-        inputs,
-        tables,
-        scratch,
-        np.int64(FLAT),
-        bit,
-        np.int64(6),
-        np.int64(0),
-        still,
-        long * 19 + distance,
-        known,
+        decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, np.int64(FLAT), value,
+        np.int64(6), np.int64(0), kind, long * 19 + ahead, known * 8 + kind,
     )
 
 
@@ -541,6 +481,7 @@ def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables,
     scratch[BASES + 7] = scratch[HASHES + 1]
     if scratch[PREVIOUS]:
         scratch[BASES + 7] = mixed_hash(scratch[EARLIER], scratch[AS_BEFORE])
+    of = plan[OF_RANKS]
     spoken = 3 if by > 3 else min(by, 1) + by // 3
     told = (by * 4 + scratch[CERTAINTY]) * 128 + scratch[LEVEL + BY_MATCH]
     for d in range(number + 1):
@@ -556,32 +497,17 @@ def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables,
             bit = np.int64(1)
         kind = np.int64(min(d, 3))
         close = (votes >> 1) & 63
-        for i in range(8):
+        for i in range(of):
             scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i] ^ colour, kind * 16 + i)
-        scratch[CONTEXTS + 8] = mixed_hash(votes * 4 + kind, kind * 16 + 8)
-        scratch[CONTEXTS + 9] = mixed_hash(told * 8 + (votes & 1) * 2 + ((votes >> BY_MATCH) & 1), kind * 16 + 9)
-        scratch[CONTEXTS + 10] = mixed_hash((long * 64 + close) * 8 + (alike >> 6 & 7), kind * 16 + 10)
-        scratch[CONTEXTS + 11] = mixed_hash(alike * 16 + escapes, close * 64 + kind * 16 + 11)
+        scratch[CONTEXTS + of] = mixed_hash(votes * 4 + kind, kind * 16 + 8)
+        scratch[CONTEXTS + of + 1] = mixed_hash(told * 8 + (votes & 1) * 2 + ((votes >> BY_MATCH) & 1), kind * 16 + 9)
+        scratch[CONTEXTS + of + 2] = mixed_hash((long * 64 + close) * 8 + (alike >> 6 & 7), kind * 16 + 10)
+        scratch[CONTEXTS + of + 3] = mixed_hash(alike * 16 + escapes, close * 64 + kind * 16 + 11)
         first = kind * 512 + (votes & 31) * 16 + spoken * 4 + min(number - 1, 3)
         extra = np.int64(tables[scratch[SCORES + k] >> 4])
         bit = decided(
-            decisions,
-            words,
-            coder,
-            state,
-            plan,
-            slots,
-            weights,
-            inputs,
-            tables,
-            scratch,
-            np.int64(LIST),
-            bit,
-            np.int64(12),
-            extra,
-            kind,
-            first,
-            kind * 1024 + alike,
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, np.int64(LIST), bit,
+            of + 4, extra, kind, first, kind * 1024 + alike,
         )
         if d == 1:
             if not bit:
@@ -593,24 +519,8 @@ def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables,
 
 @compiled_loops
 def named(
-    decisions,
-    words,
-    coder,
-    state,
-    plan,
-    slots,
-    weights,
-    inputs,
-    tables,
-    scratch,
-    trust,
-    chances,
-    known,
-    rows,
-    place,
-    x,
-    possible,
-    value,
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, trust, chances, known, rows, place,
+    x, possible, value,
 ):
     """A colour by its rank among the candidates, or by itself; whether it was one is left in `scratch`."""
     w = scratch[NEAR]
@@ -627,32 +537,18 @@ def named(
     rank = np.int64(-1)
     if number and trust[hope] >= 40 * 256:
         rank = ranked(
-            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value,
         )
     if rank >= 0:
         value = scratch[CANDIDATES + rank]
     elif plan[COLOURS]:
         value = coded_index(
-            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, scratch[ESCAPES], value
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, scratch[ESCAPES], value,
         )
     else:
         value = coded_channels(
-            decisions,
-            words,
-            coder,
-            state,
-            plan,
-            slots,
-            weights,
-            inputs,
-            tables,
-            scratch,
-            chances,
-            known,
-            rows,
-            place,
-            x,
-            value,
+            decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, chances, known, rows,
+            place, x, value,
         )
     escaped = np.int64(1)
     for j in range(number):
@@ -706,31 +602,15 @@ def begin_row(plan, rows, flags, place, x, y):
 
 @compiled_loops
 def code_strip(
-    decisions,
-    words,
-    coder,
-    state,
-    plan,
-    slots,
-    weights,
-    inputs,
-    tables,
-    scratch,
-    names,
-    rows,
-    flags,
-    place,
-    memory,
-    trail,
-    trust,
-    chances,
-    known,
+    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, names, rows, flags, place, memory,
+    trail, trust, chances, known,
 ):
     """Code pixels from where `state` says until a strip's decisions are made, or the picture ends.
 
     Args:
-        decisions, ..., scratch: (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32 of the rANS
-            decoder and coder (2,) uint64, its state and how many words are left; state (8,) int64, what goes on from
+        decisions, ..., scratch: (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32
+        decisions, ..., scratch: (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32 of
+            the rANS
             strip to strip; plan (256,) int64, sizes, flags and small tables; slots uint32 and weights int32, all that
             is learned of decisions; inputs (128,) int32; tables int32; scratch (256,) int64.
         names: (frames * height * width) uint32, of which those from the position on are written where decoded.
@@ -750,14 +630,14 @@ def code_strip(
     begin_row(plan, rows, flags, place, x, y)
     while position < total and state[COUNT] < plan[STRIP]:
         value = np.int64(0) if decoding else np.int64(names[position])
-        looked_around(scratch, plan, rows, place, memory, x)
-        w, recalled, match = scratch[NEAR], scratch[COLOUR], state[MATCH]
+        here, above, up = place[0] + x, place[1] + x, place[1]
+        w, match = rows[here - 1], state[MATCH]
         matched = w
         scratch[LEVEL + BY_MATCH] = NONE
         if match:
             scratch[LEVEL + BY_MATCH] = 1 if match < 16 else min(magnitude(match) - 3, 10)
             matched = np.int64(names[state[MATCH_AT]])
-        earlier, still, here, above = w, np.int64(0), place[0] + x, place[1] + x
+        earlier, still = w, np.int64(0)
         previous = position >= area
         scratch[LEVEL + BEFORE] = NONE
         if previous:
@@ -766,64 +646,92 @@ def code_strip(
             still = (west & north & northeast & flags[above - 1] & flags[here - 2]) >> 1
             scratch[LEVEL + BEFORE] = scratch[AS_BEFORE] = west >> 1 | north | northeast << 1
         expected = earlier if still else w
-        hit, possible = np.int64(0), listed
-        if (
-            listed
-            and (still != 0 or (scratch[FLAT_HERE] != 0 and earlier == w))
-            and (match == 0 or matched == expected)
-            and (scratch[BY] == 0 or recalled == expected)
-        ):
-            hit = goes_on(
-                decisions,
-                words,
-                coder,
-                state,
-                plan,
-                slots,
-                weights,
-                inputs,
-                tables,
-                scratch,
-                rows,
-                place,
-                x,
-                expected,
-                still,
-                value,
-            )
-            possible = False
-        else:
+        quick = listed and (still != 0 or (rows[above] == w and earlier == w and matched == w))
+        if quick and still == 0:
+            differs = np.int64(0)
+            for i in range(1, NEIGHBOURS):
+                differs |= rows[place[4 + i] + x] ^ w
+            quick = differs == 0
+        hit, asked = np.int64(0), quick
+        if quick:
+            ahead = max(state[AHEAD], x + 1)
+            while ahead < width and ahead < x + 64 and (
+                flags[up + ahead] & 2 != 0 if still else rows[up + ahead] == w
+            ):
+                ahead += 1
+            state[AHEAD] = ahead
+            if state[DUE] == 0 and state[RUN] >= BLOCK and ahead - x > BLOCK and x + BLOCK <= width:
+                bit = np.int64(1)
+                if not decoding:
+                    for at in range(position, position + BLOCK):
+                        if names[at] != (names[at - area] if still else names[position - 1]):
+                            bit = np.int64(0)
+                hit = goes_on(
+                    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, BLOCKS + still,
+                    ahead - x, w, w, bit,
+                )
+                state[DUE] = 0 if hit else BLOCK
+            if hit:
+                for _ in range(BLOCK - 1):
+                    if still:
+                        expected = np.int64(names[position - area])
+                    if decoding:
+                        names[position] = expected
+                    rows[place[0] + x] = expected
+                    flags[place[0] + x] = 2 if previous else 0
+                    followed(state, names, trail, plan[MEMORY_BITS], position, expected)
+                    position += 1
+                    x += 1
+                state[RUN] += BLOCK - 1
+                here += BLOCK - 1
+                if still:
+                    expected = earlier = np.int64(names[position - area])
+            else:
+                bit = np.int64(value == expected)
+                hit = goes_on(
+                    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, ALL + still,
+                    ahead - x, w, expected, bit,
+                )
+                state[DUE] = max(state[DUE] - 1, 0) if hit else 0
+        if not hit:
             state[AHEAD] = 0
-        if hit:
-            value, scratch[ESCAPES] = expected, 0
+            looked_around(scratch, plan, rows, place, memory, x)
+            if not asked:
+                state[DUE] = 0
+            if (
+                listed
+                and not asked
+                and scratch[FLAT_HERE] != 0
+                and earlier == w
+                and matched == w
+                and (scratch[BY] == 0 or scratch[COLOUR] == w)
+            ):
+                ahead = x + 1
+                while ahead < width and ahead < x + 16 and rows[up + ahead] == w:
+                    ahead += 1
+                bit = np.int64(value == w)
+                hit = goes_on(
+                    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, np.int64(FEW),
+                    ahead - x, w, w, bit,
+                )
+                asked = True
+            if hit:
+                value, scratch[ESCAPES] = w, 0
+            else:
+                scratch[EARLIER], scratch[PREVIOUS], scratch[RUN_HERE] = earlier, previous, state[RUN]
+                scratch[COLOUR + BY_MATCH], scratch[COLOUR + BEFORE] = matched, earlier
+                north, around = flags[above] & 1, (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
+                scratch[ESCAPES] = flags[here - 1] & 1 | north << 1 | around
+                value = named(
+                    decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, trust, chances,
+                    known, rows, place, x, listed and not asked, value,
+                )
+            remembered(scratch, memory, value)
+            state[RUN] = state[RUN] + 1 if value == w else 0
         else:
-            scratch[EARLIER], scratch[PREVIOUS], scratch[RUN_HERE] = earlier, previous, state[RUN]
-            scratch[COLOUR + BY_MATCH], scratch[COLOUR + BEFORE] = matched, earlier
-            north, around = flags[above] & 1, (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
-            scratch[ESCAPES] = flags[here - 1] & 1 | north << 1 | around
-            value = named(
-                decisions,
-                words,
-                coder,
-                state,
-                plan,
-                slots,
-                weights,
-                inputs,
-                tables,
-                scratch,
-                trust,
-                chances,
-                known,
-                rows,
-                place,
-                x,
-                possible,
-                value,
-            )
+            value, scratch[ESCAPES] = expected, 0
+            state[RUN] += 1
         flags[here] = scratch[ESCAPES] | np.int64(previous and value == earlier) << 1
-        state[RUN] = state[RUN] + 1 if value == w else 0
-        remembered(scratch, memory, value)
         rows[here] = value
         if decoding:
             names[position] = value
@@ -836,6 +744,6 @@ def code_strip(
                 rows[place[0] + width + i] = value
             x = np.int64(0)
             y = np.int64(0) if y + 1 == height else y + 1
-            state[RUN] = state[AHEAD] = 0
+            state[RUN] = state[AHEAD] = state[DUE] = 0
             begin_row(plan, rows, flags, place, x, y)
     state[POSITION] = position

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.categorical.config import (
     ALIKE,
+    CONTEXTS,
     GROUPS,
     INPUTS,
     LEAST_BITS,
@@ -68,7 +69,7 @@ class Work:
         bits = _power(4 * names.size, LEAST_BITS, MOST_BITS)
         memory_bits = _power(names.size, 12, 20)
         depth = max(colours - 1, 0).bit_length()
-        sizes = width, height, frames, channels, colours, depth, way.listed, fast, memory_bits, strip, mode
+        sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *CONTEXTS[fast]
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
         steps = np.array(NEIGHBOURS)
