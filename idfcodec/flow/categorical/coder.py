@@ -1,4 +1,4 @@
-"""Pictures as names of colours to payloads and back. FORMAT.md, 9."""
+"""Pictures as names of colours to payloads and back. FORMAT.md, 12."""
 
 from __future__ import annotations
 

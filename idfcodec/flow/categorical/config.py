@@ -1,4 +1,4 @@
-"""The ways of the categorical family, and the sizes of what it learns: constants of the format. FORMAT.md, 9."""
+"""The ways of the categorical family, and the sizes of what it learns: constants of the format. FORMAT.md, 12."""
 
 from __future__ import annotations
 
