@@ -18,8 +18,10 @@ from idfcodec.format.batch import VERSION as BATCH_VERSION
 from idfcodec.format.container import VERSION, Mode
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.conversion import Exceptions, numbered, redo
+from idfcodec.picture.names import samples_of
 from idfcodec.picture.pillow import Picture
 from idfcodec.types import PlaneType, Role
+from tests.flow.categorical.screens import screen
 from tests.pictures import Pixels, generate
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "RECIPES",
     "ROOT",
     "batch_pictures",
+    "chosen",
     "digest",
     "drawn_in",
     "picture",
@@ -105,8 +108,14 @@ RECIPES: dict[str, dict[str, object]] = {
     "gray-as-rgb-16-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
     "gray-alpha-16-26x22": {"kind": "mode 35", "width": 26, "height": 22, "seed": 47, "by": "photo"},
     "rgba-16-25x24": {"kind": "mode 36", "width": 25, "height": 24, "seed": 48, "by": "photo-fast"},
+    "names-ramp-70x50": {"kind": "screen 1", "width": 70, "height": 50, "seed": 51, "effort": "default"},
+    "names-gray-alpha-61x40": {"kind": "screen 2", "width": 61, "height": 40, "seed": 52, "effort": "max"},
+    "names-rgb-96x64": {"kind": "screen 3", "width": 96, "height": 64, "seed": 53, "effort": "default"},
+    "names-rgba-fast-80x70": {"kind": "screen 4", "width": 80, "height": 70, "seed": 54, "effort": "fast"},
+    "names-few-90x60": {"kind": "few 3", "width": 90, "height": 60, "seed": 55, "effort": "max"},
 }
-"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model."""
+"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model,
+or else the effort."""
 
 BATCHES: dict[str, dict[str, object]] = {
     "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
@@ -222,6 +231,14 @@ def picture(recipe: dict[str, object]) -> Picture:
     blocks = {name: text.encode() for name, text in metadata.items()}
     if kind == "stretched":
         pixels = _stretched(width, height, seed)
+    elif kind.startswith(("screen ", "few ")):
+        channels = int(kind[-1])
+        names = screen(width, height, channels, seed)[0]
+        if kind.startswith("few"):
+            names[-(height // 4) :] = names[0, -1]
+            names[: height // 6] = names[0, -1]
+        found = samples_of(names, channels)
+        pixels = np.ascontiguousarray(found[..., 0] if channels == 1 else found)
     elif kind.startswith("mode "):
         return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
     elif kind.startswith(("was ", "nearly ")):
@@ -238,6 +255,11 @@ def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
     assert isinstance(width, int)
     assert isinstance(height, int)
     return [generate(kind, width, height, seed) for kind in kinds for seed in range(3)]
+
+
+def chosen(recipe: dict[str, object]) -> dict[str, str]:
+    """What a recipe has the encoder take: an effort, or a model."""
+    return {"effort": str(recipe["effort"])} if "effort" in recipe else {"model": str(recipe["by"])}
 
 
 def pixel_digest(pixels: NDArray[np.generic]) -> str:

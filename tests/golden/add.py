@@ -15,7 +15,7 @@ from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import unpack
 from idfcodec.models import load_model
 from tests import golden
-from tests.golden import batch_pictures, digest, picture, pixel_digest, planes_of, types_of
+from tests.golden import batch_pictures, chosen, digest, picture, pixel_digest, planes_of, types_of
 
 __all__ = ["add", "main"]
 
@@ -40,7 +40,7 @@ def main() -> None:
     for name, recipe in golden.RECIPES.items():
         file = f"{golden.FOLDER.name}/{name}.idfc"
         if file not in index:
-            data = encode(picture(recipe), model=str(recipe["by"]), verify=True)
+            data = encode(picture(recipe), verify=True, **chosen(recipe))
             pixels = pixel_digest(decode_picture(data).pixels)
             add(golden.ROOT, file, data, {**recipe, "model": unpack(data).model.hex(), "pixels": pixels})
     for name, recipe in golden.BATCHES.items():

@@ -15,7 +15,7 @@ from idfcodec.codec import decode_picture, encode
 from idfcodec.flow.hierarchical.adaptive import Switches
 from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import Mode, unpack
-from idfcodec.format.payload import CORRECTED, PALETTE, PATCHED, STORED
+from idfcodec.format.payload import CATEGORICAL, CORRECTED, PALETTE, PATCHED, STORED
 from idfcodec.models import BATCH_EFFORTS, EFFORTS, load_model
 from tests.golden import (
     BATCH_FOLDER,
@@ -27,6 +27,7 @@ from tests.golden import (
     RECIPES,
     ROOT,
     batch_pictures,
+    chosen,
     digest,
     drawn_in,
     picture,
@@ -90,14 +91,15 @@ def test_encodes_to_the_recorded_bytes(name: str) -> None:
     assert drawn_in(record) == drawn_in(RECIPES[name])
     assert pixel_digest(picture(record).pixels) == record["pixels"], "the generator draws another picture"
     assert unpack(data).model.hex() == record["model"]
-    assert encode(picture(record), model=str(record["model"])) == data
+    options = chosen(RECIPES[name] | {"by": record["model"]})
+    assert encode(picture(record), **options) == data
 
 
 def test_every_kind_of_tile_and_mode_is_among_them() -> None:
     headers = [unpack((FOLDER / f"{name}.idfc").read_bytes()) for name in RECIPES]
     assert {header.mode for header in headers} == set(Mode)
     kinds = {tile[0] for header in headers for tile in header.tiles}
-    assert {0, PALETTE, STORED, PATCHED} <= kinds
+    assert {0, PALETTE, STORED, PATCHED, CATEGORICAL} <= kinds
     flags = {kind for kind in kinds if kind < PALETTE}
     assert all(any(flag & kind for kind in flags) for flag in (*Switches, CORRECTED))
 

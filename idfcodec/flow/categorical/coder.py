@@ -21,6 +21,7 @@ __all__ = ["decode", "encode"]
 
 FAST = 16  # flag beside the number of a way
 PLAIN_WAY = WAYS[1]
+TINY = 2**14  # pixels up to which few colours are also tried as what they are
 
 
 def encode(
@@ -48,12 +49,14 @@ def encode(
     else:
         numbers = names if palette is not None else np.searchsorted(colours, names).astype(np.uint32)
         choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
+        if palette is None and (effort == "max" or names.size <= TINY):
+            choices = dict.fromkeys(WAYS[:2], names) | choices
     number = 0 if colours is None else len(colours)
     fast = effort == "fast"
     found = []
     for way in likely_ways(choices, channels, number, effort):
         head = bytes([CATEGORICAL, WAYS.index(way) + FAST * fast])
-        if colours is not None and palette is None:
+        if (way.tree or way.ramp) and colours is not None and palette is None:
             head += _coded_colours(colours[by_significance(colours, channels)], channels)
         found.append(head + _coded(choices[way], channels, number, way, fast))
     return min(found, key=len)

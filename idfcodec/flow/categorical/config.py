@@ -81,8 +81,8 @@ class Group:
 
 
 GROUPS = (
-    Group(18, 6, 41 * 19, 256, 8, 40, 4500),  # is all alike?
-    Group(22, 4, 4 * 512, 4 * 1024, 8, 40, 2500),  # which candidate?
+    Group(18, 6, 41 * 19, 256, 8, 40, 3500),  # is all alike?
+    Group(22, 4, 4 * 512, 4 * 1024, 12, 60, 2200),  # which candidate?
     Group(20, 8, 256, 16, 6, 40, 2500),  # the index
     Group(22, 12, 160, 160, 6, 120, 1800),  # the channels
 )

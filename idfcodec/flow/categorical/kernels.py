@@ -39,7 +39,7 @@ NEIGHBOURS = 26
 W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NE3 = range(12)  # of the neighbours, nearest first
 MEMORIES = 5
 FEW, ALL, BLOCKS = 0, 2, 4  # what is alike where a run goes on, or is to go on for a block
-BLOCK = 16
+BLOCK, LONG = 16, 32  # pixels of a block, and of the run before the first one
 SOURCES, BY_MATCH, BEFORE = 9, 7, 8  # memory, six neighbours, the match, the frame before
 NONE = 64  # the level of a source that says nothing
 PREDICTIONS = 6
@@ -660,7 +660,7 @@ def code_strip(
             ):
                 ahead += 1
             state[AHEAD] = ahead
-            if state[DUE] == 0 and state[RUN] >= BLOCK and ahead - x > BLOCK and x + BLOCK <= width:
+            if state[DUE] == 0 and state[RUN] >= LONG and ahead - x > BLOCK and x + BLOCK <= width:
                 bit = np.int64(1)
                 if not decoding:
                     for at in range(position, position + BLOCK):

@@ -12,14 +12,14 @@ __all__ = ["screen"]
 
 def screen(width: int, height: int, channels: int, seed: int = 0) -> NDArray[np.uint32]:
     """(1, H, W) names: a background with windows, rows of glyphs, a ramp and a corner of a photograph."""
-    rng = np.random.default_rng(seed)
-    colours = rng.integers(0, 256, (12, 4))
+    drawn = generate("noise", 80, 1, seed).reshape(-1).astype(np.int64)
+    colours = drawn[:48].reshape(12, 4)
     picture = np.empty((height, width, 4), np.int64)
     picture[:] = colours[0]
     for i in range(1, 5):
-        top, left = rng.integers(0, height), rng.integers(0, width)
+        top, left = drawn[50 + i] * height // 256, drawn[60 + i] * width // 256
         picture[top : top + height // 2, left : left + width // 3] = colours[i]
-    glyphs = rng.integers(0, 2, (4, 5, 4)).astype(bool)
+    glyphs = (drawn[100:180] % 2).reshape(4, 5, 4).astype(bool)
     for y in range(1, height - 5, 7):
         for x in range(1, width - 4, 5):
             picture[y : y + 5, x : x + 4][glyphs[(x * y + x) % 4]] = colours[6]
