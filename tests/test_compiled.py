@@ -23,7 +23,7 @@ import idfcodec
 from idfcodec import entropy
 from idfcodec.compiled import CompilingNotice
 from idfcodec.flow.exact import tables
-from idfcodec.flow.hierarchical import correction, lattice, rows
+from idfcodec.flow.hierarchical import rows
 from tests.conftest import REPOSITORY
 
 OUTSIDE = {"numpy", "math", "numba", "builtins"}
@@ -104,8 +104,8 @@ def test_machine_code_cannot_go_stale() -> None:
 @pytest.mark.parametrize(
     ("name", "other"),
     [
-        *((name, tables) for name in ("walk", "lookup", "rows", "plane", "adaptive", "correction", "fitting")),
-        *(("rows", lattice), ("rows", entropy), ("fitting", correction)),
+        *((name, tables) for name in ("walk", "lookup", "rows", "plane")),
+        ("rows", entropy),
     ],
 )
 def test_numbers_that_loops_repeat_are_equal(name: str, other: ModuleType) -> None:

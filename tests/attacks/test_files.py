@@ -16,13 +16,12 @@ NAMES = [
     "causal-gray-as-rgb-20x21",
     "causal-metadata-9x7",
     "causal-constant-30x20",
-    "constant-30x20",
-    "gray-as-rgb-20x21",
+    "idf-constant-30x20",
+    "idf-gray-as-rgb-20x21",
     "jfif-fast-40x33",
     "jfif-exceptions-64x40",
-    "metadata-8x6",
-    "noise-16x16",
-    "pixel-1x1",
+    "idf-noise-16x16",
+    "idf-pixel-1x1",
 ]
 BODY = 24  # bytes of the payloads that are changed, spread over them
 
