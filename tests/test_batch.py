@@ -168,7 +168,7 @@ def test_max_pixels(photos: bytes) -> None:
 
 def test_millions_of_large_pictures_without_bytes_are_refused() -> None:
     count = MAX_PIXELS // 512**2 + 1
-    hostile = Batch(load_model(MODEL).id, bytes(8), ((Mode.RGB, 512, 512),) * count, b"", (b"",) * count)
+    hostile = Batch(load_model(MODEL).id, bytes(8), ((Mode.RGB, 512, 512),) * count, (b"",) * count)
     with pytest.raises(IDFError, match="more than the limit"):
         decode_batch(pack_batch(hostile))
 

@@ -59,7 +59,7 @@ def test_a_changed_byte_is_refused(name: str) -> None:
     ("width", "height"), [(2**24, 256), (2**16, 2**16), (2**32 - 1, 1)], ids=["wide", "square", "beyond the format"]
 )
 def test_a_few_bytes_cannot_claim_much_memory(width: int, height: int) -> None:
-    data = golden("pixel-1x1")
+    data = golden("idf-pixel-1x1")
     fixed = bytearray(data[:33])
     struct.pack_into("<IIH", fixed, 6, width, height, 1024)
     with pytest.raises(IDFError):

@@ -202,7 +202,7 @@ def picture(recipe: dict[str, object]) -> Picture:
     blocks = {name: text.encode() for name, text in metadata.items()}
     if kind.startswith("mode "):
         return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
-    elif kind.startswith(("was ", "nearly ")):
+    if kind.startswith(("was ", "nearly ")):
         pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
     else:
         pixels = generate(kind, width, height, seed)

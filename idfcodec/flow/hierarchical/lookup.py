@@ -1,7 +1,4 @@
-"""Where a latent is coded: its location once the planes before it are known, and its row of the tables. Compiled.
-
-The numbers of `exact.tables` are repeated here, see `compiled`.
-"""
+"""Where a latent is coded: its location once the planes before it are known, and its row of the tables. Compiled."""
 
 from __future__ import annotations
 
@@ -9,14 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
+from idfcodec.flow.exact.tables import COLOUR_BITS, HIGHEST, LOCATION_BITS, ONE, SHAPES
 
 __all__ = ["rows_of"]
 
 Values = NDArray[np.int32]
-
-LOCATION_BITS, COLOUR_BITS = 4, 5
-ONE, HIGHEST = 16, 255
-SHAPES = 9
 
 
 @compiled

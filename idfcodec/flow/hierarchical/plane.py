@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
 from idfcodec.entropy import Frequencies, Intervals
-from idfcodec.flow.exact.tables import CLASSES
+from idfcodec.flow.exact.tables import CLASSES, HIGHEST
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.rows import Ingredients, intervals, split_intervals
 from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values
@@ -18,7 +18,6 @@ from idfcodec.flow.hierarchical.walk import Step, StepPrior, Values
 __all__ = ["HALF", "SPLIT_WIDTH", "Columns", "Plane", "place", "planes_of"]
 
 SPLIT_WIDTH = 64  # tables as wide are coded in two symbols a latent
-HIGHEST = 255  # of `exact.tables`, repeated for the loops below: see `compiled`
 HALF = np.array([c.width // 2 for c in CLASSES], np.int32)  # of the widths of the classes
 _NONE, _NONE_VALUES = np.zeros(0, np.int64), np.zeros(0, np.int32)
 

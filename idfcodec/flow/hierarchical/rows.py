@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled, compiled_sums, inlined
-from idfcodec.entropy import Frequencies, Intervals
+from idfcodec.entropy import Frequencies, Intervals, interval_of
+from idfcodec.flow.exact.tables import HIGHEST
 from idfcodec.flow.hierarchical.walk import Values
 
 __all__ = ["PART", "Ingredients", "group_rows", "intervals", "part_rows", "rows", "split_intervals"]
 
 PART = 8  # columns of a group
-# Numbers of `exact.tables` and `entropy`, repeated for the loops below: see `compiled`.
-HIGHEST = 255
-_TOTAL = 2**24
 
 
 class Ingredients(NamedTuple):
@@ -90,22 +88,6 @@ def _make_part_rows(where: NDArray[np.int64], groups: Values, width: int, of: In
         _make_row(out, n, where[n], width, left, left + PART, of)
         for j in range(PART):
             out[n, j] += 1
-
-
-@inlined
-def interval_of(rows: NDArray[np.float64], n: int, column: int) -> tuple[int, int]:
-    """First quantile and size of the slice that a `Decoder` takes for a column of row n of integer weights."""
-    width = rows.shape[1]
-    total = 0.0
-    for j in range(width):
-        total += rows[n, j]
-    before = 0.0
-    for j in range(column):
-        before += rows[n, j]
-    scale = (_TOTAL - width) / total
-    start = int(before * scale) + column
-    end = int((before + rows[n, column]) * scale) + column + 1 if column < width - 1 else _TOTAL
-    return start, end - start
 
 
 @compiled_sums

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from idfcodec.compiled import compiled
 from idfcodec.flow.exact.layers import Squeeze
-from idfcodec.flow.exact.tables import OF_SCALE
+from idfcodec.flow.exact.tables import OF_SCALE, ONE, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES
 from idfcodec.flow.hierarchical.exact import ExactNetwork
 from idfcodec.flow.hierarchical.lookup import rows_of
 from idfcodec.flow.hierarchical.prepared import Prepared
@@ -37,10 +37,6 @@ __all__ = [
 
 Values = NDArray[np.int32]
 LOWEST = (0, -255, -255)  # of G, R-G, B-G
-# Numbers of `exact.tables`, repeated for the loops below: see `compiled`.
-ONE = 16
-SCALE_MIN, SCALE_STEPS, SCALES = -3, 4, 37
-SHAPE_STEPS, SHAPES = 4, 9
 
 
 @dataclass(frozen=True)
