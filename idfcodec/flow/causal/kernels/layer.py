@@ -131,7 +131,7 @@ def _interpreted(weights, inputs, outputs, scale, top, x, y):
     y[:outputs] = np.clip(found, 0, top) if top > ZERO else found
 
 
-layer = compiled(_interpreted if config.DISABLE_JIT else _layer)
+layer = compiled(_interpreted if config.DISABLE_JIT else _layer)  # type: ignore[attr-defined]
 """y = clip(floor((x w + b) scale), 0, top), top 0: unclipped; weights (inputs + 1, outputs), the bias in the last row.
 
 All are integers in binary32, and so is every partial sum: the model's bounds are proved when it is loaded.
