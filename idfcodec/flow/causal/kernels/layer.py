@@ -97,7 +97,7 @@ def _block(vectors: int) -> Callable[..., Any]:
             builder.store(total, at(builder, out, index(BLOCK * v))).align = 4
         return context.get_dummy_value()
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def block(
         typing: Any, y: Any, first: Any, weights: Any, x: Any, inputs: Any, scale: Any, low: Any, high: Any
     ) -> Any:
