@@ -57,8 +57,8 @@ def finish_plane(planes, plane, errors, local_error, spread):
 @compiled
 def code_plane(
     mode, planes, plane, low, high, start_error, most_unit, near, counts, every, forget, ridge, belief, prior, layers,
-    sizes, scales, tops, inverse_scale, exponential, logistic, earlier, raw, residuals, errors, spread, local_error,
-    coder, words, starts, lengths, dump, targets, totals, scratch,
+    biases, sizes, rescalings, inverse_scale, exponential, logistic, earlier, reach, raw, residuals, errors, spread,
+    local_error, coder, words, starts, lengths, dump, targets, totals, scratch,
 ):  # fmt: skip
     """Code a plane of a tile.
 
@@ -70,10 +70,11 @@ def code_plane(
         most_unit: what log2 of sigma is bounded to where the network sees it.
         near: (K, N, 3) of each predictor its regressors: plane, rows down, columns to the right.
         counts, every, forget, ridge, prior: (K,) of each predictor, and (K, N, N + 1).
-        layers, sizes, scales, tops: (L, O, I + 1) the network, (L, 2) its inputs and outputs, (L,), (L,).
+        layers, biases, sizes, rescalings: the network as `layer` takes it, (L, I / 2, 2 O), (L, O), (L, 2), (L, 3).
         earlier: (Q,) planes whose errors the network sees.
-        raw: (R, 2) pixels that it sees: how far they are from the one in hand, the planes row by row; and so the pixel
-            that they are compared with, 0 for the prediction.
+        reach: how far before the pixel in hand, the planes row by row, the first one lies that the network sees.
+        raw: (R, 2) uint64 pixels that it sees, counted from that one on; and so the pixel that they are compared with,
+            0 for the prediction.
         residuals: (E,) the same of the errors that it sees.
         errors: like planes, written; spread, local_error: see `finish_plane`.
         coder: (3,) uint64: state, words left; or number of intervals.
@@ -98,8 +99,10 @@ def code_plane(
         absolute,
         local,
         seen,
+        features,
         inputs,
         y,
+        outputs,
         sigma,
         mixture,
         real,
@@ -131,8 +134,9 @@ def code_plane(
                         along[k])  # fmt: skip
         code_row(
             mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
-            absolute, sigma, spread, local, seen, layers, sizes, scales, tops, inputs, y, inverse_scale, exponential,
-            logistic, mixture, real, bits, earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
+            absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, features, inputs, y, outputs,
+            inverse_scale, exponential, logistic, mixture, real, bits, earlier, reach, raw, residuals, coder, words,
+            starts, lengths, dump, targets,
         )  # fmt: skip
         e = errors[plane, r]
         for c in range(MARGIN + width, 2 * MARGIN + width):
