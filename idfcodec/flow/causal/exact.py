@@ -255,10 +255,10 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
     reach = 1 - min(values.min(), residuals.min(), compared.min())
     pixels = np.stack((values + reach, np.where(compared, compared + reach, 0)), 1)
     call(
-        work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), most_unit, model.near,
-        model.counts, model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.biases,
-        model.sizes, model.rescalings, model.inverse_scale, model.exponential, model.logistic, model.earlier, reach,
-        pixels.astype(np.uint64), (residuals + reach).astype(np.uint64), work.errors, work.spread, work.local,
-        work.coder, work.words, work.starts, work.lengths, work.dump, work.targets, work.totals,
-        _scratch(model, work.local.shape[1]),
+        work.mode, work.planes, work.planes.ravel(), plane, low, high, np.float32((kind.high - kind.low) / 800),
+        most_unit, model.near, model.counts, model.every, model.forget, model.ridge, model.belief, model.prior,
+        model.layers, model.biases, model.sizes, model.rescalings, model.inverse_scale, model.exponential,
+        model.logistic, model.earlier, reach, pixels.astype(np.uint64), (residuals + reach).astype(np.uint64),
+        work.errors, work.errors.ravel(), work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
+        work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from idfcodec.compiled import compiled
 from idfcodec.flow.causal.kernels.layer import layer, sixteenths
-from idfcodec.flow.causal.kernels.numbers import ANALYSE, ENCODE, HALF, INVERT, MARGIN, ONE, ZERO, f4, logarithm
+from idfcodec.flow.causal.kernels.numbers import DECODE, ENCODE, HALF, INVERT, MARGIN, ONE, ZERO, f4, logarithm
 from idfcodec.flow.causal.kernels.symbols import TOTAL, advance, cumulative, find, mixture_of
 
 __all__ = ["FADE", "code_row"]
@@ -16,17 +16,16 @@ FADE = f4(0.8)  # of the local mean of absolute errors, per pixel along both axe
 
 @compiled
 def code_row(
-    mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
-    absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, x, inputs, y, outputs, inverse_scale,
-    exponential, logistic, mixture, real, bits, earlier, reach, raw, residuals, coder, words, starts, lengths, dump,
-    targets,
+    mode, planes, values, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
+    differences, absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, x, inputs, y, outputs,
+    inverse_scale, exponential, logistic, mixture, real, bits, earlier, reach, raw, residuals, coder, words, starts,
+    lengths, dump, targets,
 ):  # fmt: skip
     """Code the pixels of a row, from left to right; see `code_plane` for the arguments."""
     r = row + MARGIN
     here = planes[plane, r]
     e0, e1 = errors[plane, r], errors[plane, r - 1]
     range_inverse = f4(4) / (high - low)
-    values, differences = planes.reshape(planes.size), errors.reshape(errors.size)
     first_at = np.uint64((plane * planes.shape[1] + r) * planes.shape[2] + MARGIN - reach)  # and so never negative
     running = seen_running = ZERO
     number = every.shape[0]
@@ -86,7 +85,7 @@ def code_row(
             n += 2
         sixteenths(x, n, inputs)
         actual = here[m]
-        if mode in (ANALYSE, INVERT):
+        if mode != ENCODE and mode != DECODE:
             if mode == INVERT:
                 actual += np.floor(p0 + HALF)
                 here[m] = actual
