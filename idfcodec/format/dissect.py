@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, METADATA_TYPES, MODEL_SIZE, Container, unpack
+from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, MODEL_SIZE, Container, unpack
+from idfcodec.format.metadata import METADATA_TYPES
 from idfcodec.format.tiles import tile_grid
 
 __all__ = ["Field", "dissect", "fields"]
