@@ -14,7 +14,7 @@ from idfcodec.picture.metadata.found import EXIF_PREFIX, Found, Gathering, infla
 from idfcodec.picture.metadata.iptc import unwrapped, wrapped
 from idfcodec.picture.metadata.resolution import Resolution
 
-__all__ = ["read_png", "write_png"]
+__all__ = ["XMP_KEYWORD", "is_name", "read_png", "write_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -25,7 +25,7 @@ FOR_PIXELS = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT"})
 OF_THE_SAMPLES = frozenset({b"bKGD", b"hIST", b"sBIT"})  # in terms of the file's depth and kind of colour
 KNOWN = frozenset(
     b"cHRM gAMA iCCP sRGB cICP mDCV mDCv cLLI cLLi pHYs sPLT eXIf tIME tEXt zTXt iTXt oFFs pCAL sCAL sTER gIFg gIFx"
-    b" gIFt".split()
+    b" gIFt orNT caNv vpAg".split()  # the last three are ImageMagick's
 )
 _HEAD = struct.Struct(">I4s")
 
@@ -193,7 +193,7 @@ def _own_chunks(
     _interpret(entries, held)
     own = []
     profile = metadata.get("icc")
-    named = next((entry for entry in entries if entry.name == b"iCCP" and _is_name(entry)), None)
+    named = next((entry for entry in entries if is_name(entry)), None)
     if profile and held.blocks.get("icc") != profile:
         name = named.content[:-2] if named else PROFILE_NAME
         own.append(Entry(b"iCCP", 0, name + b"\0\0" + zlib.compress(profile)))
@@ -217,19 +217,19 @@ def _own_chunks(
     return own
 
 
-def _is_name(entry: Entry) -> bool:
-    """Whether an iCCP entry says what the profile in the block of its own is called."""
-    return entry.content.partition(b"\0")[2] == b"\0"
+def is_name(entry: Entry) -> bool:
+    """Whether an entry says what the profile in the block of its own is called, and no more."""
+    return entry.name == b"iCCP" and entry.content.partition(b"\0")[2] == b"\0"
 
 
 def _comment(text: bytes) -> Entry | None:
-    """As a text chunk, where it is UTF-8."""
+    """As a text chunk, which holds all but zero bytes."""
+    if b"\0" in text:
+        return None
     try:
-        unicode = text.decode()
-    except UnicodeDecodeError:
-        return None
-    if "\0" in unicode:
-        return None
+        text.decode()
+    except UnicodeDecodeError:  # tEXt has any bytes, and takes them for Latin-1
+        return Entry(b"tEXt", 0, b"Comment\0" + text)
     return Entry(b"tEXt", 0, b"Comment\0" + text) if text.isascii() else Entry(b"iTXt", 0, b"Comment\0\0\0\0\0" + text)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from idfcodec.format.metadata import unpack_entries
 from idfcodec.picture.metadata.jpeg import segment_name
 from idfcodec.picture.metadata.plain import write_bmp
-from idfcodec.picture.metadata.png import write_png
+from idfcodec.picture.metadata.png import is_name, write_png
 from idfcodec.picture.metadata.resolution import Resolution, of_jfif, of_physical
 from idfcodec.picture.metadata.tiff import write_tiff
 
@@ -58,7 +58,8 @@ def write_metadata(data: bytes, format: str, metadata: Mapping[str, bytes]) -> t
 def _parts(name: str, block: bytes) -> list[str]:
     """What a person calls a block, or each of its entries."""
     if name == "png":
-        return [f"png {entry.name.decode()}" for entry in unpack_entries(block) if entry.name != b"IHDR"]
+        entries = [entry for entry in unpack_entries(block) if entry.name != b"IHDR"]
+        return ["name of the profile" if is_name(entry) else f"png {entry.name.decode()}" for entry in entries]
     if name == "tiff":
         return [f"tiff tag {entry.number}" for entry in unpack_entries(block)]
     if name == "jpeg":
