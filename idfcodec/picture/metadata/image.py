@@ -35,7 +35,7 @@ def metadata_of_image(image: Image.Image) -> tuple[dict[str, bytes], tuple[str, 
         if name and isinstance(block, bytes | bytearray):
             gathering.add(name, bytes(block).removeprefix(EXIF_PREFIX if name == "exif" else b""))
         elif block and key not in _NO_METADATA:
-            gathering.note(f"what Pillow's info calls {key!r} is left out: compress the file to keep it")
+            gathering.note(f"what Pillow has as {key!r} is left out: compress the file to keep it")
     if isinstance(image, TiffImageFile) and "exif" not in gathering.blocks:
         try:
             exif = image.getexif().tobytes().removeprefix(EXIF_PREFIX)
