@@ -4,11 +4,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from idfcodec.format.metadata import Entry, unpack_entries
+from idfcodec.format.metadata import GENERIC, Entry, unpack_entries
 
 __all__ = ["Shown", "shorten", "shown"]
 
-GENERIC = ("png", "tiff", "jpeg", "gif")
 WIDTH = 60  # characters of a text that are shown
 INFLATED = 4096  # bytes of a compressed text that are looked at
 ASCII = 2  # the field type of TIFF

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from idfcodec.errors import CorruptFile, IDFError
 
 __all__ = [
+    "GENERIC",
     "MAX_METADATA",
     "METADATA_TYPES",
     "TIFF_SIZES",
@@ -96,12 +97,12 @@ def block_problem(name: str, content: bytes | memoryview) -> str | None:
         return f"metadata of the unknown kind {name!r}: the format holds {', '.join(METADATA_TYPES)}"
     if not 1 <= len(content) <= MAX_METADATA:
         return f"the {name} metadata has {len(content)} bytes: it must have 1 to {MAX_METADATA}"
-    if name not in _RULES:
+    if name not in GENERIC:
         return None
     before = None
     try:
         for entry in unpack_entries(content):
-            if not _RULES[name](before, entry):
+            if not GENERIC[name](before, entry):
                 return f"the {name} metadata has an entry that must not be there"
             before = entry
     except CorruptFile as ex:
@@ -130,7 +131,8 @@ def _gif_rule(before: Entry | None, entry: Entry) -> bool:
     return entry.number <= 0xFF and entry.kind == 0
 
 
-_RULES = {"png": _png_rule, "tiff": _tiff_rule, "jpeg": _jpeg_rule, "gif": _gif_rule}
+GENERIC = {"png": _png_rule, "tiff": _tiff_rule, "jpeg": _jpeg_rule, "gif": _gif_rule}
+"""The blocks that are lists of entries: whether an entry, after the one before it, keeps the rules of the format."""
 
 
 def metadata_of(blocks: Sequence[tuple[int, memoryview]]) -> dict[str, bytes]:

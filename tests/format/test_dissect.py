@@ -15,7 +15,7 @@ FOLDER = REPOSITORY / "tests" / "golden" / "1"
 PAGE = REPOSITORY / "docs" / "format.md"
 
 
-@pytest.mark.parametrize("name", ["metadata-8x6", "two-tiles-513x9", "pixel-1x1"])
+@pytest.mark.parametrize("name", ["metadata-8x6", "causal-entries-8x7", "two-tiles-513x9", "pixel-1x1"])
 def test_every_byte_is_in_one_field(name: str) -> None:
     data = (FOLDER / f"{name}.idfc").read_bytes()
     found = list(fields(data))
