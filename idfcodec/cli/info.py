@@ -16,6 +16,7 @@ __all__ = ["conversion_of", "info"]
 
 CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
 """What pictures of these modes were: a name for people."""
+MOST = 100  # lines about metadata
 
 
 @click.command()
@@ -56,7 +57,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
         size = header.width * header.height * channels
         parts = list(shown(header.metadata))
-        blocks = [showable(part.line) for part in parts]
+        blocks = [showable(part.line) for part in parts[:MOST]]
+        blocks += [f"and {len(parts) - MOST:,} more"] if len(parts) > MOST else []
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
             "input": name,

@@ -18,9 +18,12 @@ from idfcodec.errors import IDFError
 from idfcodec.format.metadata import TIFF_SIZES, Entry, block_problem, pack_entries, unpack_entries
 from idfcodec.picture.metadata import read_metadata, write_metadata
 from idfcodec.picture.metadata.directory import Tag, lay_out, read_directory, read_form, swapped
+from idfcodec.picture.metadata.tiff import LAYOUT
 from idfcodec.picture.pillow import Picture, from_image, read_picture, write_picture
+from tests.conftest import REPOSITORY
 from tests.pictures import generate
 
+MIXED = REPOSITORY.parent / "shared" / "data" / "mixed"
 RGB = generate("photo", 24, 20)
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/">café</x:xmpmeta>'.encode()
 MAKER = struct.pack("<2sHIHHHII4s", b"II", 42, 8, 1, 271, 2, 4, 0x616D, b"\0" * 4)
@@ -284,6 +287,16 @@ def test_segments_of_a_jpeg() -> None:
     assert (b"tEXt", b"Comment\0one\nt\xffo") in chunks(back)
 
 
+def test_what_stands_between_scans_and_behind_the_end_of_a_jpeg() -> None:
+    data = saved("JPEG", progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    comment = b"\xff\xfe\0\x05abc"
+    picture = read(data[:2] + b"\xff\xff" + data[2:scan] + comment + data[scan:] + b"\0\0film\0")
+    assert picture.metadata == {"comment": b"abc"}
+    assert picture.notes[1:] == ("4 bytes behind its end are left out",)
+    assert np.array_equal(picture.pixels, read(data).pixels)
+
+
 def test_iptc_alone_in_a_jpeg() -> None:
     picture = read(jpeg((0xED, b"Photoshop 3.0\0" + RESOURCES)))
     assert picture.metadata == {"iptc": IPTC}
@@ -391,6 +404,36 @@ def test_tags_of_a_damaged_directory_are_told_and_the_picture_is_read() -> None:
         assert "exif" in picture.metadata
 
 
+# Files of all kinds
+
+
+@pytest.mark.skipif(not MIXED.is_dir(), reason="the collection ../shared/data/mixed is not here")
+def test_no_chunk_or_tag_is_lost_without_a_word() -> None:
+    count = 0
+    for path in sorted(MIXED.iterdir()):
+        try:
+            picture = read_picture(path)
+        except IDFError:
+            continue
+        assert all(block_problem(name, block) is None for name, block in picture.metadata.items()), path.name
+        if path.suffix == ".png":
+            data, left_out = written(picture, "png")
+            told = f"{picture.notes} {left_out}"
+            before, after = chunks(path.read_bytes()), chunks(data)
+            lost = [kind for kind, body in before if kind[:1].islower() and (kind, body) not in after]
+            assert all(kind == b"iCCP" or kind.decode() in told for kind in lost), path.name
+        elif path.suffix in (".tif", ".tiff"):
+            data, left_out = written(picture, "tiff")
+            assert left_out == (), path.name
+            numbers = []
+            for whole in (path.read_bytes(), data):
+                form = read_form(whole)
+                numbers.append({tag.number for tag in read_directory(whole, form.first, form).tags} - LAYOUT)
+            assert numbers[0] == numbers[1], path.name
+        count += 1
+    assert count > 40
+
+
 # Resolution
 
 
@@ -441,6 +484,12 @@ def test_metadata_of_webp() -> None:
     more = data + b"ODDS" + struct.pack("<I", 2) + b"ab"
     more = more[:4] + struct.pack("<I", len(more) - 8) + more[8:]
     assert read(more).notes == ("its unknown chunk 'ODDS' is left out",)
+    assert np.array_equal(read(more).pixels, RGB)
+    assert read(data + b"more").notes == ("4 bytes behind its end are left out",)
+    broken = bytearray(data)
+    start = data.index(b"EXIF")
+    struct.pack_into("<I", broken, start + 4, 2**31)
+    assert np.array_equal(read_picture(io.BytesIO(broken)).pixels, RGB)
 
 
 def test_metadata_of_bmp_and_pnm() -> None:

@@ -1,10 +1,11 @@
-"""Metadata of JPEG: what its segments before the first scan say.
+"""Metadata of JPEG: what its segments say.
 
 ITU-T T.81, annex B; Exif 2.32; XMP specification, part 3; ICC.1, annex B.4.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -14,10 +15,10 @@ from idfcodec.picture.metadata.iptc import unwrapped
 
 __all__ = ["read_jpeg", "segment_name"]
 
-COM, APP0, APP1, APP2, APP13, APP14, SOS = 0xFE, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xDA
+COM, APP0, APP1, APP2, APP13, APP14, EOI = 0xFE, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xD9
 XMP_PREFIX, PHOTOSHOP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
 EXTENDED_XMP, ICC_PREFIX = b"http://ns.adobe.com/xmp/extension/\0", b"ICC_PROFILE\0"
-WITHOUT_MARKER = frozenset({0x01, *range(0xD0, 0xD9)})
+MARKER = re.compile(rb"\xff([^\0\x01\xd0-\xd8\xff])", re.DOTALL)  # of a segment; the others stand alone, or in a scan
 
 
 def segment_name(entry: Entry) -> str:
@@ -30,46 +31,47 @@ def segment_name(entry: Entry) -> str:
 
 def read_jpeg(data: bytes) -> Found:
     """All segments that are not about how pixels are coded."""
-    gathering, bare = Gathering(), bytearray(data[:2])
+    gathering, bare = Gathering(), bytearray()
     gathering.note("it is a JPEG: its pixels are kept, not the file")
     segments: list[Entry] = []
     comments: list[bytes] = []
-    end = 2
-    for marker, content, end in _segments(data):
+    copied = end = 0
+    for marker, content, start, end in _segments(data):
+        if marker != COM and not APP0 <= marker <= 0xEF:
+            continue
+        colours = (marker, content[:5]) in ((APP14, b"Adobe"), (APP0, b"JFIF\0"))  # how they are to be read
+        if not colours:
+            bare += data[copied:start]
+            copied = end
         if marker == COM:
             comments.append(content)
-        elif not APP0 <= marker <= 0xEF:
-            bare += data[end - len(content) - 4 : end]
-        elif (marker, content[:5]) in ((APP14, b"Adobe"), (APP0, b"JFIF\0")):
-            bare += data[end - len(content) - 4 : end]  # they say how colours are to be read
-            if marker == APP0 and content[7:] != b"\0\0\1\0\1\0\0":
-                segments.append(Entry(bytes([marker, 0, 0, 0]), 0, content))
         elif marker == APP2 and content.startswith(b"MPF\0"):
             gathering.note("the further pictures in it are left out")
-        else:
+        elif not colours or (marker == APP0 and content[7:] != b"\0\0\1\0\1\0\0"):
             segments.append(Entry(bytes([marker, 0, 0, 0]), 0, content))
+    bare += data[copied:end]
+    if behind := len(data[end:].strip(b"\0")):
+        gathering.note(f"{behind:,} bytes behind its end are left out")
     if comments:
         gathering.add("comment", b"\n".join(comments))
     gathering.entries = _interpret(segments, gathering)
-    return gathering.found("jpeg", bytes(bare) + data[end:])
+    return gathering.found("jpeg", bytes(bare))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Marker, content and end of each segment before the first scan."""
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+    """Marker, content, start and end of each segment; the last one is the end of the picture, or all that is left."""
     position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        if marker == SOS or marker in WITHOUT_MARKER:
+    while match := MARKER.search(data, position):
+        marker, start = match[1][0], match.start()
+        if marker == EOI:
+            yield marker, b"", start, match.end()
             return
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        end = position + 2 + length
-        if length < 2 or end > len(data):
-            return
-        yield marker, data[position + 4 : end], end
-        position = end
+        (length,) = struct.unpack(">H", data[match.end() : match.end() + 2].rjust(2, b"\0"))
+        position = match.end() + length
+        if length < 2 or position > len(data):
+            break
+        yield marker, data[match.end() + 2 : position], start, position
+    yield EOI, b"", len(data), len(data)
 
 
 def _interpret(segments: Sequence[Entry], gathering: Gathering) -> list[Entry]:

@@ -39,8 +39,8 @@ def read_png(data: bytes) -> Found:
     for kind, content, raw in _chunks(data):
         end += len(raw)
         known = kind in KNOWN or kind in OF_THE_SAMPLES
-        whole = raw[-4:] == _checksum(kind, content)
         ancillary = kind.isalpha() and kind[:1].islower() and kind not in FOR_PIXELS
+        whole = ancillary and raw[-4:] == _checksum(kind, content)
         if not ancillary or not (whole or known):
             bare += raw
             header = header or (content if kind == b"IHDR" else b"")
