@@ -184,10 +184,10 @@ def test_stripping_leaves_pixels_alone(photo: Pixels) -> None:
 
 def test_what_of_an_image_is_not_kept_is_logged(photo: Pixels, caplog: pytest.LogCaptureFixture) -> None:
     image = Image.fromarray(photo)
-    image.info["gamma"] = 0.5
+    image.info["odd"] = 0.5
     encode(image)
     assert [record.getMessage() for record in caplog.records] == [
-        "what Pillow has as 'gamma' is left out: compress the file to keep it"
+        "what Pillow has as 'odd' is left out: compress the file to keep it"
     ]
 
 

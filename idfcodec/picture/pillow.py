@@ -65,8 +65,8 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """Take an array or a Pillow image.
 
     An array is taken as it is, without a copy where it is contiguous and of this machine's byte order. A Pillow image
-    of mode L or RGB is taken with the ICC profile, EXIF, XMP and comment in its `info`, and notes say what else is
-    there; one that Pillow has opened but not loaded is loaded.
+    of mode L or RGB is taken with the ICC profile, EXIF, XMP, comment, texts, resolution and the like in its `info`;
+    notes say what else is there. One that Pillow has opened but not loaded is loaded.
     What a file held beyond the pixels that Pillow made of it can be seen (and is refused) only before it is loaded:
     `read_picture` is the strict way for files. The primary picture of a JPEG in MPO format, as many phones write it,
     counts as the picture.

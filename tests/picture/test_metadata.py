@@ -513,13 +513,25 @@ def test_metadata_of_gif() -> None:
 
 
 def test_an_image_keeps_what_its_owner_left_in_its_info() -> None:
-    data = png(chunk(b"tEXt", b"Title\0x"), chunk(b"eXIf", MAKER), chunk(b"gAMA", bytes([0, 0, 177, 143])))
-    with Image.open(io.BytesIO(data)) as image:
+    listed = [(b"tEXt", b"Title\0caf\xe9"), (b"iTXt", b"Title2\0\0\0fr\0Titre\0" + "\u4e16".encode())]
+    listed += [(kind.encode(), KEPT[kind]) for kind in ("gAMA", "cHRM", "sRGB", "pHYs")]
+    listed += [(b"tEXt", b"Raw profile type exif\0\nexif\n%8d\n%s\n" % (len(MAKER), MAKER.hex().encode()))]
+    with Image.open(io.BytesIO(png(*(chunk(*each) for each in listed)))) as image:
+        image.info |= {"odd": [1], "dpi2": None}
         picture = from_image(image)
-        assert picture.metadata == {"exif": MAKER}
-        assert [note.split("'")[1] for note in picture.notes] == ["Title", "gamma"]
-        del image.info["exif"]
+        assert set(picture.metadata) == {"exif", "png"}
+        assert {(e.name, e.content) for e in unpack_entries(picture.metadata["png"])} == set(listed)
+        assert [note.split("'")[1] for note in picture.notes] == ["odd"]
+        image.info.clear()
         assert from_image(image).metadata == {}
+
+
+@pytest.mark.parametrize("info", [{"dpi": (0.5, "x")}, {"gamma": float("nan")}, {"chromaticity": 1}, {"srgb": 999}])
+def test_odd_info_of_an_image_is_told(info: dict[str, Any]) -> None:
+    image = Image.fromarray(RGB)
+    image.info.update(info)  # type: ignore[arg-type]
+    picture = from_image(image)
+    assert (picture.metadata, len(picture.notes)) == ({}, 1)
 
 
 # Anything

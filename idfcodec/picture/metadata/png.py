@@ -14,7 +14,7 @@ from idfcodec.picture.metadata.found import EXIF_PREFIX, Found, Gathering, infla
 from idfcodec.picture.metadata.iptc import unwrapped, wrapped
 from idfcodec.picture.metadata.resolution import Resolution
 
-__all__ = ["XMP_KEYWORD", "is_name", "read_png", "write_png"]
+__all__ = ["XMP_KEYWORD", "gather_chunks", "is_name", "read_png", "write_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -53,9 +53,7 @@ def read_png(data: bytes) -> Found:
             gathering.note(f"its {kind.decode()} chunk says of itself that it must not be copied, and is left out")
         if kind == b"IEND":
             break
-    spent = _interpret(chunks, gathering)
-    kept = [spent.get(index, chunk) for index, chunk in enumerate(chunks)]
-    gathering.entries = [chunk for chunk in kept if chunk is not None]
+    gather_chunks(chunks, gathering)
     if len(header) == 13 and any(chunk.name in OF_THE_SAMPLES for chunk in gathering.entries):
         gathering.entries.insert(0, Entry(b"IHDR", 0, header))
     if bare[-8:-4] != b"IEND":  # cut off: its reader is to see it
@@ -79,6 +77,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 def _checksum(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+
+
+def gather_chunks(chunks: Sequence[Entry], gathering: Gathering) -> None:
+    """Gathers the blocks in chunks, and the chunks of which the blocks do not say all."""
+    spent = _interpret(chunks, gathering)
+    kept = [spent.get(index, chunk) for index, chunk in enumerate(chunks)]
+    gathering.entries += [chunk for chunk in kept if chunk is not None]
 
 
 def _interpret(chunks: Sequence[Entry], gathering: Gathering) -> dict[int, Entry | None]:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["Resolution", "of_jfif", "of_physical", "of_tiff"]
+__all__ = ["INCH", "Resolution", "of_jfif", "of_physical", "of_tiff"]
 
 INCH, CENTIMETRE = Fraction(10000, 254), Fraction(100)  # how many are in a metre
 _UNITS = {1: INCH, 2: CENTIMETRE}
