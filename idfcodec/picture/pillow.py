@@ -84,8 +84,8 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """
     if isinstance(image, Image.Image):
         with _wrapped("load the image"):
-            blocks, notes = metadata_of_image(image)
-            return Picture(_pixels(image), blocks, notes)
+            pixels = _pixels(image)
+            return Picture(pixels, *metadata_of_image(image))  # texts behind the pixels are known by now
     if not isinstance(image, np.ndarray):
         raise UnsupportedImage(f"a picture must be a NumPy array or a Pillow image, not {type(image).__name__}")
     if image.dtype.kind != "u" or image.dtype.itemsize > 2:

@@ -522,6 +522,10 @@ def test_an_image_keeps_what_its_owner_left_in_its_info() -> None:
         assert set(picture.metadata) == {"exif", "png"}
         assert {(e.name, e.content) for e in unpack_entries(picture.metadata["png"])} == set(listed)
         assert [note.split("'")[1] for note in picture.notes] == ["odd"]
+    behind = chunk(b"tEXt", b"Title\0x")
+    with Image.open(io.BytesIO(png(behind=behind))) as image:
+        assert list(unpack_entries(from_image(image).metadata["png"])) == [Entry(b"tEXt", 0, b"Title\0x")]
+    with Image.open(io.BytesIO(png(chunk(*listed[0])))) as image:
         image.info.clear()
         assert from_image(image).metadata == {}
 

@@ -175,8 +175,8 @@ def write_png(data: bytes, metadata: Mapping[str, bytes], resolution: Resolution
     entries = list(unpack_entries(metadata.get("png", b"")))
     source = next((entry.content for entry in entries if entry.name == b"IHDR"), header)
     entries = [entry for entry in entries if entry.name != b"IHDR"]
-    fitting = [entry for entry in entries if entry.name not in OF_THE_SAMPLES or _fits(entry, source, header)]
-    left_out = [f"png {entry.name.decode()}" for entry in entries if entry not in fitting]
+    fitting = [entry for entry in entries if _fits(entry, source, header)]
+    left_out = [f"png {entry.name.decode()}" for entry in entries if not _fits(entry, source, header)]
     placed: list[list[bytes]] = [[], [], []]
     own = _own_chunks(metadata, fitting, resolution, left_out)
     for entry in own + fitting:
@@ -243,8 +243,10 @@ def _chunk(entry: Entry) -> bytes:
 
 
 def _fits(entry: Entry, source: bytes, header: bytes) -> bool:
-    """Whether a chunk about samples means the same in the PNG that is written, given both headers."""
+    """Whether a chunk means the same in the PNG that is written, given both headers."""
     depth, colour = source[8], source[9]
+    if entry.name not in OF_THE_SAMPLES:
+        return True
     if colour != header[9]:
         return False
     return depth == header[8] or (entry.name == b"sBIT" and max(entry.content, default=0) <= header[8])

@@ -116,14 +116,11 @@ def write_tiff(data: bytes, metadata: Mapping[str, bytes], resolution: Resolutio
         resolution: what its tags are to say where the blocks have none.
 
     Returns:
-        The file, and names of what is left out.
-
-    Raises:
-        IDFError: it is no such TIFF.
+        The file, and names of what is left out: all where it is another form of TIFF.
     """
     form = read_form(data)
     if form.big or form.order != "<":
-        raise IDFError("metadata cannot be written to this form of TIFF")
+        return data, list(metadata)
     directory = read_directory(data, form.first, form)
     tags = {tag.number: tag for tag in directory.tags if tag.number in LAYOUT}
     described, left_out = _tags_of_exif(metadata["exif"]) if "exif" in metadata else ({}, [])
