@@ -13,7 +13,6 @@ import numpy as np
 
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.format.container import Container, pack, unpack
-from idfcodec.format.metadata import stripped
 from idfcodec.format.payload import STORED, first_byte, split_patches, with_patches
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
@@ -86,7 +85,7 @@ def encode(
     picture = image if isinstance(image, Picture) else from_image(image)
     for note in picture.notes if picture is not image else ():
         logger.warning(note)
-    metadata = stripped(picture.metadata) if strip else picture.metadata
+    metadata = {} if strip else picture.metadata
     pixels = picture.pixels
     coder = load_model(model, device=device)
     kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.errors import CorruptFile
 
 __all__ = [
     "GENERIC",
@@ -17,7 +17,6 @@ __all__ = [
     "block_problem",
     "metadata_of",
     "pack_entries",
-    "stripped",
     "unpack_entries",
 ]
 
@@ -43,7 +42,6 @@ TIFF_SIZES: Mapping[int, int] = dict.fromkeys((1, 2, 6, 7, 129), 1) | {
 }
 """Bytes of a value of each field type of TIFF and EXIF."""
 
-PALETTE = 128  # from here on types are of what pixels are read with, and no metadata
 _ENTRY = struct.Struct("<4sBI")
 _NAMES = {number: name for name, number in METADATA_TYPES.items()}
 
@@ -156,14 +154,3 @@ def metadata_of(blocks: Sequence[tuple[int, memoryview]]) -> dict[str, bytes]:
         metadata[name] = bytes(content)
         previous = kind
     return metadata
-
-
-def stripped(metadata: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What pixels are read with alone: the blocks that are no metadata.
-
-    Raises:
-        IDFError: a block is of an unknown kind.
-    """
-    if unknown := sorted(metadata.keys() - METADATA_TYPES.keys()):
-        raise IDFError(f"metadata of the unknown kind {unknown[0]!r}")
-    return {name: block for name, block in metadata.items() if METADATA_TYPES[name] >= PALETTE}

@@ -18,7 +18,6 @@ from idfcodec.format.metadata import (
     Entry,
     block_problem,
     pack_entries,
-    stripped,
     unpack_entries,
 )
 
@@ -118,9 +117,3 @@ def test_a_block_that_breaks_off_is_refused(cut: int) -> None:
         assert "breaks off" in str(block_problem("png", content[:-cut]))
     hostile = struct.pack("<4sBI", b"tEXt", 0, 2**32 - 1)
     assert block_problem("png", hostile) == "the png metadata breaks off: a metadata entry is longer than its block"
-
-
-def test_stripping_leaves_no_metadata() -> None:
-    assert stripped(dict.fromkeys(METADATA_TYPES, b"x")) == {}
-    with pytest.raises(IDFError, match="unknown kind 'odd'"):
-        stripped({"odd": b"x"})
