@@ -133,7 +133,7 @@ GENERIC = {"png": _png_rule, "tiff": _tiff_rule, "jpeg": _jpeg_rule, "gif": _gif
 """The blocks that are lists of entries: whether an entry, after the one before it, keeps the rules of the format."""
 
 
-def metadata_of(blocks: Sequence[tuple[int, memoryview]]) -> dict[str, bytes]:
+def metadata_of(blocks: Sequence[tuple[int, bytes | memoryview]]) -> dict[str, bytes]:
     """Blocks by name, given type and content of each in the order of a file.
 
     Raises:
