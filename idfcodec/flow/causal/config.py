@@ -15,6 +15,7 @@ from idfcodec.errors import ModelError
 __all__ = [
     "ACTIVATION_BITS",
     "COMPONENTS",
+    "HALVED",
     "INPUT_BITS",
     "OUTPUTS",
     "OUTPUT_BITS",
@@ -30,6 +31,8 @@ SETS = ("rgb", "ycc")
 """Networks by what the planes are: green (or a single plane) and differences, or luma and chroma."""
 PLACES = 3
 """Of a plane in its picture: the first, the second, and the third or later; each has a network of its own."""
+HALVED = "half"
+"""Networks of the places 1 and 2 of chroma planes that are smaller than their luma."""
 COMPONENTS = 3
 OUTPUTS = 3 * COMPONENTS
 INPUT_BITS, ACTIVATION_BITS, WEIGHT_BITS, OUTPUT_BITS = 4, 4, 8, 5
