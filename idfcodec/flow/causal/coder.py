@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
-from idfcodec.flow.causal.config import CausalConfig
+from idfcodec.flow.causal.config import HALVED, CausalConfig
 from idfcodec.flow.causal.exact import Arrays, ExactPlane, exact_plane, run_plane
 from idfcodec.flow.causal.kernels import ANALYSE, DECODE, ENCODE, INVERT
 from idfcodec.flow.causal.planes import Tile, names_of, places_of
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
 from idfcodec.format.payload import PLAIN, restored, trimmed
-from idfcodec.types import Buffer, Plane, Planes, PlaneType, Role, Shape
+from idfcodec.types import Buffer, Grid, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["CausalFlow"]
 
@@ -138,10 +138,11 @@ class CausalFlow(Coder):
         y, x = np.mgrid[:24, :40]
         first = (96 + 3 * x + 2 * y + (x * y * 7919 % 13) + 40 * ((x - 20) ** 2 + (y - 12) ** 2 < 64)) % 256
         picture = [first.astype(np.int32), (first // 3 - 40).astype(np.int32), (x - y + first // 5).astype(np.int32)]
-        return [
-            hashlib.sha256(self.encode([picture], types)[0]).hexdigest()[:16]
-            for types in (_types(Role.DIFFERENCE), _types(Role.CHROMA))
-        ]
+        found = [(picture, _types(Role.DIFFERENCE)), (picture, _types(Role.CHROMA))]
+        if f"{HALVED}1.prior" in self._arrays:
+            quarters = [picture[0], *(np.ascontiguousarray(plane[:13, :21]) for plane in picture[1:])]
+            found.append((quarters, _types(Role.CHROMA, Grid((2, 2), (-2, -1)))))
+        return [hashlib.sha256(self.encode([planes], types)[0]).hexdigest()[:16] for planes, types in found]
 
     def latents(self, picture: Planes, types: Sequence[PlaneType]) -> Latents:
         """What is left of each plane when the rounded prediction is taken off: (H * W,) each."""
@@ -186,9 +187,9 @@ class CausalFlow(Coder):
         return found
 
 
-def _types(role: Role) -> list[PlaneType]:
+def _types(role: Role, grid: Grid = Grid()) -> list[PlaneType]:
     low, high = (-255, 255) if role is Role.DIFFERENCE else (-128, 255)
-    return [PlaneType(Role.LUMA), PlaneType(role, low, high), PlaneType(role, low, high)]
+    return [PlaneType(Role.LUMA), PlaneType(role, low, high, grid), PlaneType(role, low, high, grid)]
 
 
 def _planes(tile: Tile, count: int) -> list[Plane]:

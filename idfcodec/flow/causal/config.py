@@ -17,6 +17,7 @@ __all__ = [
     "COMPONENTS",
     "HALVED",
     "INPUT_BITS",
+    "NETWORKS",
     "OUTPUTS",
     "OUTPUT_BITS",
     "PLACES",
@@ -32,7 +33,9 @@ SETS = ("rgb", "ycc")
 PLACES = 3
 """Of a plane in its picture: the first, the second, and the third or later; each has a network of its own."""
 HALVED = "half"
-"""Networks of the places 1 and 2 of chroma planes that are smaller than their luma."""
+"""Networks of chroma planes that are smaller than their luma; a model without them takes those of luma and chroma."""
+NETWORKS: Mapping[str, tuple[int, ...]] = {**{name: tuple(range(PLACES)) for name in SETS}, HALVED: (1, 2)}
+"""The places that there are networks of."""
 COMPONENTS = 3
 OUTPUTS = 3 * COMPONENTS
 INPUT_BITS, ACTIVATION_BITS, WEIGHT_BITS, OUTPUT_BITS = 4, 4, 8, 5

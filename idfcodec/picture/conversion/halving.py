@@ -14,6 +14,7 @@ __all__ = ["halved", "nearest_samples", "upsampled"]
 Plane = NDArray[np.int32]
 _SWEEPS, _OVER = 8, 1.2  # towards the least squares, by successive over-relaxation
 _REPAIRS = 2  # sweeps of steps by one
+_SETTLE = 4  # sweeps of steps by two of both planes
 _FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
 
 
@@ -42,27 +43,39 @@ def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low
 
 
 def halved(
-    wanted: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion, plane: int, samples: Plane | None
-) -> tuple[Plane, Plane]:
-    """The samples of a chroma plane, 1 or 2, whose interpolation is what is known, and that interpolation.
+    rgb: NDArray[np.uint8], planes: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion
+) -> tuple[tuple[Plane, Plane], NDArray[np.bool_]]:
+    """The chroma samples that pixels were made of; `planes` becomes the luma and chroma that they give.
+
+    Pixels whose chroma is known come first: the samples are the least squares of what they ask for, rounded, and moved
+    by one where something is wrong. Then both planes move together, to where clipped pixels have a luma, too.
 
     Args:
-        wanted: (H, W) chroma, true where `known`.
-        samples: to start from.
+        rgb: (H, W, 3) the picture.
+        planes: (3, H, W) preimages of its pixels on their own, changed.
+        known: (H, W) where there is one chroma only.
+
+    Returns:
+        Samples of C1 and C2, and where pixels are exact.
     """
     from idfcodec.picture.conversion import upsampling
 
-    low, high = conversion.low[plane], conversion.high[plane]
-    shape = (wanted.shape[0], wanted.shape[1])
-    if samples is None:
-        samples = nearest_samples(wanted, known, layout, low, high)
-    out, sums = upsampled(samples, layout, shape)
-    if layout.shift:
-        down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
-        shift, group = layout.shift, _group(layout)
-        upsampling.repair(wanted, known, down, along, shift, low, high, group, _REPAIRS, samples, sums)
-        out = sums >> shift
-    return samples, out
+    shape = (rgb.shape[0], rgb.shape[1])
+    down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
+    shift, group = layout.shift, _group(layout)
+    samples, sums = np.empty((2, *layout.shape(shape)), np.int32), np.empty((2, *shape), np.int32)
+    for k in range(2):
+        low, high = conversion.low[1 + k], conversion.high[1 + k]
+        samples[k] = nearest_samples(planes[1 + k], known, layout, low, high)
+        sums[k] = upsampled(samples[k], layout, shape)[1]
+        if shift:
+            upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+    tables, constants = conversion.tables, conversion.constants
+    upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
+    planes[1:] = sums >> shift
+    exact = np.empty(shape, np.bool_)
+    upsampling.lumas(rgb, tables, constants, planes, exact)
+    return (samples[0], samples[1]), exact
 
 
 def _group(layout: Layout) -> NDArray[np.int32]:

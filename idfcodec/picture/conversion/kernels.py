@@ -102,29 +102,19 @@ def _predicted(plane: Planes, row: int, column: int) -> Any:
 
 @compiled
 def undo(
-    pixels: Pixels,
-    tables: Ints,
-    rates: NDArray[np.float64],
-    constants: Ints,
-    wanted: bool,
-    planes: Planes,
-    exact: NDArray[np.bool_],
+    pixels: Pixels, tables: Ints, rates: NDArray[np.float64], constants: Ints, planes: Planes, exact: NDArray[np.bool_]
 ) -> None:
     """Find preimages: (3, H, W) `planes` of (H, W, 3) pixels, and where they are exact.
 
     A pixel that is not clipped has one at most. A clipped one gets the preimage nearest to what its left and upper
     neighbours predict, chroma counting four times, since that codes best: by luma, each step outwards with the nearest
     chroma, until no better one can come.
-
-    With `wanted`, `planes` holds what is wanted already: pixels that are exact stay, the others get what is nearest.
     """
     luma, d = constants[0], constants[1]
     low, low1, low2, high = constants[4], constants[5], constants[6], constants[7]
     last = tables.shape[1] - 1
     for row in range(pixels.shape[0]):
         for column in range(pixels.shape[1]):
-            if wanted and exact[row, column]:
-                continue
             red, green, blue = (
                 np.int64(pixels[row, column, 0]),
                 np.int64(pixels[row, column, 1]),
@@ -133,10 +123,7 @@ def undo(
             guess = (constants[10] * red + constants[11] * green + constants[12] * blue + constants[13]) >> 16
             clipped = min(red, green, blue) == 0 or max(red, green, blue) == 255
             want1, want2, centre, reach = 0, 0, guess, 2
-            if wanted:
-                centre, reach = planes[0, row, column], high - low if clipped else 2
-                want1, want2 = planes[1, row, column] - low1, planes[2, row, column] - low2
-            elif clipped:
+            if clipped:
                 centre, reach = _predicted(planes[0], row, column), high - low
                 want1, want2 = _predicted(planes[1], row, column) - low1, _predicted(planes[2], row, column) - low2
             best, best1, best2, cost = guess, -1, -1, 1 << 30

@@ -17,9 +17,6 @@ __all__ = ["Exceptions", "preimages", "redo", "undo", "unclipped"]
 
 Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
-_ROUNDS = 3  # of moving chroma to where clipped pixels can have it
-
-
 @dataclass(frozen=True)
 class Exceptions:
     """The pixels that no source gives, and what they differ by.
@@ -73,33 +70,13 @@ def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
 def _undo_halved(
     rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
 ) -> tuple[Planes, Exceptions]:
-    """From the preimages of the pixels on their own.
-
-    A pixel that is not clipped says its chroma. Clipped ones may have had many: they get what the others interpolate
-    to, and where none of theirs agrees with that, the nearest one asks for its part.
-    """
-    from idfcodec.picture.conversion import kernels, upsampling
-
-    clear = unclipped(rgb)
-    known = exact & clear
-    arguments = conversion.tables, conversion.rates, conversion.constants, True, planes, exact
-    samples: list[NDArray[np.int32] | None] = [None, None]
-    for turn in range(_ROUNDS + 1):
-        for k in range(2):
-            samples[k], planes[1 + k] = halved(planes[1 + k], known, layout, conversion, 1 + k, samples[k])
-        upsampling.lumas(rgb, conversion.tables, conversion.constants, planes, exact)
-        if turn == _ROUNDS or (exact | clear).all():
-            break
-        known[:] = True
-        kernels.undo(rgb, *arguments)
+    """From the preimages of the pixels on their own."""
+    (first, second), exact = halved(rgb, planes, exact & unclipped(rgb), layout, conversion)
     exceptions = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
     if not exact.all():
         made = redo((planes[0], planes[1], planes[2]), conversion, exceptions).reshape(-1, 3)
         positions = np.flatnonzero(~exact)
         exceptions = Exceptions(positions, rgb.reshape(-1, 3)[positions].astype(np.int16) - made[positions])
-    first, second = samples
-    assert first is not None
-    assert second is not None
     return (planes[0], first, second), exceptions
 
 
@@ -110,7 +87,7 @@ def preimages(rgb: Pixels, conversion: Conversion) -> tuple[NDArray[np.int32], N
     height, width = rgb.shape[:2]
     planes, exact = np.empty((3, height, width), np.int32), np.empty((height, width), np.bool_)
     tables, rates, constants = conversion.tables, conversion.rates, conversion.constants
-    kernels.undo(np.ascontiguousarray(rgb), tables, rates, constants, False, planes, exact)
+    kernels.undo(np.ascontiguousarray(rgb), tables, rates, constants, planes, exact)
     return planes, exact
 
 

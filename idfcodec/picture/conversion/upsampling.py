@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled, inlined
 
-__all__ = ["approach", "lumas", "repair", "upsample"]
+__all__ = ["approach", "lumas", "repair", "settle", "upsample"]
 
 Ints = NDArray[np.int64]
 Plane = NDArray[np.int32]
@@ -186,36 +186,112 @@ def repair(
             break
 
 
+@inlined
+def _luma_bounds(
+    pixels: NDArray[np.uint8], r: int, c: int, c1: int, c2: int, tables: Ints, constants: Ints
+) -> tuple[int, int]:
+    """The least and the greatest luma that a pixel may have with this chroma, by its index; none if least > greatest."""
+    luma, d = constants[0], constants[1]
+    least, most = constants[4], constants[7]
+    for channel in range(3):
+        value = np.int64(pixels[r, c, channel])
+        share = tables[0, c2] if channel == 0 else tables[1, c1] if channel == 2 else -tables[2, c1] - tables[3, c2]
+        if value > 0:
+            least = max(least, -((share - d * value) // luma))
+        if value < 255:
+            most = min(most, (d * (value + 1) - 1 - share) // luma)
+    return least, most
+
+
 @compiled
-def lumas(
-    pixels: NDArray[np.uint8], tables: Ints, constants: Ints, planes: Plane, exact: NDArray[np.bool_]
+def settle(
+    pixels: NDArray[np.uint8],
+    tables: Ints,
+    constants: Ints,
+    down: Plane,
+    along: Plane,
+    shift: int,
+    sweeps: int,
+    samples: Plane,
+    sums: Plane,
 ) -> None:
+    """Move samples of both chroma planes, together, to where more pixels have a luma, by two at most at a time.
+
+    Args:
+        samples, sums: (2, ..., ...), changed.
+    """
+    low1, low2 = constants[5], constants[6]
+    last = tables.shape[1] - 1
+    for _ in range(sweeps):
+        moves = 0
+        for j in range(samples.shape[1]):
+            for k in range(samples.shape[2]):
+                wrong = False
+                for a in range(4):
+                    for b in range(4):
+                        w = down[1, j, a] * along[1, k, b]
+                        if w and not wrong and 4 * w >= 1 << shift:
+                            p, q = down[0, j, a], along[0, k, b]
+                            c1, c2 = (sums[0, p, q] >> shift) - low1, (sums[1, p, q] >> shift) - low2
+                            least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants)
+                            wrong = least > most
+                if not wrong:
+                    continue
+                best, d1, d2 = 1 << 30, 0, 0
+                for step in range(25):
+                    m1, m2 = (step + 12) % 25 // 5 - 2, (step + 12) % 5 - 2
+                    s1, s2 = samples[0, j, k] - low1 + m1, samples[1, j, k] - low2 + m2
+                    if not (0 <= s1 <= last and 0 <= s2 <= last):
+                        continue
+                    total = 0
+                    for a in range(4):
+                        for b in range(4):
+                            w = down[1, j, a] * along[1, k, b]
+                            if w == 0 or total >= best:
+                                continue
+                            p, q = down[0, j, a], along[0, k, b]
+                            c1 = ((sums[0, p, q] + m1 * w) >> shift) - low1
+                            c2 = ((sums[1, p, q] + m2 * w) >> shift) - low2
+                            least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants)
+                            total += max(least - most, 0)
+                    if total < best:
+                        best, d1, d2 = total, m1, m2
+                if d1 == 0 and d2 == 0:
+                    continue
+                moves += 1
+                samples[0, j, k] += d1
+                samples[1, j, k] += d2
+                for a in range(4):
+                    for b in range(4):
+                        w = down[1, j, a] * along[1, k, b]
+                        if w:
+                            sums[0, down[0, j, a], along[0, k, b]] += d1 * w
+                            sums[1, down[0, j, a], along[0, k, b]] += d2 * w
+        if moves == 0:
+            break
+
+
+@compiled
+def lumas(pixels: NDArray[np.uint8], tables: Ints, constants: Ints, planes: Plane, exact: NDArray[np.bool_]) -> None:
     """The luma of every pixel, `planes[0]`, given its chroma, `planes[1:]`: the one nearest to what is around.
 
-    `exact` is where there is one; elsewhere it is about what red, green and blue say on average.
+    `exact` is where there is one; elsewhere it is between those that suit the channels one by one.
     """
-    luma, d = constants[0], constants[1]
     low, low1, low2, high = constants[4], constants[5], constants[6], constants[7]
+    luma = planes[0]
     for row in range(pixels.shape[0]):
         for column in range(pixels.shape[1]):
             c1, c2 = planes[1, row, column] - low1, planes[2, row, column] - low2
-            least, most, middle = low, high, 0
-            for channel in range(3):
-                value = np.int64(pixels[row, column, channel])
-                share = tables[0, c2] if channel == 0 else tables[1, c1] if channel == 2 else -tables[2, c1] - tables[3, c2]
-                start, stop = d * value - share, d * (value + 1) - 1 - share
-                middle += start + stop
-                if value > 0:
-                    least = max(least, -(-start // luma))
-                if value < 255:
-                    most = min(most, stop // luma)
+            least, most = _luma_bounds(pixels, row, column, c1, c2, tables, constants)
             exact[row, column] = least <= most
             if least > most:
-                least = most = min(max(middle // (6 * luma), low), high)
-            if row == 0 or column == 0:
-                guess = planes[0, row - (row > 0), column - (row == 0 and column > 0)] if row + column else least
+                least = most = min(max((least + most) >> 1, low), high)
+            if row == 0:
+                guess = luma[0, column - 1] if column else least
+            elif column == 0:
+                guess = luma[row - 1, 0]
             else:
-                left, upper = planes[0, row, column - 1], planes[0, row - 1, column]
-                guess = left + upper - planes[0, row - 1, column - 1]
+                left, upper = luma[row, column - 1], luma[row - 1, column]
+                guess = left + upper - luma[row - 1, column - 1]
                 guess = max(min(left, upper), min(max(left, upper), guess))
-            planes[0, row, column] = min(max(guess, least), most)
+            luma[row, column] = min(max(guess, least), most)
