@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.picture.conversion.layout import Layout
+from idfcodec.picture.conversion.layout import FULL, LAYOUTS, TRIANGLE, Layout
 from idfcodec.picture.conversion.table import Conversion
 from idfcodec.types import Shape
 
-__all__ = ["halved", "nearest_samples", "upsampled"]
+__all__ = ["halved", "likely", "nearest_samples", "upsampled"]
 
 Plane = NDArray[np.int32]
 _SWEEPS, _OVER = 8, 1.2  # towards the least squares, by successive over-relaxation
 _REPAIRS = 2  # sweeps of steps by one
+_BLOCK = 40  # side of what layouts are tried on
+_LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
 _SETTLE = 4  # sweeps of steps by two of both planes
 _FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
 
@@ -76,6 +80,57 @@ def halved(
     exact = np.empty(shape, np.bool_)
     upsampling.lumas(rgb, tables, constants, planes, exact)
     return (samples[0], samples[1]), exact
+
+
+def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> Layout:
+    """The layout that the chroma of a tile has, by the block in which it changes most.
+
+    Args:
+        chroma: (2, H, W) C1 and C2, true where `known`.
+    """
+    top, left = _liveliest(chroma, known)
+    block = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
+    pieces = [np.ascontiguousarray(plane[block]) for plane in chroma]
+    inside = np.ascontiguousarray(known[block])
+    shifted = {}  # layouts are told apart in the block, and have another phase there
+
+    def share(layout: Layout) -> float:
+        """Of the block's pixels that come back, by simple rounding."""
+        shape = (inside.shape[0], inside.shape[1])
+        right = inside.copy()
+        for k, piece in enumerate(pieces):
+            low, high = conversion.low[1 + k], conversion.high[1 + k]
+            right &= upsampled(nearest_samples(piece, inside, layout, low, high), layout, shape)[0] == piece
+        return np.count_nonzero(right) / max(np.count_nonzero(inside), 1)
+
+    for layout in LAYOUTS.values():
+        if layout.filter and not layout.rounding:
+            shifted[layout] = share(layout)
+    best = max(shifted, key=lambda layout: (shifted[layout], sum(layout.halved)))
+    if best.filter == TRIANGLE:
+        near = [other for other in LAYOUTS.values() if replace(other, rounding=0) == best]
+        shifted |= {layout: share(layout) for layout in near if layout.rounding}
+        best = max(near, key=lambda layout: shifted[layout])
+    if shifted[best] < _LIKELY:
+        return FULL
+    phase = tuple((p + start) % 2 if h else 0 for p, start, h in zip(best.phase, (top, left), best.halved, strict=True))
+    return replace(best, phase=(phase[0], phase[1]))
+
+
+def _liveliest(chroma: Plane, known: NDArray[np.bool_]) -> tuple[int, int]:
+    """Row and column of the block in which known chroma changes most."""
+    height, width = known.shape
+    change = np.zeros((height, width), np.int32)
+    both = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:]
+    for plane in chroma:
+        here = plane[:-1, :-1]
+        change[:-1, :-1] += np.minimum(np.abs(plane[1:, :-1] - here), 8) + np.minimum(np.abs(plane[:-1, 1:] - here), 8)
+    change[:-1, :-1] *= both
+    down, along = (max(1, side // _BLOCK) for side in (height, width))
+    rows, columns = (np.arange(count) * _BLOCK for count in (down, along))
+    sums = np.add.reduceat(np.add.reduceat(change, rows, axis=0), columns, axis=1)
+    row, column = divmod(int(sums.argmax()), along)
+    return row * _BLOCK, column * _BLOCK
 
 
 def _group(layout: Layout) -> NDArray[np.int32]:

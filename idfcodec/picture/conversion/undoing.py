@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.picture.conversion.halving import halved, upsampled
+from idfcodec.picture.conversion.halving import halved, likely, upsampled
 from idfcodec.picture.conversion.layout import FULL, Layout
 from idfcodec.picture.conversion.table import Conversion
 
-__all__ = ["Exceptions", "preimages", "redo", "undo", "unclipped"]
+__all__ = ["NONE", "Exceptions", "preimages", "redo", "unclipped", "undo", "undo_best"]
 
 Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+_SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
+_EXCEPTIONS = 0.025  # of a tile's pixels, where halved chroma gains as much
+
 @dataclass(frozen=True)
 class Exceptions:
     """The pixels that no source gives, and what they differ by.
@@ -33,6 +36,9 @@ class Exceptions:
         return len(self.positions)
 
 
+NONE = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
+
+
 def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Planes, Exceptions]:
     """The source planes of a picture: `redo` gives it back exactly.
 
@@ -47,8 +53,35 @@ def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Pl
     """
     rgb = np.ascontiguousarray(rgb)
     planes, exact = preimages(rgb, conversion)
+    return (_halved if layout.filter else _full)(rgb, conversion, layout, planes, exact)
+
+
+def undo_best(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions, Layout] | None:
+    """The same with the layout that suits a tile, or None where the conversion did not make it."""
+    rgb = np.ascontiguousarray(rgb)
+    planes, exact = preimages(rgb, conversion)
+    clear = unclipped(rgb)
+    known = exact & clear
+    if np.count_nonzero(known) < _SHARE * np.count_nonzero(clear):
+        return None
+    layout = likely(planes[1:], known, conversion)
     if layout.filter:
-        return _undo_halved(rgb, conversion, layout, planes, exact)
+        found, exceptions = _halved(rgb, conversion, layout, planes.copy(), exact)
+        if len(exceptions) <= _EXCEPTIONS * exact.size:
+            return found, exceptions, layout
+    return (*_full(rgb, conversion, FULL, planes, exact), FULL)
+
+
+def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
+    """Where no channel of (H, W, 3) pixels is 0 or 255."""
+    low, high = np.minimum(rgb[..., 0], rgb[..., 1]), np.maximum(rgb[..., 0], rgb[..., 1])
+    found: NDArray[np.bool_] = (np.minimum(low, rgb[..., 2]) > 0) & (np.maximum(high, rgb[..., 2]) < 255)
+    return found
+
+
+def _full(
+    rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
+) -> tuple[Planes, Exceptions]:
     positions = np.flatnonzero(~exact)
     differences = np.zeros((len(positions), 3), np.int16)
     if len(positions):
@@ -60,23 +93,15 @@ def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Pl
     return (planes[0], planes[1], planes[2]), Exceptions(positions, differences)
 
 
-def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
-    """Where no channel of (H, W, 3) pixels is 0 or 255."""
-    low, high = np.minimum(rgb[..., 0], rgb[..., 1]), np.maximum(rgb[..., 0], rgb[..., 1])
-    found: NDArray[np.bool_] = (np.minimum(low, rgb[..., 2]) > 0) & (np.maximum(high, rgb[..., 2]) < 255)
-    return found
-
-
-def _undo_halved(
+def _halved(
     rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
 ) -> tuple[Planes, Exceptions]:
-    """From the preimages of the pixels on their own."""
     (first, second), exact = halved(rgb, planes, exact & unclipped(rgb), layout, conversion)
-    exceptions = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
-    if not exact.all():
-        made = redo((planes[0], planes[1], planes[2]), conversion, exceptions).reshape(-1, 3)
-        positions = np.flatnonzero(~exact)
-        exceptions = Exceptions(positions, rgb.reshape(-1, 3)[positions].astype(np.int16) - made[positions])
+    positions = np.flatnonzero(~exact)
+    exceptions = Exceptions(positions, np.empty((len(positions), 3), np.int16))
+    if len(positions):
+        made = redo(planes, conversion, NONE).reshape(-1, 3)[positions]
+        exceptions.differences[:] = rgb.reshape(-1, 3)[positions].astype(np.int16) - made
     return (planes[0], first, second), exceptions
 
 
