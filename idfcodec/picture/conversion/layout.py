@@ -60,11 +60,6 @@ class Layout:
         fits = all(phase <= halved for phase, halved in zip(self.phase, self.halved, strict=True))
         return any(self.halved) and fits and self.rounding <= most
 
-    @property
-    def name(self) -> str:
-        """As people say it."""
-        return {(0, 0): "4:4:4", (0, 1): "4:2:2", (1, 0): "4:4:0", (1, 1): "4:2:0"}[self.halved]
-
     @cached_property
     def shift(self) -> int:
         """Bits that a sum of weighted samples is shifted by."""

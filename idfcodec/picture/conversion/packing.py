@@ -7,14 +7,12 @@ bytes, which exceptions never do, and the byte of the layout; FORMAT.md, 7.2.
 from __future__ import annotations
 
 from idfcodec.errors import CorruptFile
+from idfcodec.format.payload import LAYOUT, UNCONVERTED
 from idfcodec.picture.conversion.exceptions import pack_exceptions, unpack_exceptions
 from idfcodec.picture.conversion.layout import FULL, Layout, layout_of
 from idfcodec.picture.conversion.undoing import NONE, Exceptions
 
 __all__ = ["pack_source", "unpack_layout", "unpack_source"]
-
-_MARK = bytes(4)
-_ABSENT = 255  # in place of a layout: the tile is not converted
 
 
 def pack_source(layout: Layout | None, exceptions: Exceptions = NONE) -> bytes:
@@ -22,7 +20,7 @@ def pack_source(layout: Layout | None, exceptions: Exceptions = NONE) -> bytes:
     packed = pack_exceptions(exceptions)
     if layout == FULL:
         return packed
-    return _MARK + bytes([_ABSENT if layout is None else layout.number]) + packed
+    return LAYOUT + bytes([UNCONVERTED if layout is None else layout.number]) + packed
 
 
 def unpack_layout(data: bytes) -> Layout | None:
@@ -31,11 +29,11 @@ def unpack_layout(data: bytes) -> Layout | None:
     Raises:
         CorruptFile: there is none such.
     """
-    if data[:4] != _MARK:
+    if data[:4] != LAYOUT:
         return FULL
     if len(data) < 5 or data[4] == FULL.number:
         raise CorruptFile("a tile does not name the layout of its chroma")
-    if data[4] != _ABSENT:
+    if data[4] != UNCONVERTED:
         return layout_of(data[4])
     if len(data) > 5:
         raise CorruptFile("a tile that is not converted has exceptions")
