@@ -13,7 +13,16 @@ from idfcodec.files import read_source
 
 __all__ = ["conversion_of", "info"]
 
-CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
+CONVERSIONS = {
+    "JFIF": "JFIF YCbCr",
+    "PHOTOCD": "PhotoCD YCC",
+    "JFIF_SHORT": "JFIF YCbCr, short",
+    "BT601": "BT.601 video",
+    "BT601_FINE": "BT.601 video, fine",
+    "BT709": "BT.709 video",
+    "BT709_FINE": "BT.709 video, fine",
+    "BT709_FULL": "BT.709 YCbCr",
+}
 """What pictures of these modes were: a name for people."""
 
 
