@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.picture.conversion.layout import FULL, LAYOUTS, TRIANGLE, Layout
+from idfcodec.picture.conversion.layout import FULL, LAYOUTS, Layout
 from idfcodec.picture.conversion.table import Conversion
 from idfcodec.types import Shape
 
@@ -15,10 +15,11 @@ __all__ = ["halved", "likely", "nearest_samples", "upsampled"]
 
 Plane = NDArray[np.int32]
 _SWEEPS, _OVER = 8, 1.2  # towards the least squares, by successive over-relaxation
-_REPAIRS = 2  # sweeps of steps by one
+_REPAIRS = 6  # sweeps of steps by one
 _BLOCK = 40  # side of what layouts are tried on
+_CHOSEN = 4  # filters and phases that are tried with all their ways to round
 _LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
-_SETTLE = 4  # sweeps of steps by two of both planes
+_SETTLE = 8  # sweeps of steps by two of both planes
 _FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
 
 
@@ -74,9 +75,11 @@ def halved(
         sums[k] = upsampled(samples[k], layout, shape)[1]
         if shift:
             upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+            sums[k] = upsampled(samples[k], layout, shape)[1]
     tables, constants = conversion.tables, conversion.constants
     upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
-    planes[1:] = sums >> shift
+    for k in range(2):
+        planes[1 + k] = upsampled(samples[k], layout, shape)[0]
     exact = np.empty(shape, np.bool_)
     upsampling.lumas(rgb, tables, constants, planes, exact)
     return (samples[0], samples[1]), exact
@@ -92,7 +95,6 @@ def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> L
     block = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
     pieces = [np.ascontiguousarray(plane[block]) for plane in chroma]
     inside = np.ascontiguousarray(known[block])
-    shifted = {}  # layouts are told apart in the block, and have another phase there
 
     def share(layout: Layout) -> float:
         """Of the block's pixels that come back, by simple rounding."""
@@ -103,15 +105,14 @@ def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> L
             right &= upsampled(nearest_samples(piece, inside, layout, low, high), layout, shape)[0] == piece
         return np.count_nonzero(right) / max(np.count_nonzero(inside), 1)
 
-    for layout in LAYOUTS.values():
-        if layout.filter and not layout.rounding:
-            shifted[layout] = share(layout)
-    best = max(shifted, key=lambda layout: (shifted[layout], sum(layout.halved)))
-    if best.filter == TRIANGLE:
-        near = [other for other in LAYOUTS.values() if replace(other, rounding=0) == best]
-        shifted |= {layout: share(layout) for layout in near if layout.rounding}
-        best = max(near, key=lambda layout: shifted[layout])
-    if shifted[best] < _LIKELY:
+    def rank(layout: Layout) -> tuple[float, int]:
+        return shares[layout], sum(layout.halved)
+
+    shares = {layout: share(layout) for layout in LAYOUTS.values() if layout.filter and not layout.rounding}
+    likeliest = sorted(shares, key=rank)[-_CHOSEN:]
+    shares |= {layout: share(layout) for layout in LAYOUTS.values() if layout.rounding and replace(layout, rounding=0) in likeliest}
+    best = max(shares, key=rank)
+    if shares[best] < _LIKELY:
         return FULL
     phase = tuple((p + start) % 2 if h else 0 for p, start, h in zip(best.phase, (top, left), best.halved, strict=True))
     return replace(best, phase=(phase[0], phase[1]))

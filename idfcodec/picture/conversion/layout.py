@@ -15,7 +15,7 @@ FORMAT.md, 7.2, has all of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,7 @@ class Layout:
             firsts.append(2 * start - self.phase[axis] if self.halved[axis] else 0)
         return Grid((steps[0], steps[1]), (firsts[0], firsts[1]))
 
+    @lru_cache(maxsize=256)  # noqa: B019 - layouts are few, and constants
     def axis(self, axis: int, side: int) -> NDArray[np.int32]:
         """(5, side) of each pixel along an axis: the nearer sample, the other one, their weights, its side."""
         at = np.arange(side, dtype=np.int32)
@@ -119,6 +120,7 @@ class Layout:
         return np.stack([near, near + half, 2 - half, half, half])
 
 
+    @lru_cache(maxsize=256)  # noqa: B019
     def taps(self, axis: int, side: int) -> NDArray[np.int32]:
         """(2, samples, 4): of each sample along an axis the pixels made of it, and their weights; 0 where there are fewer."""
         near, other, weight, rest, _ = self.axis(axis, side)

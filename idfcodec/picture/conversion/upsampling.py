@@ -12,6 +12,7 @@ from idfcodec.compiled import compiled, inlined
 
 __all__ = ["approach", "lumas", "repair", "settle", "upsample"]
 
+STEP = 4  # what is added to the weight of a pixel that stays wrong, a sweep: so searches leave where they are stuck
 Ints = NDArray[np.int64]
 Plane = NDArray[np.int32]
 Reals = NDArray[np.float64]
@@ -94,17 +95,21 @@ def repair(
 ) -> None:
     """Move samples by one, four at a time, wherever that makes more of what is known come out as it was.
 
+    What stays wrong weighs more in each later sweep (breakout local search: Morris, 1993).
+
     Args:
         wanted: (H, W) chroma of every pixel, where `known`.
         group: (4, 2) samples that are moved together, by rows and columns from the first, which comes first.
         sweeps: over all samples.
-        sums: of the samples, changed with them; see `upsample`.
+        samples: changed to the best that were found.
+        sums: of the samples, see `upsample`; scratch.
     """
     height, width = samples.shape
     at, asked, number = np.empty(64, np.int32), np.empty(64, np.int32), np.empty((4, 64), np.int32)
-    totals, best = np.empty(64, np.int32), np.empty(4, np.int32)
+    totals, best, loads = np.empty(64, np.int32), np.empty(4, np.int32), np.empty(64, np.int32)
+    weights = np.ones(sums.shape, np.int32)
+    fewest, kept = 1 << 40, samples.copy()
     for sweep in range(sweeps):
-        moves = 0
         for j in range(height):
             for k in range(width):
                 wrong = 0
@@ -139,13 +144,14 @@ def repair(
                                     at[slot] = p
                                     asked[slot] = wanted[down[0, y, a], along[0, x, b]]
                                     totals[slot] = sums[down[0, y, a], along[0, x, b]]
+                                    loads[slot] = weights[down[0, y, a], along[0, x, b]]
                                     for other in range(4):
                                         number[other, slot] = 0
                                     count += 1
                                 number[m, slot] = w
                     least, chosen = 0, -1
                     for slot in range(count):
-                        least += _violation(totals[slot], asked[slot], shift)
+                        least += loads[slot] * _violation(totals[slot], asked[slot], shift)
                     for code in range(81 if members == 4 else 3):
                         d0, d1, d2, d3 = code % 3 - 1, code // 3 % 3 - 1, code // 9 % 3 - 1, code // 27 - 1
                         if members == 1:
@@ -154,7 +160,7 @@ def repair(
                         for slot in range(count):
                             moved = totals[slot] + d0 * number[0, slot] + d1 * number[1, slot]
                             moved += d2 * number[2, slot] + d3 * number[3, slot]
-                            total += _violation(moved, asked[slot], shift)
+                            total += loads[slot] * _violation(moved, asked[slot], shift)
                             if total >= least:
                                 break
                         if total < least:
@@ -167,7 +173,6 @@ def repair(
                                 least, chosen = total, code
                     if chosen < 0:
                         continue
-                    moves += 1
                     best[0], best[1], best[2], best[3] = (
                         chosen % 3 - 1,
                         chosen // 3 % 3 - 1,
@@ -182,8 +187,20 @@ def repair(
                                 w = down[1, y, a] * along[1, x, b]
                                 if w:
                                     sums[down[0, y, a], along[0, x, b]] += best[m] * w
-        if moves == 0:
+        if sweep == 0:
+            continue
+        left = 0
+        for p in range(sums.shape[0]):
+            for q in range(sums.shape[1]):
+                if known[p, q] and sums[p, q] >> shift != wanted[p, q]:
+                    weights[p, q] += STEP
+                    left += 1
+        if left < fewest:
+            fewest = left
+            kept[:] = samples
+        if left == 0:
             break
+    samples[:] = kept
 
 
 @inlined
@@ -218,12 +235,27 @@ def settle(
     """Move samples of both chroma planes, together, to where more pixels have a luma, by two at most at a time.
 
     Args:
-        samples, sums: (2, ..., ...), changed.
+        samples: (2, ..., ...), changed to the best that were found.
+        sums: (2, H, W) of the samples; scratch.
     """
     low1, low2 = constants[5], constants[6]
     last = tables.shape[1] - 1
-    for _ in range(sweeps):
-        moves = 0
+    weights = np.ones(sums.shape[1:], np.int32)
+    fewest, kept = 1 << 40, samples.copy()
+    for sweep in range(sweeps + 1):
+        left = 0
+        for p in range(sums.shape[1]):
+            for q in range(sums.shape[2]):
+                c1, c2 = (sums[0, p, q] >> shift) - low1, (sums[1, p, q] >> shift) - low2
+                least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants)
+                if least > most:
+                    left += 1
+                    weights[p, q] += STEP * (sweep > 0)
+        if left < fewest:
+            fewest = left
+            kept[:] = samples
+        if left == 0 or sweep == sweeps:
+            break
         for j in range(samples.shape[1]):
             for k in range(samples.shape[2]):
                 wrong = False
@@ -253,12 +285,11 @@ def settle(
                             c1 = ((sums[0, p, q] + m1 * w) >> shift) - low1
                             c2 = ((sums[1, p, q] + m2 * w) >> shift) - low2
                             least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants)
-                            total += max(least - most, 0)
+                            total += max(least - most, 0) * weights[p, q]
                     if total < best:
                         best, d1, d2 = total, m1, m2
                 if d1 == 0 and d2 == 0:
                     continue
-                moves += 1
                 samples[0, j, k] += d1
                 samples[1, j, k] += d2
                 for a in range(4):
@@ -267,8 +298,7 @@ def settle(
                         if w:
                             sums[0, down[0, j, a], along[0, k, b]] += d1 * w
                             sums[1, down[0, j, a], along[0, k, b]] += d2 * w
-        if moves == 0:
-            break
+    samples[:] = kept
 
 
 @compiled
