@@ -1,7 +1,7 @@
-"""`python -m experiments.made_conversions DATA [MODEL]`: decoded JPEGs whose truth is known, ours against JPEG XL effort 10.
+"""`python -m experiments.made_conversions DATA [MODEL]`: decoded JPEGs of known truth, ours against JPEG XL effort 10.
 
-DATA is the folder of the data sets. 24 held-back photographs go through Pillow's JPEG at qualities 75 to 98, with chroma
-4:4:4, 4:2:2 and 4:2:0, and are decoded; three in four are then cropped by an odd offset, mirrored or rotated.
+DATA is the folder of the data sets. 24 held-back photographs go through Pillow's JPEG at qualities 75 to 98, with
+chroma 4:4:4, 4:2:2 and 4:2:0, and are decoded; three in four are then cropped by an odd offset, mirrored or rotated.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Buffer", "Grid", "Pixels", "Plane", "PlaneType", "Planes", "Progress", "Role", "Shape"]
+__all__ = ["WHOLE", "Buffer", "Grid", "Pixels", "Plane", "PlaneType", "Planes", "Progress", "Role", "Shape"]
 
 Pixels = NDArray[np.uint8 | np.uint16]
 """Samples as users see them: (H, W) or (H, W, C), C from 2 to 4."""
@@ -36,7 +36,7 @@ class Role(enum.Enum):
 
 @dataclass(frozen=True)
 class Grid:
-    """Which pixels the samples of a plane stand for: along each axis, sample i for `step` pixels from `step i + first` on.
+    """Which pixels the samples of a plane stand for: sample i of an axis for `step` of them from step i + first on.
 
     Args:
         step: rows and columns, 1 or 2.
@@ -45,6 +45,10 @@ class Grid:
 
     step: tuple[int, int] = (1, 1)
     first: tuple[int, int] = (0, 0)
+
+
+WHOLE = Grid()
+"""A sample for every pixel."""
 
 
 @dataclass(frozen=True)
@@ -61,4 +65,4 @@ class PlaneType:
     role: Role
     low: int = 0
     high: int = 255
-    grid: Grid = Grid()
+    grid: Grid = WHOLE

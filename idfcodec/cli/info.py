@@ -97,7 +97,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
 
 
 def conversion_of(data: bytes) -> str | None:
-    """What the picture in a file was, where a conversion has been undone, with the chroma that most of its tiles have."""
+    """What the picture in a file was, where a conversion has been undone, with the chroma of most of its tiles."""
     from idfcodec.format.container import unpack
     from idfcodec.format.payload import chroma_of
 

@@ -91,7 +91,7 @@ def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
 
 
 def chroma_of(payload: Buffer) -> str | None:
-    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where the tile is not converted."""
+    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where it is not converted."""
     patched = first_byte(payload) == PATCHED and bytes(payload[5:9]) == LAYOUT and len(payload) > 9
     layout = payload[9] if patched else 0
     return None if layout == UNCONVERTED else ("4:4:4", "4:4:0", "4:2:2", "4:2:0")[layout >> 2 & 3]

@@ -160,7 +160,9 @@ def _planes(crop: NDArray[np.uint8], which: str) -> tuple[Planes, Sequence[Plane
     ycc = np.asarray(Image.fromarray(crop).convert("YCbCr"))
     planes = [np.ascontiguousarray(ycc[..., c], np.int32) for c in range(3)]
     if which == HALVED:  # each sample the mean of the four pixels that the luma is reduced over, too
-        planes[1:] = [plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2] + 2 >> 2 for plane in planes[1:]]
+        planes[1:] = [
+            plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2] + 2 >> 2 for plane in planes[1:]
+        ]
         return planes, _HALVED
     return planes, _YCC
 
@@ -168,7 +170,14 @@ def _planes(crop: NDArray[np.uint8], which: str) -> tuple[Planes, Sequence[Plane
 def _models(model: TrainableCausalFlow, which: str) -> list[ExactPlane]:
     arrays = {name: tensor.cpu().numpy() for name, tensor in model.integers().items()}
     return [
-        exact_plane(model.config, arrays, which if place in NETWORKS[which] else SETS[-1], place, place, list(range(place))[::-1])
+        exact_plane(
+            model.config,
+            arrays,
+            which if place in NETWORKS[which] else SETS[-1],
+            place,
+            place,
+            list(range(place))[::-1],
+        )
         for place in range(PLACES)
     ]
 

@@ -235,7 +235,7 @@ def test_jfif_against_real_numbers(conversion: Conversion) -> None:
 def test_video_against_real_numbers(
     conversion: Conversion, red: float, blue: float, span: tuple[int, int], within: float
 ) -> None:
-    """ITU-R BT.601 and BT.709 in 8 bits, rounded: the same but where the sum is nearly a half; eight bits, off by one."""
+    """ITU-R BT.601 and BT.709, rounded: the same but where the sum is nearly a half; with eight bits, off by one."""
     c1, c2 = (c.astype(np.float64) for c in all_chroma(conversion))
     luma = 128
     rgb = redo((np.full(c1.shape, luma, np.int32), c1.astype(np.int32), c2.astype(np.int32)), conversion, NONE)

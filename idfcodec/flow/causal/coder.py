@@ -17,7 +17,7 @@ from idfcodec.flow.causal.kernels import ANALYSE, DECODE, ENCODE, INVERT
 from idfcodec.flow.causal.planes import Tile, names_of, places_of
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
 from idfcodec.format.payload import PLAIN, restored, trimmed
-from idfcodec.types import Buffer, Grid, Plane, Planes, PlaneType, Role, Shape
+from idfcodec.types import WHOLE, Buffer, Grid, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["CausalFlow"]
 
@@ -187,7 +187,7 @@ class CausalFlow(Coder):
         return found
 
 
-def _types(role: Role, grid: Grid = Grid()) -> list[PlaneType]:
+def _types(role: Role, grid: Grid = WHOLE) -> list[PlaneType]:
     low, high = (-255, 255) if role is Role.DIFFERENCE else (-128, 255)
     return [PlaneType(Role.LUMA), PlaneType(role, low, high, grid), PlaneType(role, low, high, grid)]
 

@@ -123,7 +123,11 @@ class TrainableCausalFlow(nn.Module):
         super().__init__()
         self.config = config
         self.networks = nn.ModuleDict(
-            {f"{name}{place}": PlaneNetwork(config.layers(place)) for name, places in NETWORKS.items() for place in places}
+            {
+                f"{name}{place}": PlaneNetwork(config.layers(place))
+                for name, places in NETWORKS.items()
+                for place in places
+            }
         )
         for which, places in NETWORKS.items():
             for place in places:

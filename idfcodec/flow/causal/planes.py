@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from idfcodec.errors import IDFError
 from idfcodec.flow.causal.config import HALVED, PLACES, SETS
 from idfcodec.flow.causal.exact import Work
-from idfcodec.types import Grid, PlaneType, Role, Shape
+from idfcodec.types import WHOLE, PlaneType, Role, Shape
 
 __all__ = ["Tile", "names_of", "places_of"]
 
 WIDEST = 2**17  # values of a plane: a difference of 16 bits
-_WHOLE = Grid()
 
 
 def places_of(types: Sequence[PlaneType]) -> list[tuple[int, list[int]]]:
@@ -45,7 +44,7 @@ def names_of(types: Sequence[PlaneType], arrays: Mapping[str, NDArray[Any]]) -> 
     """Of each plane the networks of its place: of `SETS`, or those of halved chroma if the model has them."""
     which = SETS[any(plane.role is Role.CHROMA for plane in types)]
     halved = HALVED if f"{HALVED}1.prior" in arrays else which
-    return [which if kind.grid == _WHOLE else halved for kind in types]
+    return [which if kind.grid == WHOLE else halved for kind in types]
 
 
 class Tile:
@@ -72,9 +71,9 @@ class Tile:
             raise IDFError("the causal flow codes planes of 2 to 131,072 values")
         self.grid = types[-1].grid
         grids = [kind.grid for kind in types]
-        halves = self.grid != _WHOLE
+        halves = self.grid != WHOLE
         roles = [kind.role for kind in types] == [Role.LUMA, Role.CHROMA, Role.CHROMA]
-        if grids != [_WHOLE] + [self.grid] * (len(types) - 1) or (halves and not roles):
+        if grids != [WHOLE] + [self.grid] * (len(types) - 1) or (halves and not roles):
             raise IDFError("the causal flow codes planes of one size, or chroma of another one")
         if len({*shapes[halves:]}) != 1:
             raise IDFError("the causal flow codes planes of one size")
@@ -113,7 +112,7 @@ class Tile:
         def mean(plane: NDArray[np.float32]) -> NDArray[np.float32]:
             upper, under = plane[rows[0]], plane[rows[1]]
             total = (upper[:, columns[0]] + upper[:, columns[1]]) + (under[:, columns[0]] + under[:, columns[1]])
-            found: NDArray[np.float32] = total * quarter
+            found: NDArray[np.float32] = np.multiply(total, quarter, dtype=np.float32)
             return found
 
         within = slice(MARGIN, -MARGIN)

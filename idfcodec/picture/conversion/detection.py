@@ -30,15 +30,17 @@ _PIXEL_SHARE = 0.9  # where exceptions, at about 8 bits and where they are, cost
 def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
     """The conversion that made a picture, (H, W, 3) uint8, or None where none did or exceptions eat the gain.
 
-    Of several the one that makes most pixels, the first of the table if they are alike. Where none made the picture as a
-    whole, it is the one that made most of its parts, if any: a picture pasted into another.
+    Of several the one that makes most pixels, the first of the table if they are alike. Where none made the picture as
+    a whole, it is the one that made most of its parts, if any: a picture pasted into another.
 
     A wrong answer costs bytes and is otherwise harmless.
     """
     whole = _detect(rgb, _SIDE)
     if whole is not None or max(rgb.shape[:2]) <= _PART:
         return whole
-    parts = [rgb[i : i + _PART, j : j + _PART] for i in range(0, rgb.shape[0], _PART) for j in range(0, rgb.shape[1], _PART)]
+    parts = [
+        rgb[i : i + _PART, j : j + _PART] for i in range(0, rgb.shape[0], _PART) for j in range(0, rgb.shape[1], _PART)
+    ]
     found = Counter(conversion for part in parts if (conversion := _detect(part, _PART_SIDE)))
     return found.most_common(1)[0][0] if found else None
 

@@ -19,7 +19,7 @@ _REPAIRS = 6  # sweeps of steps by one
 _BLOCK = 40  # side of what layouts are tried on
 _CHOSEN = 4  # filters and phases that are tried with all their ways to round
 _LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
-_SETTLE = 8  # sweeps of steps by two of both planes
+_SETTLE = 5  # sweeps of steps by two of both planes
 _FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
 
 
@@ -41,7 +41,7 @@ def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
     start = np.ascontiguousarray(wanted[down[0, :, 0]][:, along[0, :, 0]])
     _, sums = upsampled(start, layout, shape)
-    rest = ((wanted << layout.shift) - sums) + ((1 << layout.shift) - 1) / 2
+    rest = ((wanted << layout.shift) - sums).astype(np.float64) + ((1 << layout.shift) - 1) / 2
     samples = start.astype(np.float64)
     upsampling.approach(rest, np.where(known, np.float32(1), _FAINT), down, along, _SWEEPS, _OVER, samples)
     return np.clip(np.rint(samples), low, high).astype(np.int32)
@@ -78,8 +78,7 @@ def halved(
             sums[k] = upsampled(samples[k], layout, shape)[1]
     tables, constants = conversion.tables, conversion.constants
     upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
-    for k in range(2):
-        planes[1 + k] = upsampled(samples[k], layout, shape)[0]
+    planes[1:] = sums >> shift
     exact = np.empty(shape, np.bool_)
     upsampling.lumas(rgb, tables, constants, planes, exact)
     return (samples[0], samples[1]), exact
@@ -103,14 +102,18 @@ def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> L
         for k, piece in enumerate(pieces):
             low, high = conversion.low[1 + k], conversion.high[1 + k]
             right &= upsampled(nearest_samples(piece, inside, layout, low, high), layout, shape)[0] == piece
-        return np.count_nonzero(right) / max(np.count_nonzero(inside), 1)
+        return float(np.count_nonzero(right)) / max(int(np.count_nonzero(inside)), 1)
 
     def rank(layout: Layout) -> tuple[float, int]:
         return shares[layout], sum(layout.halved)
 
     shares = {layout: share(layout) for layout in LAYOUTS.values() if layout.filter and not layout.rounding}
     likeliest = sorted(shares, key=rank)[-_CHOSEN:]
-    shares |= {layout: share(layout) for layout in LAYOUTS.values() if layout.rounding and replace(layout, rounding=0) in likeliest}
+    shares |= {
+        layout: share(layout)
+        for layout in LAYOUTS.values()
+        if layout.rounding and replace(layout, rounding=0) in likeliest
+    }
     best = max(shares, key=rank)
     if shares[best] < _LIKELY:
         return FULL

@@ -119,10 +119,9 @@ class Layout:
             return np.stack([near, near + 2 * half - 1, at * 0 + 3, at * 0 + 1, half])
         return np.stack([near, near + half, 2 - half, half, half])
 
-
     @lru_cache(maxsize=256)  # noqa: B019
     def taps(self, axis: int, side: int) -> NDArray[np.int32]:
-        """(2, samples, 4): of each sample along an axis the pixels made of it, and their weights; 0 where there are fewer."""
+        """(2, samples, 4): of each sample along an axis the pixels made of it, and their weights, 0 after the last."""
         near, other, weight, rest, _ = self.axis(axis, side)
         count = int(max(near.max(), other.max())) + 1
         sample, pixel = np.concatenate((near, other)), np.tile(np.arange(side), 2)

@@ -144,8 +144,9 @@ JFIF_SHORT = Conversion(
 """A JPEG of another decoder, which rounds both chroma shares of green down to six bits (scikit-image's `ihc`)."""
 
 
-
-def _fixed(name: str, number: int, bits: int, factors: tuple[int, ...], black: int, guess: tuple[int, ...]) -> Conversion:
+def _fixed(
+    name: str, number: int, bits: int, factors: tuple[int, ...], black: int, guess: tuple[int, ...]
+) -> Conversion:
     """YCbCr in fixed point, rounded.
 
     Args:

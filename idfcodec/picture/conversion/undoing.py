@@ -20,6 +20,7 @@ Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 _SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
 _EXCEPTIONS = 0.025  # of a tile's pixels, where halved chroma gains as much
 
+
 @dataclass(frozen=True)
 class Exceptions:
     """The pixels that no source gives, and what they differ by.
@@ -100,7 +101,7 @@ def _halved(
     positions = np.flatnonzero(~exact)
     exceptions = Exceptions(positions, np.empty((len(positions), 3), np.int16))
     if len(positions):
-        made = redo(planes, conversion, NONE).reshape(-1, 3)[positions]
+        made = redo(tuple(planes), conversion, NONE).reshape(-1, 3)[positions]
         exceptions.differences[:] = rgb.reshape(-1, 3)[positions].astype(np.int16) - made
     return (planes[0], first, second), exceptions
 

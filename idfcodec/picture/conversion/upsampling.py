@@ -31,7 +31,9 @@ def upsample(samples: Plane, rows: Plane, columns: Plane, bias: Plane, shift: in
 
 
 @compiled
-def approach(rest: Reals, weights: NDArray[np.float32], down: Plane, along: Plane, sweeps: int, over: float, samples: Reals) -> None:
+def approach(
+    rest: Reals, weights: NDArray[np.float32], down: Plane, along: Plane, sweeps: int, over: float, samples: Reals
+) -> None:
     """Move samples to where the squares of `rest`, times weights, are least: sweeps of successive over-relaxation.
 
     Args:
@@ -125,9 +127,9 @@ def repair(
                     # the group's first sample; in the first sweep the sample moves alone
                     members = 4 if sweep else 1
                     top, left = j - group[place, 0], k - group[place, 1]
-                    if top < 0 or left < 0 or top + group[3, 0] >= height or left + group[3, 1] >= width:
-                        if sweep or place:
-                            continue
+                    outside = top + group[3, 0] >= height or left + group[3, 1] >= width
+                    if sweep and (top < 0 or left < 0 or outside):
+                        continue
                     count = 0
                     for m in range(members):
                         y, x = top + group[m, 0], left + group[m, 1]
@@ -207,7 +209,7 @@ def repair(
 def _luma_bounds(
     pixels: NDArray[np.uint8], r: int, c: int, c1: int, c2: int, tables: Ints, constants: Ints
 ) -> tuple[int, int]:
-    """The least and the greatest luma that a pixel may have with this chroma, by its index; none if least > greatest."""
+    """The least and the greatest luma that a pixel may have with this chroma, by index; none if least > greatest."""
     luma, d = constants[0], constants[1]
     least, most = constants[4], constants[7]
     for channel in range(3):
@@ -235,27 +237,12 @@ def settle(
     """Move samples of both chroma planes, together, to where more pixels have a luma, by two at most at a time.
 
     Args:
-        samples: (2, ..., ...), changed to the best that were found.
-        sums: (2, H, W) of the samples; scratch.
+        samples, sums: (2, ..., ...) and (2, H, W), changed.
     """
     low1, low2 = constants[5], constants[6]
     last = tables.shape[1] - 1
-    weights = np.ones(sums.shape[1:], np.int32)
-    fewest, kept = 1 << 40, samples.copy()
-    for sweep in range(sweeps + 1):
-        left = 0
-        for p in range(sums.shape[1]):
-            for q in range(sums.shape[2]):
-                c1, c2 = (sums[0, p, q] >> shift) - low1, (sums[1, p, q] >> shift) - low2
-                least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants)
-                if least > most:
-                    left += 1
-                    weights[p, q] += STEP * (sweep > 0)
-        if left < fewest:
-            fewest = left
-            kept[:] = samples
-        if left == 0 or sweep == sweeps:
-            break
+    for _ in range(sweeps):
+        moves = 0
         for j in range(samples.shape[1]):
             for k in range(samples.shape[2]):
                 wrong = False
@@ -285,11 +272,12 @@ def settle(
                             c1 = ((sums[0, p, q] + m1 * w) >> shift) - low1
                             c2 = ((sums[1, p, q] + m2 * w) >> shift) - low2
                             least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants)
-                            total += max(least - most, 0) * weights[p, q]
+                            total += max(least - most, 0)
                     if total < best:
                         best, d1, d2 = total, m1, m2
                 if d1 == 0 and d2 == 0:
                     continue
+                moves += 1
                 samples[0, j, k] += d1
                 samples[1, j, k] += d2
                 for a in range(4):
@@ -298,7 +286,8 @@ def settle(
                         if w:
                             sums[0, down[0, j, a], along[0, k, b]] += d1 * w
                             sums[1, down[0, j, a], along[0, k, b]] += d2 * w
-    samples[:] = kept
+        if moves == 0:
+            break
 
 
 @compiled
