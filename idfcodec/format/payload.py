@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
 __all__ = [
-    "CORRECTED",
     "LAYOUT",
-    "LEARNED",
-    "PALETTE",
     "PATCHED",
     "PLAIN",
     "STORED",
@@ -41,12 +38,6 @@ UNCONVERTED = 255
 """In place of a layout: the tile is coded as red, green and blue."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
-LEARNED = 1 | 2 | 4
-"""Flags of the hierarchical family: what is learned while decoding, see `hierarchical.adaptive.Switches`."""
-CORRECTED = 8
-"""Flag of the hierarchical family: corrections of the network's parameters stand first."""
-PALETTE = 64
-"""Hierarchical family: the colours of the tile, then each pixel as one of them."""
 
 
 def first_byte(payload: Buffer) -> int:

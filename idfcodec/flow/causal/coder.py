@@ -76,27 +76,19 @@ class CausalFlow(Coder):
         count = int(tile.main.coder[2])
         return tile.main.starts[:count], tile.main.lengths[:count]
 
-    def encode(
-        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
-    ) -> list[bytes]:
+    def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         payloads = []
         for picture in pictures:
             encoder = Encoder()
             encoder.push_intervals(self._intervals(picture, types))
             payload = bytes([PLAIN]) + encoder.finish()
-            payloads.append(payload if shared is None else trimmed(payload))
+            payloads.append(trimmed(payload) if small else payload)
         return payloads
 
     def decode(
-        self,
-        payloads: Sequence[Buffer],
-        shapes: Sequence[Shape],
-        types: Sequence[PlaneType],
-        shared: bytes | None = None,
+        self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
     ) -> list[Planes]:
-        if shared:
-            raise CorruptFile("there is something common to all pictures, which this model has no use for")
-        return [self._decode(payload if shared is None else restored(payload), shapes, types) for payload in payloads]
+        return [self._decode(restored(payload) if small else payload, shapes, types) for payload in payloads]
 
     def _decode(self, payload: Buffer, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
         data = memoryview(payload)
@@ -114,7 +106,7 @@ class CausalFlow(Coder):
             raise CorruptFile(_DAMAGED)
         return _planes(tile, len(types))
 
-    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
+    def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
         tile = self._tile(picture, types, ENCODE)
         pixels, parts, begin = np.zeros(tile.main.local.shape), {}, 0
         for plane, model in self._each(tile, types):

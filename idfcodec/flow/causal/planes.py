@@ -87,7 +87,8 @@ class Tile:
 
     def inside(self, plane: int) -> NDArray[np.float32]:
         """The values of one plane."""
-        return self.work(plane).inside[plane]
+        found: NDArray[np.float32] = self.work(plane).inside[plane]
+        return found
 
     def pixels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(2, H) rows and (2, W) columns of the pixels that each halved sample stands for, first and last."""
