@@ -162,7 +162,7 @@ def decode_picture(
             return
         extra, payload = split_patches(payload)
         types = kind.types_with(extra)
-        (planes,) = coder.decode([payload], [(tile.height, tile.width)] * len(types), types)
+        (planes,) = coder.decode([payload], kind.shapes_with(extra, (tile.height, tile.width)), types)
         kind.write(planes, cut(pixels, tile), extra)
 
     each(work, len(tiles), threads, progress)

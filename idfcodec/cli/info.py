@@ -1,6 +1,8 @@
 """The command `info`: what a file says of itself, from its header alone."""
 
+import itertools
 import sys
+from collections import Counter
 from dataclasses import asdict
 
 import click
@@ -14,7 +16,16 @@ from idfcodec.files import read_source
 
 __all__ = ["conversion_of", "info"]
 
-CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
+CONVERSIONS = {
+    "JFIF": "JFIF YCbCr",
+    "PHOTOCD": "PhotoCD YCC",
+    "JFIF_SHORT": "JFIF YCbCr, short",
+    "BT601": "BT.601 video",
+    "BT601_FINE": "BT.601 video, fine",
+    "BT709": "BT.709 video",
+    "BT709_FINE": "BT.709 video, fine",
+    "BT709_FULL": "BT.709 YCbCr",
+}
 """What pictures of these modes were: a name for people."""
 MOST = 100  # lines about metadata
 
@@ -53,7 +64,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         header = read_info(data)
         channels = {0: 1, 3: 2, 4: 4}.get(header.mode % 32, 3)
         depth = 8 * header.mode.bytes
-        conversion = CONVERSIONS.get(header.mode.name)
+        conversion = conversion_of(data)
         kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
         size = header.width * header.height * channels
         parts = list(shown(header.metadata))
@@ -99,7 +110,15 @@ def showable(line: str) -> str:
 
 
 def conversion_of(data: bytes) -> str | None:
-    """What the picture in a file was, where a conversion has been undone."""
-    from idfcodec.info import read_info
+    """What the picture in a file was, where a conversion has been undone, with the chroma of most of its tiles."""
+    from idfcodec.format.container import unpack
+    from idfcodec.format.payload import chroma_of
 
-    return CONVERSIONS.get(read_info(data).mode.name)
+    file = unpack(data, header_only=True)
+    name = CONVERSIONS.get(file.mode.name)
+    if name is None:
+        return None
+    ends = itertools.accumulate(file.tile_lengths, initial=file.header_size)
+    found = Counter(chroma for start in list(ends)[:-1] if (chroma := chroma_of(data[start : start + 10])))
+    chroma = found.most_common(1)[0][0] if found else "4:4:4"
+    return name if chroma == "4:4:4" else f"{name} {chroma}"

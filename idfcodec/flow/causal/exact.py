@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,12 @@ from idfcodec.flow.causal.config import (
     ACTIVATION_BITS,
     INPUT_BITS,
     OUTPUT_BITS,
-    PLACES,
-    SETS,
     WEIGHT_BITS,
     CausalConfig,
 )
-from idfcodec.types import PlaneType, Role, Shape
+from idfcodec.types import PlaneType, Shape
 
-__all__ = ["Arrays", "ExactPlane", "Work", "exact_plane", "places_of", "run_plane", "set_of"]
+__all__ = ["Arrays", "ExactPlane", "Work", "exact_plane", "run_plane"]
 
 Arrays = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
@@ -30,30 +28,6 @@ TOP = 255  # of an activation
 WIDE = 510  # what greatest and least value of a plane of 8 bits differ by; networks have seen no other planes,
 MOST_UNIT = 2.5  # and of the local errors of others, which are in the hundreds, are told no more than this log2
 MOST_WEIGHT = 2**15 - 1
-
-
-def set_of(types: Sequence[PlaneType]) -> str:
-    """Which networks planes of these types are coded with."""
-    return SETS[any(plane.role is Role.CHROMA for plane in types)]
-
-
-def places_of(types: Sequence[PlaneType]) -> list[tuple[int, list[int]]]:
-    """The place of each plane, and the planes before it that it sees, the nearest first.
-
-    Luma, differences and chroma see those of their kind before them; alpha and independent planes see none.
-    """
-    found: list[tuple[int, list[int]]] = []
-    coloured: list[int] = []
-    for plane, kind in enumerate(types):
-        if kind.role in (Role.ALPHA, Role.INDEPENDENT):
-            found.append((0, []))
-            continue
-        if kind.role is Role.LUMA:
-            coloured = []
-        place = min(len(coloured), PLACES - 1)
-        found.append((place, coloured[::-1][:place]))
-        coloured.append(plane)
-    return found
 
 
 @dataclass(frozen=True)
@@ -130,7 +104,7 @@ def exact_plane(
 
     Args:
         which: one of `SETS`.
-        place, earlier: see `places_of`.
+        place, earlier: see `planes.places_of`.
 
     Raises:
         ModelError: an array has the wrong shape or range.
@@ -175,17 +149,27 @@ def exact_plane(
 
 
 class Work:
-    """The arrays of one tile while it is coded.
+    """The arrays of the planes of one size of a tile while it is coded.
 
     Args:
-        shape: of its planes.
+        shape: of the planes.
         planes: how many they are.
         mode: one of the modes of `kernels`.
         words: what is decoded.
+        above: what is coded before these, into the same words.
+        most: intervals to make room for.
     """
 
-    def __init__(self, shape: Shape, planes: int, mode: int, words: NDArray[np.uint32] | None = None) -> None:
-        from idfcodec.flow.causal.kernels import ENCODE, MARGIN
+    def __init__(
+        self,
+        shape: Shape,
+        planes: int,
+        mode: int,
+        words: NDArray[np.uint32] | None = None,
+        above: Work | None = None,
+        most: int = 0,
+    ) -> None:
+        from idfcodec.flow.causal.kernels import MARGIN
 
         height, width = shape
         self.mode = mode
@@ -194,10 +178,11 @@ class Work:
         self.errors = np.zeros_like(self.planes)
         self.spread = np.zeros((2 * planes, height, width), np.float32)
         self.local = np.zeros(shape, np.float32)
-        count = 2 * planes * height * width if mode == ENCODE else 0
-        self.starts, self.lengths = np.zeros(count, np.int32), np.zeros(count, np.int32)
+        self.starts, self.lengths = np.zeros(most, np.int32), np.zeros(most, np.int32)
         self.words = np.zeros(0, np.uint32) if words is None else words
         self.coder = np.zeros(3, np.uint64)
+        if above is not None:
+            self.words, self.coder, self.starts, self.lengths = above.words, above.coder, above.starts, above.lengths
         self.dump, self.targets = np.zeros((0, 1), np.int8), np.zeros((0, 1), np.float32)
         self.totals = np.zeros((0, 1, 1), np.float32)
 

@@ -12,10 +12,11 @@ import pytest
 
 from idfcodec.errors import ModelError
 from idfcodec.flow.causal.config import PLACES, CausalConfig, Predictor
-from idfcodec.flow.causal.exact import LIMIT, exact_plane, places_of, set_of
+from idfcodec.flow.causal.exact import LIMIT, exact_plane
+from idfcodec.flow.causal.planes import names_of, places_of
 from idfcodec.flow.loading import CONFIG
 from idfcodec.models import find_model
-from idfcodec.types import PlaneType, Role
+from idfcodec.types import Grid, PlaneType, Role
 from tests.flow.causal.planes import MODELS, RGB, SMALL, YCC, arrays_of, flow
 
 
@@ -31,10 +32,14 @@ def roles(*names: str) -> list[PlaneType]:
 
 
 def test_chroma_chooses_the_networks_of_luma_and_chroma() -> None:
-    assert set_of(RGB) == "rgb"
-    assert set_of(YCC) == "ycc"
-    assert set_of(roles("luma")) == set_of(roles("luma", "alpha")) == set_of(roles("independent")) == "rgb"
-    assert set_of(roles("alpha", "luma", "chroma")) == "ycc"
+    assert names_of(RGB, {}) == ["rgb"] * 3
+    assert names_of(YCC, {}) == ["ycc"] * 3
+    for types in (roles("luma"), roles("luma", "alpha"), roles("independent")):
+        assert names_of(types, {}) == ["rgb"] * len(types)
+    assert names_of(roles("alpha", "luma", "chroma"), {}) == ["ycc"] * 3
+    halved = [YCC[0], *(replace(kind, grid=Grid((2, 2), (-2, -1))) for kind in YCC[1:])]
+    assert names_of(halved, {}) == ["ycc"] * 3
+    assert names_of(halved, {"half1.prior": np.zeros(1)}) == ["ycc", "half", "half"]
 
 
 @pytest.mark.parametrize(
