@@ -234,7 +234,7 @@ def overview(model: Density, toy: Toy, losses: Sequence[float], *, seed: int = 0
     return figure
 
 
-def draw_circle(axes: Axes, model: FlowModel, toy: Toy) -> None:
+def draw_circle(axes: Axes, model: Density, toy: Toy) -> None:
     """The density of an angle: true (dashed) and learned."""
     angle = grid(toy.low, toy.high, 720, 1)[0]
     axes.plot(angle[:, 0].numpy(), toy.log_prob(angle).exp().numpy(), "--", color=CLASS_COLOURS[1], label="true")

@@ -22,7 +22,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -131,10 +131,14 @@ class Margins(Transform):
         self.tail = Tail(features)
         self.register_buffer("started", torch.tensor(False))
 
+    def fit(self, x: Tensor) -> None:
+        """Put the splines through the quantiles of samples (N, D)."""
+        self.spline.fit(x.detach())
+        self.started.fill_(True)
+
     def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.training and not bool(self.started):
-            self.spline.fit(x.detach())
-            self.started.fill_(True)
+            self.fit(x)
         y, log_det = self.spline(x)
         z, more = self.tail(y)
         return z, log_det + more
@@ -200,7 +204,7 @@ class _Bound(FlowModel):
         No gradient goes from the second to the margins.
         """
         self._check_shape(x)
-        margins, copula = self.levels[0].transforms  # type: ignore[misc, union-attr]
+        margins, copula = cast(Sequential, self.levels[0]).transforms
         uniform = Logistic()  # what a uniform u has as its logits' density
         logits, log_det = margins(x)
         own = log_det + uniform.log_prob(logits)

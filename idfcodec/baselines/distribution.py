@@ -23,7 +23,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -116,10 +116,11 @@ class MonotoneConditionals(Transform):
     @torch.no_grad()
     def inverse(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         x = torch.zeros_like(z)
-        for i, network in enumerate(self.networks):
+        for i, module in enumerate(self.networks):
+            network = cast(_Monotone, module)
             # l = e^a x + something of at most |v| + |c| in size.
-            size = network.last.exp().sum() + network.offset.abs()  # type: ignore[operator, union-attr]
-            reach = (z[:, i].abs() + size) / network.slope.exp()  # type: ignore[operator]
+            size = network.last.exp().sum() + network.offset.abs()
+            reach = (z[:, i].abs() + size) / network.slope.exp()
             low, high = -reach, reach
             for _ in range(BISECTIONS):
                 middle = (low + high) / 2
@@ -144,14 +145,14 @@ class DistributionNetwork(FlowModel):
         """The mean squared distance to the samples' distribution functions, summed over dimensions; no nats."""
         self._check_shape(x)
         condition = self._check_condition(condition, len(x))
-        conditionals = self.levels[0]
+        conditionals = cast(MonotoneConditionals, self.levels[0])
         many = x.repeat(OTHERS, 1)
         given = None if condition is None else condition.repeat(OTHERS, 1)
         total = x.new_zeros(())
         # The samples are independent, so those that come after are as good as any that are drawn.
         others = torch.cat([x.roll(1 + i, 0) for i in range(OTHERS)])
         for i in range(x.shape[1]):
-            logit, _ = conditionals.one(i, others[:, i], many, given)  # type: ignore[operator]
+            logit, _ = conditionals.one(i, others[:, i], many, given)
             below = (many[:, i] <= others[:, i]).to(x.dtype)
             total = total + (torch.sigmoid(logit) - below).square().mean()
         return total

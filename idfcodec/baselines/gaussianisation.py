@@ -18,7 +18,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -103,11 +103,11 @@ class Gaussianisation(FlowModel):
     def learn(self, x: Tensor) -> list[float]:
         self._check_shape(x)
         losses, total = [], x.new_zeros(len(x))
-        for transform in self.levels[0].transforms:  # type: ignore[union-attr]
-            if isinstance(transform, Marginal):
-                transform.fit(x)
-            x, log_det = transform(x)
+        for layer in cast(Sequential, self.levels[0]).transforms:
+            if isinstance(layer, Marginal):
+                layer.fit(x)
+            x, log_det = layer(x)
             total = total + log_det
-            if isinstance(transform, Marginal):
+            if isinstance(layer, Marginal):
                 losses.append(-float((total + self.bases[0].log_prob(x)).mean()))  # type: ignore[operator]
         return losses

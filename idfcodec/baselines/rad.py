@@ -113,10 +113,10 @@ class RAD(Density):
 
     def __init__(self, config: RADConfig) -> None:
         super().__init__(config)
-        sizes = {"hidden": config.hidden, "condition": config.condition}
+        sizes = {name: getattr(config, name) for name in ("hidden", "condition")}
         self.folds = nn.ModuleList(Fold(config.shape[0], **sizes) for _ in range(config.folds))
-        shared = {"shape": config.shape, "layers": config.layers, "depth": config.depth}
-        self.couplings = RealNVP(RealNVPConfig(**shared, **sizes))
+        sizes |= {name: getattr(config, name) for name in ("shape", "layers", "depth")}
+        self.couplings = RealNVP(RealNVPConfig(**sizes))
 
     def _folded(self, x: Tensor, condition: Tensor | None) -> tuple[Tensor, list[Tensor], Tensor]:
         """What the couplings see, the branches, and the folds' part of log p."""

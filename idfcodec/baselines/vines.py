@@ -18,7 +18,7 @@ References:
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -97,9 +97,9 @@ class Vine(FlowModel):
     def learn(self, x: Tensor) -> list[float]:
         """Margins from quantiles, then the vine from the ranks under them: two losses."""
         self._check_shape(x)
-        margins, copula = self.levels[0].transforms  # type: ignore[misc, union-attr]
-        margins.spline.fit(x)
-        margins.started.fill_(True)
-        first = -float(self.log_prob(x[:SAMPLES]).mean())
+        first, second = cast(Sequential, self.levels[0]).transforms
+        margins, copula = cast(Margins, first), cast(VineCopula, second)
+        margins.fit(x)
+        independent = -float(self.log_prob(x[:SAMPLES]).mean())
         copula.fit(margins(x[:SAMPLES])[0])
-        return [first, -float(self.log_prob(x[:SAMPLES]).mean())]
+        return [independent, -float(self.log_prob(x[:SAMPLES]).mean())]

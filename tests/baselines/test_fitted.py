@@ -56,7 +56,7 @@ def test_quantiles_make_margins_what_they_should_be() -> None:
         layer.fit(x)
         z = layer(x)[0].detach()
         assert float(z.mean(0).abs().max()) < 0.05
-        assert float((z.std(0) - spread).abs().max()) < 0.1
+        assert float((z.std(0) / spread - 1).abs().max()) < 0.15  # the outer knots are far apart
     layer.fit(torch.zeros(100, 2))  # all alike: finite all the same
     assert torch.isfinite(layer(x)[0]).all()
 
@@ -107,7 +107,7 @@ def test_tails_are_as_heavy_as_they_say() -> None:
     with torch.no_grad():
         layer.raw.fill_(torch.tensor(0.5).expm1().log())  # xi = 1/2
     t = torch.tensor([[100.0], [1000.0]], dtype=torch.float64)
-    survival = torch.sigmoid(-layer(t)[0])
+    survival = torch.sigmoid(-layer(t)[0].detach())
     assert float(survival[0] / survival[1]) == pytest.approx(100, rel=0.05)  # t^-2
     assert torch.isfinite(Logistic().log_prob(layer(1e30 * t)[0])).all()
 
