@@ -91,7 +91,10 @@ def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list
     """
     if not len(images):
         raise IDFError("a batch needs at least one picture")
-    pictures = [from_image(image).pixels for image in images]
+    taken = [from_image(image) for image in images]
+    if other := next((p for p in taken if p.palette is not None or p.cmyk), None):
+        raise UnsupportedImage(f"a batch holds no palettes and no inks, and a picture is {other.text}")
+    pictures = [picture.pixels for picture in taken]
     for pixels in pictures:
         height, width = pixels.shape[:2]
         if max(height, width) > MAX_SIDE:

@@ -125,7 +125,7 @@ def test_round_trip(batch: Batch) -> None:
         (file(version=2), "format version 2"),
         (file(count=0, runs=(), payloads=(), sums=b""), "a batch of 0 pictures"),
         (file(count=MAX_COUNT + 1), f"a batch of {MAX_COUNT + 1} pictures"),
-        (file(runs=((1, 5, 2, 3),)), "unknown mode 5"),
+        (file(runs=((1, 8, 2, 3),)), "unknown mode 8"),
         (file(runs=((1, 1, 0, 3),)), "picture of 3x0 pixels"),
         (file(runs=((1, 1, 2, 0),)), "picture of 0x2 pixels"),
         (file(runs=((1, 1, MAX_SIDE + 1, 3),)), f"picture of 3x{MAX_SIDE + 1} pixels"),
