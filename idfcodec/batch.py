@@ -15,9 +15,11 @@ from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
 from idfcodec.format.batch import Shape as BatchShape
 from idfcodec.format.container import CHECKSUM_SIZE, Mode
 from idfcodec.format.payload import STORED, first_byte
+from idfcodec.format.structure import STILL
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.picture import Picture
 from idfcodec.picture.pillow import from_image
 from idfcodec.types import Buffer, Pixels, Planes, Progress
 
@@ -82,7 +84,7 @@ def _batch_checksum(shapes: Sequence[BatchShape], pictures: Sequence[Pixels]) ->
     return digest.digest()
 
 
-def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
+def prepared(images: Sequence[Picture | Pixels | Image.Image]) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
     """Pixels, shape and planes of each picture of a batch.
 
     Raises:
@@ -91,9 +93,9 @@ def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list
     """
     if not len(images):
         raise IDFError("a batch needs at least one picture")
-    taken = [from_image(image) for image in images]
-    if other := next((p for p in taken if p.palette is not None or p.cmyk), None):
-        raise UnsupportedImage(f"a batch holds no palettes and no inks, and a picture is {other.text}")
+    taken = [image if isinstance(image, Picture) else from_image(image) for image in images]
+    if other := next((picture for picture in taken if picture.cmyk or picture.structure != STILL), None):
+        raise UnsupportedImage(f"a batch holds no palettes, frames, inks and other whites: a picture is {other.text}")
     pictures = [picture.pixels for picture in taken]
     for pixels in pictures:
         height, width = pixels.shape[:2]
@@ -116,7 +118,7 @@ def _problem(coder: Coder, shapes: Sequence[BatchShape]) -> str | None:
 
 
 def encode_batch(
-    images: Sequence[Pixels | Image.Image],
+    images: Sequence[Picture | Pixels | Image.Image],
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
@@ -129,7 +131,7 @@ def encode_batch(
     Pictures of 32 x 32 pixels would otherwise be half headers. Metadata is not kept.
 
     Args:
-        images: arrays as `encode` takes them, or PIL images of mode L or RGB, up to 512 pixels on a side.
+        images: arrays as `encode` takes them, PIL images or pictures, up to 512 pixels on a side.
         model: name, id or folder; None is the default one for small pictures.
         effort: chooses a shipped model instead, see `models.BATCH_EFFORTS`.
         threads: see `encode`, as are `device` and `progress`, which counts pictures.

@@ -75,7 +75,7 @@ def code_length(
 
 
 def batch_code_lengths(
-    images: Sequence[Pixels | Image.Image],
+    images: Sequence[Picture | Pixels | Image.Image],
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,

@@ -46,18 +46,24 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         if is_batch(data):
             return info_batch(name, data, names)
         header = read_info(data)
-        channels = {0: 1, 3: 2, 4: 4}.get(header.mode % 32, 3)
-        depth = 8 * header.mode.bytes
-        conversion = CONVERSIONS.get(header.mode.name)
-        kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
-        size = header.width * header.height * channels
+        mode, structure = header.mode, header.structure
+        conversion = CONVERSIONS.get(mode.name)
+        kind = "rgb" if conversion else mode.name.lower().removesuffix("_16").replace("_", " ")
+        size = header.width * header.height * mode.channels * structure.count
+        frames, colours = structure.frames, len(structure.palette) if structure.palette else None
+        durations = [float(duration) for duration in frames.durations] if frames else []
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
             "input": name,
             "width": header.width,
             "height": header.height,
             "mode": kind,
-            "depth": depth,
+            "depth": mode.depth,
+            "palette": colours,
+            "white": structure.white,
+            "frames": structure.count,
+            "durations": durations,
+            "loop": frames.loop if frames else None,
             "conversion": conversion,
             "bytes": len(data),
             "bits_per_subpixel": 8 * len(data) / size,
@@ -69,10 +75,18 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "metadata": metadata,
         }
         blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
-        was = f", was {conversion}" if conversion else ""
+        also = f", was {conversion}" if conversion else ""
+        also += f", {colours} colours" if colours else ""
+        also += f", white is {structure.white}" if structure.white else ""
+        bits = "1 bit" if mode.depth == 1 else f"{mode.depth} bits"
+        shown = "pages"
+        if durations and frames:
+            times = {None: "", 0: ", for ever", 1: ", once"}.get(frames.loop, f", {frames.loop} times")
+            shown = f"frames, {sum(durations) / 1000:.2f} s in all{times}"
         lines = [
             label(name),
-            f"  picture   {header.width}x{header.height}, {kind}, {depth} bits{was}",
+            f"  picture   {header.width}x{header.height}, {kind}, {bits}{also}",
+            *([f"  frames    {structure.count} {shown}"] if frames else []),
             f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
             f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
             f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",

@@ -44,6 +44,16 @@ class Mode(enum.IntEnum):
         return 3 if 16 <= self < 32 else (1, 3, 1, 2, 4, 4, 1, 1)[self % 32]
 
     @property
+    def channels(self) -> int:
+        """Of the picture: 1 to 4."""
+        return 3 if 16 <= self < 32 else (1, 3, 3, 2, 4, 4, 1, 1)[self % 32]
+
+    @property
+    def depth(self) -> int:
+        """Bits of a sample: 1, 8 or 16."""
+        return 1 if self is Mode.BILEVEL else 8 * self.bytes
+
+    @property
     def bytes(self) -> int:
         """Of a sample: 1 or 2."""
         return 2 if self >= 32 else 1

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import IDFError, UnsupportedImage
-from idfcodec.picture.picture import Picture
+from idfcodec.picture.picture import Frames, Picture
 from idfcodec.picture.png import SIGNATURE, chunk, chunks
 
-__all__ = ["read_deep_png", "read_deep_tiff", "write_deep_tiff"]
+__all__ = ["read_deep", "write_deep_tiff"]
 
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 _CHANNELS = {2: 3, 4: 2, 6: 4}
@@ -35,18 +35,27 @@ def _library(name: str) -> Any:
         raise UnsupportedImage("samples have 16 bits in several channels: pip install 'idfcodec[deep]'") from ex
 
 
-def read_deep_png(data: bytes) -> NDArray[np.uint16]:
-    """The samples (H, W, C) of a sound PNG file of 16 bits, C from 2 to 4.
+def read_deep(file: BinaryIO, *, png: bool) -> Picture:
+    """The picture in a PNG or TIFF file of 16 bits in 2 to 4 channels, without its metadata.
 
     Raises:
-        UnsupportedImage: the extra is not installed.
-        Exception: whatever its reader raises at a damaged file.
+        UnsupportedImage: another kind of samples; pages that differ; the extra is not installed.
+        Exception: whatever a reader raises at a damaged file.
     """
+    file.seek(0)
+    if png:
+        return Picture(_png(file.read()))
+    pages, cmyk = _tiff(file)
+    return Picture(pages, cmyk=cmyk, frames=Frames(len(pages))) if len(pages) > 1 else Picture(pages[0], cmyk=cmyk)
+
+
+def _png(data: bytes) -> NDArray[np.uint16]:
+    """The samples (H, W, C) of a sound file."""
     decode = _library("imagecodecs").png_decode
-    parts = list(chunks(data))
+    parts = [(kind, content) for kind, content in chunks(data) if kind in (b"IHDR", b"IDAT", b"IEND")]
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[0][1])
     if not interlaced:
-        plain: NDArray[np.uint16] = decode(data)
+        plain: NDArray[np.uint16] = decode(SIGNATURE + b"".join(chunk(*part) for part in parts))
         return plain
     # The library reads interlaced files wrongly, with a message of its own: each pass becomes a file.
     channels = _CHANNELS[colour]
@@ -70,13 +79,8 @@ def _passes(pixels: NDArray[np.uint16], size: int) -> Iterator[tuple[NDArray[np.
             yield part, part.shape[0] * (part.shape[1] * size + 1)
 
 
-def read_deep_tiff(file: BinaryIO) -> tuple[NDArray[np.uint16], bool]:
-    """The samples (F, H, W, C) of all pages of a TIFF of 16 bits, C from 2 to 4, turned upright; whether they are inks.
-
-    Raises:
-        UnsupportedImage: another kind of samples; pages that differ; the extra is not installed.
-        Exception: whatever its reader raises at a damaged file.
-    """
+def _tiff(file: BinaryIO) -> tuple[NDArray[np.uint16], bool]:
+    """The samples (F, H, W, C) of all pages, turned upright, and whether they are inks."""
     with _library("tifffile").TiffFile(file) as tiff:
         first = tiff.pages[0]
         photometric = getattr(first.photometric, "name", str(first.photometric))

@@ -68,6 +68,8 @@ def read_frames(image: Image.Image) -> Picture:
     if {one.size for one in images} != {images[0].size}:
         raise UnsupportedImage("its pages differ in size, which this release does not keep")
     pixels, palette = _together(images, pages=image.format == "TIFF")
+    if image.format == "WEBP" and pixels.shape[-1] == 4 and (pixels[..., 3] == 255).all():
+        pixels = np.ascontiguousarray(pixels[..., :3])  # Pillow's reader always says that there is alpha
     count = len(images)
     if image.format == "TIFF":
         frames = Frames(count)
@@ -129,7 +131,7 @@ def saved_frames(picture: Picture, kind: str) -> tuple[Image.Image, dict[str, An
         options["duration"] = [int(one) for one in picture.frames.durations] or [0] * len(images)
         loop = picture.frames.loop or 0
         if kind == "WEBP":
-            options["loop"] = loop
+            options |= {"loop": loop, "kmin": 0, "kmax": 1}  # frames that say nothing of those before
         elif loop != 1:
             options["loop"] = max(loop - 1, 0)
     return images[0], options
@@ -141,7 +143,7 @@ def _for_gif(pixels: Pixels, picture: Picture) -> Image.Image:
         return as_image(pixels, picture)
     colours, numbers = np.unique(pixels.reshape(-1, picture.channels), axis=0, return_inverse=True)
     if len(colours) > 256:
-        raise UnsupportedImage("a gif file holds frames of 256 colours, and one has more: png and webp hold it")
+        raise UnsupportedImage("a gif file holds frames of 256 colours, and one has more: png does")
     return as_image(
         numbers.reshape(pixels.shape[:2]).astype(np.uint8),
         Picture(np.zeros((1, 1), np.uint8), palette=np.ascontiguousarray(colours)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -19,10 +20,10 @@ from idfcodec.errors import IDFError, UnsupportedImage
 from idfcodec.format.structure import STILL
 from idfcodec.picture import checks
 from idfcodec.picture.checks import MAX_PICTURE_PIXELS, check_image, frame_count, is_deep, open_image
-from idfcodec.picture.deep import read_deep_png, read_deep_tiff, write_deep_tiff
+from idfcodec.picture.deep import read_deep, write_deep_tiff
 from idfcodec.picture.frames import read_frames, saved_frames, still
 from idfcodec.picture.netpbm import is_netpbm, read_netpbm, write_netpbm
-from idfcodec.picture.picture import Frames, Picture
+from idfcodec.picture.picture import Picture
 from idfcodec.picture.png import write_png
 
 __all__ = ["FORMATS", "MAX_PICTURE_PIXELS", "Picture", "from_image", "read_picture", "write_picture"]
@@ -63,9 +64,9 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """Take an array or a Pillow image.
 
     An array is taken as it is, without a copy where it is contiguous and of this machine's byte order. A Pillow image
-    is taken with its ICC profile, EXIF and XMP, palette and frames; one that is not loaded is loaded. What a file held beyond the pixels that Pillow made of it can be seen (and is refused) only before it is loaded:
-    `read_picture` is the strict way for files. The primary picture of a JPEG in MPO format, as many phones write it,
-    counts as the picture.
+    is taken with its ICC profile, EXIF and XMP, palette and frames; one that is not loaded is loaded. What a file held
+    beyond the pixels that Pillow made of it can be seen (and is refused) only before that: `read_picture` is the strict
+    way for files. The primary picture of a JPEG in MPO format, as many phones write it, counts as the picture.
 
     Args:
         image: (H, W) bool; (H, W) or (H, W, C) uint8 or uint16, C from 1 to 4; or a Pillow image of mode 1, L, LA, P,
@@ -161,20 +162,26 @@ def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, .
         elif kind != "GIF" and picture.structure == STILL and picture.most == 255 and picture.channels in (1, 3):
             _save(picture, kind, metadata, file)
         else:
-            buffer = io.BytesIO()
-            _save(picture, kind, metadata, buffer)
-            if not _holds(buffer.getvalue(), picture):
-                best = "tiff" if picture.cmyk else "png"
-                raise UnsupportedImage(f"a {extension} file does not hold {picture.text} exactly: {best} does")
-            file.write(buffer.getbuffer())
+            file.write(_exactly(picture, extension, metadata))
     return tuple(metadata)
 
 
-def _holds(data: bytes, picture: Picture) -> bool:
+def _exactly(picture: Picture, extension: str, metadata: dict[str, bytes]) -> bytes:
+    """A file that was read again; empties `metadata` of what it holds."""
+    buffer, held = io.BytesIO(), False
     try:
-        return read_picture(io.BytesIO(data)).same(picture)
+        _save(picture, FORMATS[extension], metadata, buffer)
     except IDFError:
-        return False
+        raise
+    except (OSError, KeyError, ValueError, struct.error):
+        pass  # how Pillow says what a format does not hold
+    else:
+        with contextlib.suppress(IDFError):
+            held = read_picture(io.BytesIO(buffer.getvalue())).same(picture)
+    if not held:
+        best = "tiff" if picture.cmyk or (picture.frames and not picture.frames.durations) else "png"
+        raise UnsupportedImage(f"a {extension} file does not hold {picture.text} exactly: {best} does")
+    return buffer.getvalue()
 
 
 def _save(picture: Picture, kind: str, metadata: dict[str, bytes], file: BinaryIO) -> None:
@@ -237,7 +244,7 @@ def _from_pillow(image: Image.Image, file: BinaryIO | None = None) -> Picture:
     check_image(image)  # some facts come after the pixels
     metadata = _metadata(image.info, tiff_exif)
     if deep and file is not None:
-        return replace(_deep(image, file), metadata=metadata)
+        return replace(read_deep(file, png=image.format == "PNG"), metadata=metadata)
     return replace(read_frames(image) if frame_count(image) > 1 else still(image), metadata=metadata)
 
 
@@ -246,14 +253,6 @@ def _of_16_bits(image: Image.Image) -> Image.Image:
     if not 0 <= float(low) <= float(high) < 65536:  # type: ignore[arg-type]
         raise UnsupportedImage("a picture of mode I (whole numbers of 32 bits) with values that 16 bits do not hold")
     return Image.fromarray(np.asarray(image).astype(np.uint16))
-
-
-def _deep(image: Image.Image, file: BinaryIO) -> Picture:
-    file.seek(0)
-    if image.format == "PNG":
-        return Picture(read_deep_png(file.read()))
-    pages, cmyk = read_deep_tiff(file)
-    return Picture(pages, cmyk=cmyk, frames=Frames(len(pages))) if len(pages) > 1 else Picture(pages[0], cmyk=cmyk)
 
 
 def _metadata(info: Mapping[str | tuple[int, int], Any], tiff_exif: bytes) -> dict[str, bytes]:
