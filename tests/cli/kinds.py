@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from idfcodec.picture.picture import Frames, Picture
 from tests.pictures import generate
 
-__all__ = ["HELD", "KINDS", "METADATA"]
+__all__ = ["ARRAYS", "HELD", "KINDS", "METADATA"]
 
 WIDTH, HEIGHT = 37, 22
 _SHOWN = (Fraction(40), Fraction(40), Fraction(1000))
@@ -92,3 +92,25 @@ METADATA: Mapping[str, tuple[str, ...]] = {
     "tiff": ("icc", "exif", "xmp"),
 }
 """The metadata that a format gives back; TIFF of 16 bits in several channels has no EXIF."""
+
+ARRAYS: Mapping[str, str] = {
+    "gray": "(H, W) uint8",
+    "gray and alpha": "(H, W, 2) uint8",
+    "RGB": "(H, W, 3) uint8",
+    "RGB and alpha": "(H, W, 4) uint8",
+    "palette": "`Picture` with (N, 3) colours",
+    "palette with alpha": "`Picture` with (N, 4) colours",
+    "1 bit": "(H, W) bool",
+    "gray, 16 bits": "(H, W) uint16",
+    "gray and alpha, 16 bits": "(H, W, 2) uint16",
+    "RGB, 16 bits": "(H, W, 3) uint16",
+    "RGB and alpha, 16 bits": "(H, W, 4) uint16",
+    "10 or 12 bits in 16": "uint16; `Picture` with a white",
+    "CMYK": "`Picture`, (H, W, 4) uint8",
+    "CMYK, 16 bits": "`Picture`, (H, W, 4) uint16",
+    "animation, RGB": "`Picture`, (F, H, W, 3)",
+    "animation, RGB and alpha": "`Picture`, (F, H, W, 4)",
+    "animation of few colours": "`Picture`, (F, H, W, 3)",
+    "pages": "`Picture`, (F, H, W) or (F, H, W, C)",
+}
+"""What the library takes and gives for each kind."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from idfcodec.codec import decode_picture, encode
+from idfcodec.codec import decode, decode_picture, encode
 from idfcodec.errors import IDFError, UnsupportedImage
 from idfcodec.info import read_info
 from idfcodec.picture.picture import Picture
@@ -19,6 +19,7 @@ from idfcodec.picture.pillow import FORMATS, read_picture, write_picture
 from idfcodec.picture.png import SIGNATURE, chunk, chunks
 from tests.cli.conftest import Run
 from tests.cli.kinds import HELD, KINDS, METADATA
+from tests.cli.table import lines
 from tests.conftest import REPOSITORY
 from tests.picture.test_pillow import METADATA as BLOCKS
 
@@ -37,12 +38,26 @@ MIXED = sorted(path.name for path in (REPOSITORY.parent / "shared" / "data" / "m
 
 def through(run: Run, path: Path, back: Path) -> Picture:
     """The picture that comes back from a file by `compress` and `decompress`."""
-    packed = path.with_suffix(".idfc")
+    packed = back.with_suffix(".idfc")  # never beside the input, which may be of `mixed`
     done = run("compress", "-e", "fast", "-f", str(path), "-o", str(packed))
     assert done.code == 0, done.err
     done = run("decompress", "-f", str(packed), "-o", str(back))
     assert done.code == 0, done.err
     return read_picture(back)
+
+
+def test_the_table_in_readme_is_this_one() -> None:
+    """`python -m tests.cli.table` prints it."""
+    assert "\n".join(lines()) in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_comes_back_in_python(kind: str) -> None:
+    picture = KINDS[kind]()
+    plain = picture.structure == Picture(picture.pixels).structure and not picture.cmyk if not picture.frames else False
+    data = encode(picture.pixels if plain else picture, effort="fast")
+    assert decode_picture(data).same(picture)
+    np.testing.assert_array_equal(decode(data), picture.pixels)
 
 
 @pytest.mark.parametrize(("kind", "format"), CELLS)
@@ -65,7 +80,7 @@ def test_another_format_refuses_a_kind_in_a_line(kind: str, format: str) -> None
         return
     if kind == "gray, 16 bits" and format in ("pnm", "ppm"):
         return
-    with pytest.raises(IDFError, match="does not hold|holds frames of 256") as caught:
+    with pytest.raises(IDFError, match=r"does not hold|holds frames of 256") as caught:
         write_picture(picture, file, format)
     assert "\n" not in str(caught.value)
     assert not file.getvalue()
