@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import UnsupportedImage
-from idfcodec.format.structure import Frames, Palette, Structure
+from idfcodec.format.structure import STILL, Frames, Palette, Structure
 from idfcodec.types import Pixels
 
 __all__ = ["Frames", "Picture"]
@@ -83,6 +83,11 @@ class Picture:
     def most(self) -> int:
         """The largest sample that there can be."""
         return {np.dtype(np.bool_): 1, np.dtype(np.uint8): 255}.get(self.pixels.dtype, 65535)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one picture of 8-bit gray or RGB, which every codec and every model takes."""
+        return self.structure == STILL and self.pixels.dtype == np.uint8 and self.channels in (1, 3)
 
     @property
     def column(self) -> Pixels:

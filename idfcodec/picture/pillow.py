@@ -17,7 +17,6 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
 from idfcodec.errors import IDFError, UnsupportedImage
-from idfcodec.format.structure import STILL
 from idfcodec.picture import checks
 from idfcodec.picture.checks import MAX_PICTURE_PIXELS, check_image, frame_count, is_deep, open_image
 from idfcodec.picture.deep import read_deep, write_deep_tiff
@@ -159,7 +158,7 @@ def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, .
     with _wrapped(f"write the picture as {extension}"):
         if kind == "PPM":
             write_netpbm(picture, file, extension)
-        elif kind != "GIF" and picture.structure == STILL and picture.most == 255 and picture.channels in (1, 3):
+        elif kind != "GIF" and picture.plain:
             _save(picture, kind, metadata, file)
         else:
             file.write(_exactly(picture, extension, metadata))
