@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from idfcodec.format.container import VERSION, Mode
 from idfcodec.format.metadata import Entry, pack_entries
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.conversion import Exceptions, numbered, redo
-from idfcodec.picture.pillow import Picture
+from idfcodec.picture.picture import Frames, Picture
 from idfcodec.types import PlaneType, Role
 from tests.pictures import Pixels, generate
 
@@ -68,9 +69,9 @@ RECIPES: dict[str, dict[str, object]] = {
     "causal-gray-max-50x31": {"kind": "gray", "width": 50, "height": 31, "seed": 27, "by": "photo-max"},
     "causal-gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 28, "by": "photo"},
     "causal-noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 29, "by": "photo"},
-    "causal-constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 30, "by": "photo"},
+    "one-colour-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 30, "by": "photo"},
     "causal-pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 31, "by": "photo"},
-    "causal-extremes-24x24": {"kind": "extremes", "width": 24, "height": 24, "seed": 32, "by": "photo"},
+    "two-values-24x24": {"kind": "extremes", "width": 24, "height": 24, "seed": 32, "by": "photo"},
     "causal-two-tiles-520x7": {"kind": "photo", "width": 520, "height": 7, "seed": 33, "by": "photo"},
     "causal-metadata-9x7": {
         "kind": "photo",
@@ -108,11 +109,20 @@ RECIPES: dict[str, dict[str, object]] = {
     "jfif-short-48x40": {"kind": "was 3", "width": 48, "height": 40, "seed": 41, "by": "photo"},
     "gray-alpha-31x24": {"kind": "mode 3", "width": 31, "height": 24, "seed": 42, "by": "photo"},
     "rgba-30x26": {"kind": "mode 4", "width": 30, "height": 26, "seed": 43, "by": "photo"},
-    "gray-16-29x31": {"kind": "mode 32", "width": 29, "height": 31, "seed": 44, "by": "photo"},
-    "rgb-16-28x27": {"kind": "mode 33", "width": 28, "height": 27, "seed": 45, "by": "photo-max"},
-    "gray-as-rgb-16-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
+    "gray-16-values-29x31": {"kind": "mode 32", "width": 29, "height": 31, "seed": 44, "by": "photo"},
+    "rgb-16-values-28x27": {"kind": "mode 33", "width": 28, "height": 27, "seed": 45, "by": "photo-max"},
+    "gray-as-rgb-16-values-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
     "gray-alpha-16-26x22": {"kind": "mode 35", "width": 26, "height": 22, "seed": 47, "by": "photo"},
     "rgba-16-25x24": {"kind": "mode 36", "width": 25, "height": 24, "seed": 48, "by": "photo-fast"},
+    "cmyk-27x22": {"kind": "mode 5", "width": 27, "height": 22, "seed": 49, "by": "photo"},
+    "cmyk-16-23x21": {"kind": "mode 37", "width": 23, "height": 21, "seed": 50, "by": "photo-fast"},
+    "bilevel-45x40": {"kind": "mode 6", "width": 45, "height": 40, "seed": 51, "by": "photo"},
+    "palette-40x33": {"kind": "mode 7", "width": 40, "height": 33, "seed": 52, "by": "photo"},
+    "palette-alpha-31x35": {"kind": "mode 7", "width": 31, "height": 35, "seed": 53, "by": "photo-fast", "alpha": True},
+    "frames-520x9": {"kind": "photo", "width": 520, "height": 9, "seed": 54, "by": "photo-fast", "frames": 4},
+    "pages-20x25": {"kind": "mode 6", "width": 20, "height": 25, "seed": 55, "by": "photo-fast", "pages": 3},
+    "white-24x26": {"kind": "gray", "width": 24, "height": 26, "seed": 56, "by": "photo-fast", "white": 254},
+    "stretched-apart-96x80": {"kind": "apart", "width": 96, "height": 80, "seed": 57, "by": "photo-fast"},
 }
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `entries` what
 generic ones hold, `by` the model."""
@@ -174,12 +184,22 @@ def _converted(number: int, width: int, height: int, seed: int, *, exceptions: b
     return pixels
 
 
-def _of_mode(mode: Mode, width: int, height: int, seed: int) -> NDArray[np.uint8 | np.uint16]:
+def _apart(width: int, height: int, seed: int) -> Pixels:
+    """Two thirds, half and all of the values of red, green and blue, over the whole range."""
+    photo = generate("photo", width, height, seed).astype(int)
+    return (photo * (170, 127, 255) // 255 * 255 // (170, 127, 255)).astype(np.uint8)
+
+
+def _of_mode(mode: Mode, width: int, height: int, seed: int) -> NDArray[np.uint8 | np.uint16 | np.bool_]:
     """A drawn picture with as many channels and bits as the mode has; of 16 bits twelve are in use."""
     kind = KINDS[mode]
     drawn = np.dstack([generate("photo", width, height, seed + i) for i in range(2)])[..., : kind.channels]
     if mode is Mode.GRAY_AS_RGB_16:
         drawn[:] = drawn[..., :1]
+    if mode is Mode.BILEVEL:
+        return drawn[..., 0] > 127
+    if mode is Mode.PALETTE:
+        return np.ascontiguousarray(drawn[..., 0] // 16)
     if kind.depth == 8:
         return drawn
     wide: NDArray[np.uint16] = drawn.astype(np.uint16) * 16 + (drawn[..., ::-1] if kind.channels != 3 else drawn) % 16
@@ -224,13 +244,35 @@ def picture(recipe: dict[str, object]) -> Picture:
     blocks = {name: text.encode() for name, text in metadata.items()}
     for name, listed in entries.items():
         blocks[name] = pack_entries([Entry(bytes.fromhex(n), kind, bytes.fromhex(c)) for n, kind, c in listed])
-    if kind.startswith("mode "):
-        return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
-    if kind.startswith(("was ", "nearly ")):
+    pixels: NDArray[np.uint8 | np.uint16 | np.bool_]
+    if kind == "apart":
+        pixels = _apart(width, height, seed)
+    elif kind.startswith("mode "):
+        pixels = _of_mode(Mode(int(kind[5:])), width, height, seed)
+    elif kind.startswith(("was ", "nearly ")):
         pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
     else:
         pixels = generate(kind, width, height, seed)
-    return Picture(pixels, blocks)
+    pixels, frames = _frames(pixels, recipe)
+    palette = np.arange(16 * (3 + ("alpha" in recipe)), dtype=np.uint8).reshape(16, -1) if kind == "mode 7" else None
+    white = recipe.get("white")
+    assert white is None or isinstance(white, int)
+    return Picture(pixels, blocks, palette, kind in ("mode 5", "mode 37"), frames, white)
+
+
+def _frames(
+    pixels: NDArray[np.uint8 | np.uint16 | np.bool_], recipe: dict[str, object]
+) -> tuple[NDArray[np.uint8 | np.uint16 | np.bool_], Frames | None]:
+    """As many frames as a recipe says, whose left half moves by a row, or that many pages, which are all alike."""
+    if isinstance(pages := recipe.get("pages"), int):
+        return np.stack([pixels] * pages), Frames(pages)
+    if not isinstance(count := recipe.get("frames"), int):
+        return pixels, None
+    found = np.stack([pixels] * count)
+    half = pixels.shape[1] // 2
+    for number in range(count):
+        found[number, :, :half] = np.roll(pixels[:, :half], number // 2, 0)
+    return found, Frames(count, tuple(Fraction(100 * number, 3) for number in range(count)), 2)
 
 
 def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
