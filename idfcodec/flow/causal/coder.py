@@ -153,11 +153,11 @@ class CausalFlow(Coder):
         arrays = [np.asarray(z).reshape(shape) for z, shape in zip(latents, shapes, strict=True)]
         tile = self._tile(arrays, types, INVERT)
         self._run(tile, types)
-        planes = _planes(tile, len(types))
-        for plane, kind in zip(planes, types, strict=True):
-            if plane.size and not kind.low <= plane.min() <= plane.max() <= kind.high:
+        for plane, kind in enumerate(types):
+            values = tile.inside(plane)
+            if values.size and not kind.low <= values.min() <= values.max() <= kind.high:
                 raise IDFError("these are latents of no picture")
-        return planes
+        return _planes(tile, len(types))
 
     def sample(
         self, n: int, shapes: Sequence[Shape], types: Sequence[PlaneType], temperature: float = 1.0, *, seed: int = 0
