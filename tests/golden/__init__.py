@@ -19,7 +19,7 @@ from idfcodec.format.batch import VERSION as BATCH_VERSION
 from idfcodec.format.container import VERSION, Mode
 from idfcodec.format.metadata import Entry, pack_entries
 from idfcodec.picture.colour import KINDS
-from idfcodec.picture.conversion import Exceptions, numbered, redo
+from idfcodec.picture.conversion import LAYOUTS, Exceptions, numbered, redo
 from idfcodec.picture.picture import Frames, Picture
 from idfcodec.types import PlaneType, Role
 from tests.pictures import Pixels, generate
@@ -106,6 +106,22 @@ RECIPES: dict[str, dict[str, object]] = {
     "jfif-exceptions-64x40": {"kind": "nearly 1", "width": 64, "height": 40, "seed": 38, "by": "photo"},
     "photocd-48x40": {"kind": "was 2", "width": 48, "height": 40, "seed": 39, "by": "photo"},
     "photocd-exceptions-64x40": {"kind": "nearly 2", "width": 64, "height": 40, "seed": 40, "by": "photo"},
+    "jfif-420-72x56": {"kind": "was 1 in 14", "width": 72, "height": 56, "seed": 50, "by": "photo"},
+    "jfif-420-mirrored-exceptions-70x53": {
+        "kind": "nearly 1 in 126",
+        "width": 70,
+        "height": 53,
+        "seed": 51,
+        "by": "photo",
+    },
+    "jfif-422-fast-65x50": {"kind": "was 1 in 42", "width": 65, "height": 50, "seed": 52, "by": "photo-fast"},
+    "jfif-440-max-50x65": {"kind": "was 1 in 70", "width": 50, "height": 65, "seed": 53, "by": "photo-max"},
+    "photocd-420-72x56": {"kind": "was 2 in 15", "width": 72, "height": 56, "seed": 54, "by": "photo"},
+    "bt601-doubled-64x64": {"kind": "was 4 in 13", "width": 64, "height": 64, "seed": 55, "by": "photo"},
+    "bt601-fine-48x40": {"kind": "was 5", "width": 48, "height": 40, "seed": 56, "by": "photo"},
+    "bt709-48x40": {"kind": "was 6", "width": 48, "height": 40, "seed": 57, "by": "photo"},
+    "bt709-fine-48x40": {"kind": "was 7", "width": 48, "height": 40, "seed": 58, "by": "photo"},
+    "bt709-full-48x40": {"kind": "was 8", "width": 48, "height": 40, "seed": 59, "by": "photo"},
     "jfif-short-48x40": {"kind": "was 3", "width": 48, "height": 40, "seed": 41, "by": "photo"},
     "gray-alpha-31x24": {"kind": "mode 3", "width": 31, "height": 24, "seed": 42, "by": "photo"},
     "rgba-30x26": {"kind": "mode 4", "width": 30, "height": 26, "seed": 43, "by": "photo"},
@@ -169,17 +185,20 @@ PLANES: dict[str, dict[str, object]] = {
 """The same for payloads of the causal family: a role, least and greatest value of each plane."""
 
 
-def _converted(number: int, width: int, height: int, seed: int, *, exceptions: bool) -> Pixels:
-    """What conversion `number` makes of smooth planes; with `exceptions`, every seventeenth green is one more."""
+def _converted(number: int, layout: int, width: int, height: int, seed: int, *, exceptions: bool) -> Pixels:
+    """What conversion `number` makes of smooth planes, their chroma of a layout; with `exceptions`, every seventeenth
+    green is one more (every 97th, of halved chroma)."""
     conversion = numbered(number)
     drawn = generate("photo", width, height, seed).astype(np.int32)
-    luma, first, second = (drawn[..., c] for c in range(3))
-    chroma = (first - luma) // 3, (second - luma) // 3
+    rows, columns = LAYOUTS[layout].shape((height, width))
+    coloured = generate("photo", columns, rows, seed).astype(np.int32) if layout else drawn
+    luma = drawn[..., 0]
+    chroma = [(coloured[..., c] - coloured[..., 0]) // 3 for c in (1, 2)]
     bounds = zip((luma, *chroma), conversion.low, conversion.high, strict=True)
     planes = [plane.clip(low, high) for plane, low, high in bounds]
-    pixels = redo(planes, conversion, Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16)))
+    pixels = redo(planes, conversion, Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16)), LAYOUTS[layout])
     if exceptions:
-        green = pixels.reshape(-1, 3)[::17, 1]
+        green = pixels.reshape(-1, 3)[:: 97 if layout else 17, 1]
         green[:] = np.minimum(green, 254) + 1
     return pixels
 
@@ -250,7 +269,8 @@ def picture(recipe: dict[str, object]) -> Picture:
     elif kind.startswith("mode "):
         pixels = _of_mode(Mode(int(kind[5:])), width, height, seed)
     elif kind.startswith(("was ", "nearly ")):
-        pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
+        number, layout = (*map(int, kind.split()[1::2]), 0)[:2]
+        pixels = _converted(number, layout, width, height, seed, exceptions=kind.startswith("nearly"))
     else:
         pixels = generate(kind, width, height, seed)
     pixels, frames = _frames(pixels, recipe)
