@@ -179,7 +179,7 @@ def fitted(name: str, seed: int, options: Options) -> Path:
     trained = train(train_folder(options), folder, config, device=device, clock=clock)
     trained.model.cpu()
     count = parameters(trained.model)
-    family_of(config).export(trained.model, folder, summary=trained.summary, kept=trained.kept)
+    family_of(config).export(trained.model, folder, summary=trained.summary)
     record = {
         "training": wanted,
         "parameters": count,

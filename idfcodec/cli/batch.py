@@ -50,6 +50,7 @@ def compress_batch(
     model: str | None,
     threads: int | None,
     device: str,
+    strip: bool,
     verify: bool,
     quiet: bool,
 ) -> None:
@@ -67,6 +68,8 @@ def compress_batch(
         pictures.append(picture.pixels)
         sizes.append(size)
         left_out.update(picture.metadata)
+        if picture.notes and not strip:
+            report.warn(name, "; ".join(picture.notes))
 
     def work(name: str) -> Outcome:
         from idfcodec import batch as batches
@@ -84,7 +87,7 @@ def compress_batch(
             if any(a.shape != b.shape or (a != b).any() for a, b in zip(again, pictures, strict=True)):
                 raise IDFError("verification failed: the file does not decode to the pictures it was made from")
         seconds = time.perf_counter() - start
-        if left_out:
+        if left_out and not strip:
             report.warn(name, f"a batch cannot hold the pictures' {', '.join(sorted(left_out))}, which is left out")
         written = targets.write(inputs[0], data, force=force)
         before, size = sum(sizes), sum(pixels.size for pixels in pictures)
@@ -187,7 +190,6 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         "bits_per_subpixel": 8 * len(data) / size,
         "model": model,
         "model_name": model_names.get(model),
-        "common_bytes": len(batch.common),
         "overhead_bytes": batch.overhead,
         "checksum": batch.checksum.hex(),
     }
@@ -199,7 +201,6 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
         f"  model     {model} ({model_names.get(model, 'not installed')})",
         f"  header    {batch.overhead:,} bytes, {batch.overhead / count:.2f} a picture",
-        f"  common    {len(batch.common):,} bytes of corrections",
         f"  checksum  {batch.checksum.hex()}",
     ]
     return Outcome("\n".join(lines), values)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
 __all__ = [
-    "CORRECTED",
-    "LEARNED",
-    "PALETTE",
+    "LAYOUT",
     "PATCHED",
     "PLAIN",
     "STORED",
+    "UNCONVERTED",
+    "chroma_of",
     "first_byte",
     "restored",
     "split_patches",
@@ -32,14 +32,12 @@ STORED = 128
 """Samples as they are, whatever the model."""
 PATCHED = 129
 """The exceptions of a colour conversion, u32 their length first; then the payload itself."""
+LAYOUT = bytes(4)
+"""What exceptions begin with where the layout of the chroma planes, a byte, comes before them."""
+UNCONVERTED = 255
+"""In place of a layout: the tile is coded as red, green and blue."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
-LEARNED = 1 | 2 | 4
-"""Flags of the hierarchical family: what is learned while decoding, see `hierarchical.adaptive.Switches`."""
-CORRECTED = 8
-"""Flag of the hierarchical family: corrections of the network's parameters stand first."""
-PALETTE = 64
-"""Hierarchical family: the colours of the tile, then each pixel as one of them."""
 
 
 def first_byte(payload: Buffer) -> int:
@@ -81,3 +79,10 @@ def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
     if not 5 < end < len(payload):
         raise CorruptFile("the exceptions of a tile end too early")
     return bytes(payload[5:end]), payload[end:]
+
+
+def chroma_of(payload: Buffer) -> str | None:
+    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where it is not converted."""
+    patched = first_byte(payload) == PATCHED and bytes(payload[5:9]) == LAYOUT and len(payload) > 9
+    layout = payload[9] if patched else 0
+    return None if layout == UNCONVERTED else ("4:4:4", "4:4:0", "4:2:2", "4:2:0")[layout >> 2 & 3]
