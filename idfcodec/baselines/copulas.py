@@ -156,7 +156,8 @@ class Probit(Transform):
         return z, (Logistic().log_prob(x) - Gaussian().log_prob(z))
 
     def inverse(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        return torch.special.log_ndtr(z) - torch.special.log_ndtr(-z)
+        x: Tensor = torch.special.log_ndtr(z) - torch.special.log_ndtr(-z)
+        return x
 
 
 class Correlation(Transform):

@@ -122,7 +122,8 @@ class DeepDensityModel(FlowModel):
         """Divergence and reconstruction, which are no nats."""
         self._check_condition(condition, len(x))
         z = self.latents(x)[0]
-        return divergence(z) + RECONSTRUCTION * (self.decoder(z) - x).square().sum(1).mean()
+        error: Tensor = (self.decoder(z) - x).square().sum(1).mean()
+        return divergence(z) + RECONSTRUCTION * error
 
 
 def divergence(z: Tensor) -> Tensor:
@@ -130,4 +131,5 @@ def divergence(z: Tensor) -> Tensor:
     turn = torch.linalg.qr(torch.randn(z.shape[1], z.shape[1], dtype=z.dtype, device=z.device))[0]
     levels = (torch.arange(len(z), dtype=z.dtype, device=z.device) + 0.5) / len(z)
     scores = torch.special.ndtri(levels)[:, None]
-    return ((z @ turn).sort(0).values - scores).square().mean(0).sum()
+    distance: Tensor = ((z @ turn).sort(0).values - scores).square().mean(0).sum()
+    return distance

@@ -73,7 +73,8 @@ class Rotation(Transform):
         return x @ self.R.T, torch.linalg.slogdet(self.R)[1].expand(len(x))
 
     def inverse(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        return torch.linalg.solve(self.R, z.T).T
+        x: Tensor = torch.linalg.solve(self.R, z.T).T
+        return x
 
 
 class Gaussianisation(FlowModel):

@@ -1,9 +1,9 @@
 """RAD: a flow with a discrete latent beside the real ones, here by folding space along learned planes.
 
-A fold lays one side of a plane on the other. With t = w.x - b, |w| = 1, and a stretch s(t) = log(e^t - 1) of the
-positive reals to all reals, which is nearly the identity where t is large,
+A fold lays one side of a plane on the other. With t = w.x - b, |w| = 1, and a stretch s(t) = log(e^(ct) - 1) / c of the
+positive reals to all reals, which is nearly the identity where ct is large,
 
-    z = x + (s(|t|) - t) w,    k = [t < 0],    log |det dz/dx| = -log(1 - e^-|t|)
+    z = x + (s(|t|) - t) w,    k = [t < 0],    log |det dz/dx| = -log(1 - e^(-c|t|))
     log p(x) = log p(z) + log p(k | z) + log |det dz/dx|
 
 It is a bijection between x and the pairs (z, k), each of the two branches reaching all z: the sum over branches has one
@@ -74,6 +74,8 @@ class Fold(nn.Module):
         super().__init__()
         self.w = nn.Parameter(torch.randn(features))
         self.b = nn.Parameter(0.1 * torch.randn(()))
+        # c is 1 at first: where it is large, latents as small as -1 lie on the plane all but exactly, in a spike.
+        self.log_c = nn.Parameter(torch.zeros(()))
         self.gate = Dense(features, 1, hidden=hidden, depth=1, condition=condition)
 
     def _distance(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,14 +85,15 @@ class Fold(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """z (B, D), k (B,) bool, and log |det dz/dx| in nats, (B,)."""
         t, w = self._distance(x)
-        away = t.abs().clamp_min(NEAREST)
-        volume = torch.log(-torch.expm1(-away))
-        return x + (away + volume - t)[:, None] * w, t < 0, -volume
+        ct = torch.exp(self.log_c) * t.abs().clamp_min(NEAREST)
+        volume = torch.log(-torch.expm1(-ct))
+        s = (ct + volume) * torch.exp(-self.log_c)
+        return x + (s - t)[:, None] * w, t < 0, -volume
 
     def inverse(self, z: Tensor, k: Tensor) -> Tensor:
         """The x on the side k of the plane."""
         s, w = self._distance(z)
-        t = F.softplus(s)
+        t = F.softplus(torch.exp(self.log_c) * s) * torch.exp(-self.log_c)
         return z + (torch.where(k, -t, t) - s)[:, None] * w
 
     def logit(self, z: Tensor, condition: Tensor | None = None) -> Tensor:

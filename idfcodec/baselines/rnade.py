@@ -85,7 +85,7 @@ class MixtureConditionals(Transform):
     def _mixture(self, d: int, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log alpha_d, mu_d and log s_d, (B, K) each."""
         out = F.silu(self.rho[d] * a) @ self.V[d].T + self.b[d]
-        alpha, mu, log_s = out.split(self.components, 1)
+        alpha, mu, log_s = out.chunk(3, 1)
         return F.log_softmax(alpha, 1), mu, log_s.clamp(*LOG_SCALES)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:

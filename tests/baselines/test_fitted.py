@@ -128,13 +128,15 @@ def test_rnade_is_its_formula() -> None:
 
 
 def test_a_distribution_network_is_least_where_it_is_the_distribution() -> None:
-    """Its loss on uniform samples, whose distribution function it cannot beat: E u (1 - u) = 1/6."""
-    model, gain = trained("distribution", "checkerboard", steps=150, hidden=16)
+    """Of a dimension, F (1 - F) at another sample: 1/6 in the mean. That of the second, given the first, is less."""
+    model, gain = trained("distribution", "moons", steps=150, hidden=16)
     assert gain > -0.3  # which is not what it learns from
-    x = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
-    z = model.latents(x)[0]
+    x = toy("moons").sample(2000, torch.Generator().manual_seed(1))[0]
+    with torch.no_grad():
+        z = model.latents(x)[0]
+        loss = float(model.loss(x))
     assert bool(((z[:, :1] > z[:, 0]) == (x[:, :1] > x[:, 0])).all())  # it rises
-    assert 1 / 6 < float(model.loss(toy("checkerboard").sample(2000)[0])) - 0.1 < 0.26
+    assert 1 / 6 < loss < 2 / 6
 
 
 def test_a_residual_layer_is_one_to_one_however_large_its_weights() -> None:
