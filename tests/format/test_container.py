@@ -166,7 +166,7 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(magic=b"\x89IDE") + b"p", "not an idfcodec file"),
         (header(version=2) + b"p", "format version 2: this release reads version 1"),
         (header(version=0) + b"p", "format version 0"),
-        *((header(mode=n) + b"p", f"mode field has the unknown value {n}") for n in (8, 15, 16, 20, 31, 38, 255)),
+        *((header(mode=n) + b"p", f"mode field has the unknown value {n}") for n in (8, 15, 16, 25, 31, 38, 255)),
         (header(width=0, table=()), "picture of 0x1"),
         (header(height=0, table=()), "picture of 1x0"),
         (header(width=MAX_SIDE + 1), "both sides must be from 1 to"),
@@ -304,7 +304,7 @@ def test_pixel_checksum_of_16_bits_is_of_little_endian_samples() -> None:
 def test_modes_have_their_numbers() -> None:
     assert {mode.value: (mode.planes, mode.bytes) for mode in Mode} == {
         0: (1, 1), 1: (3, 1), 2: (1, 1), 3: (2, 1), 4: (4, 1), 5: (4, 1), 6: (1, 1), 7: (1, 1), 17: (3, 1),
-        18: (3, 1), 19: (3, 1), 32: (1, 2), 33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2), 37: (4, 2),
+        18: (3, 1), 19: (3, 1), 20: (3, 1), 21: (3, 1), 22: (3, 1), 23: (3, 1), 24: (3, 1), 32: (1, 2), 33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2), 37: (4, 2),
     }  # fmt: skip
 
 

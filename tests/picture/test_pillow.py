@@ -330,7 +330,6 @@ def bmp(bits: int, rows: bytes, palette: bytes = b"") -> BinaryIO:
 REFUSED: list[tuple[str, Callable[[], BinaryIO], str]] = [
     ("png-rgb-trns", lambda: io.BytesIO(png(1, 1, 8, 2, bytes(4), chunk(b"tRNS", bytes(6)))), "transparent colour"),
     ("png-gray-trns", lambda: io.BytesIO(png(1, 1, 8, 0, bytes(2), chunk(b"tRNS", bytes(2)))), "transparent colour"),
-    ("png-interlace-text", lambda: io.BytesIO(png(1, 1, 8, 0, bytes(2), chunk(b"tEXt", b"interlace\0x"))), "keyword"),
     ("apng-default", lambda: animated("PNG", default_image=True), "first picture is not one of the frames"),
     (
         "apng-without-acTL",
