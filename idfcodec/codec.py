@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
-from idfcodec.format.container import Container, pack, unpack
+from idfcodec.family import likely_families
+from idfcodec.flow.categorical.coder import decode as decode_names
+from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
+from idfcodec.format.payload import CATEGORICAL, first_byte
+from idfcodec.format.structure import Structure
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.picture import Picture
+from idfcodec.picture.names import names_of, samples_of
+from idfcodec.picture.picture import Picture, palette_of
 from idfcodec.picture.pillow import from_image
 from idfcodec.tile import decode_tile, encode_tile, is_same
 from idfcodec.types import Buffer, Pixels, Progress
@@ -59,6 +66,58 @@ def kind_problem(kind: Kind, coder: Coder) -> str | None:
     return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
 
 
+def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
+    """The payload of a picture of 8 bits as names of colours, or its samples where they are shorter."""
+    names = names_of(kind.samples(picture.column)).reshape(picture.structure.count, *picture.shape[:2])
+    coded = encode_names(names, channels=kind.distinct, palette=picture.palette, effort=effort)
+    return min(coded, kind.stored(picture.column), key=len)
+
+
+def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pixels) -> None:
+    """Writes to `out` what `_named` coded.
+
+    Raises:
+        CorruptFile: there are no names in such a picture, or the payload is damaged.
+    """
+    if not kind.named:
+        raise CorruptFile("a tile has names of colours, and the picture none")
+    shape = (structure.count, out.shape[0] // structure.count, out.shape[1])
+    names = decode_names(payload, shape, channels=kind.distinct, palette=palette_of(structure))
+    kind.write_samples(samples_of(names.reshape(out.shape[:2]), kind.distinct), out)
+
+
+def _tiled(kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:
+    """The payloads of a picture's tiles by a model."""
+    column, (height, width) = picture.column, picture.shape[:2]
+    tiles = tile_grid(height, width, TILE, picture.structure.count)
+
+    def work(index: int) -> bytes:
+        tile = tiles[index]
+        before = cut(column, tile.above(height)) if tile.top >= height else None
+        return encode_tile(cut(column, tile), kind, coder, before)
+
+    return each(work, len(tiles), threads, progress)
+
+
+def _pack(
+    picture: Picture, kind: Kind, tile: int, model: bytes, metadata: Mapping[str, bytes], payloads: list[bytes]
+) -> bytes:
+    """The file of a picture."""
+    return pack(
+        Container(
+            mode=kind.mode,
+            width=picture.shape[1],
+            height=picture.shape[0],
+            tile=tile,
+            model=model,
+            checksum=kind.checksum(picture.column),
+            metadata=metadata,
+            structure=picture.structure,
+            tiles=tuple(payloads),
+        )
+    )
+
+
 def encode(
     image: Picture | Pixels | Image.Image,
     *,
@@ -77,9 +136,9 @@ def encode(
         image: (H, W) or (H, W, C) uint8 or uint16, C from 1 to 4 (gray, gray and alpha, RGB, RGB and alpha), (H, W)
             bool, a PIL image, or a `Picture`, which may have a palette, inks or frames, with its metadata; what of a
             PIL image's `info` is not kept is logged.
-        model: name, id or folder; None is the default.
-        effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
-            takes as long as encoding, and need not be told.
+        model: name, id or folder, which then codes the picture; None leaves it to the effort.
+        effort: "fast" for speed, "default", or "max" for the smallest files. It stands for a shipped model, beside
+            which the categorical family codes pictures of few or repeated colours. Decoding need not be told.
         conversion: undo the colour conversion that made the picture, if one did and the model codes what was before.
         strip: leave out all metadata, such as profiles, EXIF and texts.
         verify: decode the result and compare before returning it.
@@ -95,36 +154,22 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
-    model = choose_model(model, effort)
+    chosen = choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     for note in picture.notes if picture is not image else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
-    coder = load_model(model, device=device)
+    coder = load_model(chosen, device=device)
     kind = kind_of_picture(picture, coder, conversion=conversion)
-    column, (height, width) = picture.column, picture.shape[:2]
-    structure = picture.structure
-    tiles = tile_grid(height, width, TILE, structure.count)
-
-    def work(index: int) -> bytes:
-        tile = tiles[index]
-        before = cut(column, tile.above(height)) if tile.top >= height else None
-        return encode_tile(cut(column, tile), kind, coder, before)
-
-    payloads = each(work, len(tiles), threads, progress)
-    data = pack(
-        Container(
-            mode=kind.mode,
-            width=width,
-            height=height,
-            tile=TILE,
-            model=coder.id,
-            checksum=kind.checksum(column),
-            metadata=metadata,
-            structure=structure,
-            tiles=tuple(payloads),
-        )
-    )
+    effort = effort or "default"
+    by_names, by_model = likely_families(kind, picture, effort, coder) if model is None else (False, True)
+    found = []
+    if by_names:
+        plain = kind_of_picture(picture, coder, conversion=False)
+        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
+    if by_model:
+        found.append(_pack(picture, kind, TILE, coder.id, metadata, _tiled(kind, picture, coder, threads, progress)))
+    data = min(found, key=len)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
         if not again.same(picture) or dict(again.metadata) != dict(metadata):
@@ -162,18 +207,23 @@ def decode_picture(
     if frames * height * width > max_pixels:
         of = f"{frames} frames of " if frames > 1 else ""
         raise IDFError(f"the picture has {of}{width} x {height} pixels, more than the limit of {max_pixels}")
-    coder = model_of_file(container.model, model, device=device)
-    if problem := kind_problem(kind, coder):
+    coder = None if container.model == NO_MODEL else model_of_file(container.model, model, device=device)
+    if coder is not None and (problem := kind_problem(kind, coder)):
         raise CorruptFile(problem)
     column = kind.empty(frames * height, width)
     tiles = tile_grid(height, width, container.tile, frames)
     same = [is_same(memoryview(payload)) for payload in container.tiles]
-    if any(same[: len(tiles) // frames]):
+    if any(same[: max(len(tiles) // frames, 1)]):
         raise CorruptFile("a tile of the first frame cannot be that of the frame before")
 
     def work(index: int) -> None:
-        if not same[index]:
-            decode_tile(memoryview(container.tiles[index]), kind, coder, cut(column, tiles[index]))
+        payload, out = memoryview(container.tiles[index]), cut(column, tiles[index])
+        if same[index]:
+            return
+        if first_byte(payload) == CATEGORICAL and not container.tile:
+            _write_names(kind, payload, container.structure, out)
+        else:
+            decode_tile(payload, kind, coder, out)
 
     each(work, len(tiles), threads, progress)
     for tile in (tile for tile, again in zip(tiles, same, strict=True) if again):

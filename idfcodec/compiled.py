@@ -19,7 +19,7 @@ from numba.core import event
 
 from idfcodec.code_cache import CodeCache
 
-__all__ = ["CompilingNotice", "compiled", "compiled_sums", "inlined"]
+__all__ = ["CompilingNotice", "compiled", "compiled_loops", "compiled_sums", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +78,11 @@ def _compiled(function: F, **options: Any) -> F:
 def compiled(function: F) -> F:
     """`function`, of arrays and numbers, as machine code; made at its first call and kept for later processes."""
     return _compiled(function)
+
+
+def compiled_loops(function: F) -> F:
+    """The same for loops that make no arrays: nothing counts who holds those they are given, at each call anew."""
+    return _compiled(function, _nrt=False)
 
 
 def compiled_sums(function: F) -> F:

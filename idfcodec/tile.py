@@ -55,7 +55,7 @@ def is_same(payload: Buffer) -> bool:
     return True
 
 
-def decode_tile(payload: memoryview, kind: Kind, coder: Coder, out: Pixels) -> None:
+def decode_tile(payload: memoryview, kind: Kind, coder: Coder | None, out: Pixels) -> None:
     """Writes to `out` the pixels that `encode_tile` coded.
 
     Raises:
@@ -64,6 +64,8 @@ def decode_tile(payload: memoryview, kind: Kind, coder: Coder, out: Pixels) -> N
     if first_byte(payload) == STORED:
         kind.write_stored(payload, out)
         return
+    if coder is None:
+        raise CorruptFile("a tile needs a model, and the file names none")
     extra, payload = split_patches(payload)
     types = kind.types_with(extra)
     planes: Planes = []

@@ -47,6 +47,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         raise click.UsageError("--bytes and --json exclude each other.")
     report = Report(as_json=as_json, to_stdout=True)
     from idfcodec import models
+    from idfcodec.format.container import NO_MODEL
     from idfcodec.info import read_info
 
     names = {entry.id: entry.name for entry in models.list_models()}
@@ -86,7 +87,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "conversion": conversion,
             "bytes": len(data),
             "bits_per_subpixel": 8 * len(data) / size,
-            "model": header.model.hex(),
+            "model": None if header.model == NO_MODEL else header.model.hex(),
             "model_name": names.get(header.model.hex()),
             "tile": header.tile,
             "tiles": len(header.tile_lengths),
@@ -102,13 +103,15 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         if durations and frames:
             times = {None: "", 0: ", for ever", 1: ", once"}.get(frames.loop, f", {frames.loop} times")
             several = f"frames, {sum(durations) / 1000:.2f} s in all{times}"
+        model = f"{header.model.hex()} ({names.get(header.model.hex(), 'not installed')})"
+        tiles = f"{len(header.tile_lengths):,} of at most {header.tile}x{header.tile}" if header.tile else "1"
         lines = [
             label(name),
             f"  picture   {header.width}x{header.height}, {kind}, {bits}{also}",
             *([f"  frames    {structure.count} {several}"] if frames else []),
             f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
-            f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
-            f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",
+            f"  model     {'none is needed' if header.model == NO_MODEL else model}",
+            f"  tiles     {tiles}",
             f"  checksum  {header.checksum.hex()}",
             "\n            ".join(["  metadata  " + (blocks[0] if blocks else "none"), *blocks[1:]]),
         ]

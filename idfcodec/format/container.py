@@ -24,6 +24,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
     "MODEL_SIZE",
+    "NO_MODEL",
     "TILE_STEP",
     "VERSION",
     "Container",
@@ -39,6 +40,8 @@ VERSION = 1
 """The format version that this release writes, and the only one it reads."""
 MODEL_SIZE = 8
 """Bytes of the model's content hash that a file names its model by."""
+NO_MODEL = bytes(MODEL_SIZE)
+"""What a file names in place of a model where none of its tiles needs one."""
 CHECKSUM_SIZE = 8
 """Bytes of the checksum of the pixels."""
 MAX_SIDE = 2**24
@@ -64,8 +67,9 @@ class Container:
         mode: What the samples are.
         width: Width of the picture in pixels, in [1, 2**24].
         height: Height of the picture in pixels, in [1, 2**24]; `width * height` of all frames is at most 2**32.
-        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024]; see `idfcodec.format.tiles`.
-        model: The first 8 bytes of the content hash of the model.
+        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024], or 0: the picture, all frames of it, is
+            one tile; see `idfcodec.format.tiles`.
+        model: The first 8 bytes of the content hash of the model, or `NO_MODEL`.
         checksum: `pixel_checksum` of the decoded picture, 8 bytes.
         metadata: Blocks by the names in `idfcodec.format.metadata.METADATA_TYPES`, each of 1 byte to 64 MiB.
         tiles: The payloads of the tiles in the order of `tile_grid`, frame after frame, each of 1 to 2**32 - 1 bytes.
@@ -144,7 +148,7 @@ def pack(container: Container) -> bytes:
             raise IDFError(problem)
     if problem := _frames_problem(container.width, container.height, container.structure):
         raise UnsupportedImage(problem)
-    count = tile_count(container.height, container.width, container.tile) * container.structure.count
+    count = _tile_count(container.height, container.width, container.tile, container.structure)
     if len(container.tiles) != count:
         raise IDFError(f"{len(container.tiles)} tile payloads, but the picture has {count} tiles")
     lengths = [memoryview(payload).nbytes for payload in container.tiles]
@@ -214,7 +218,7 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
     structure = unpack_structure([block for block in contents if block[0] >= FIRST_TYPE], _mode(mode))
     if problem := _frames_problem(width, height, structure):
         raise CorruptFile(problem)
-    count = tile_count(height, width, tile) * structure.count
+    count = _tile_count(height, width, tile, structure)
     table_end = _need(view, position, count * _LENGTH.size, f"the table of {count} tile lengths")
     header_size = _need(view, table_end, _CRC.size, "the header checksum")
     (crc,) = _CRC.unpack_from(view, table_end)
@@ -271,10 +275,14 @@ def _frames_problem(width: int, height: int, structure: Structure) -> str | None
     return None
 
 
+def _tile_count(height: int, width: int, tile: int, structure: Structure) -> int:
+    return tile_count(height, width, tile) * structure.count if tile else 1
+
+
 def _tile_problem(tile: int) -> str | None:
-    if MIN_TILE <= tile <= MAX_TILE and tile % TILE_STEP == 0:
+    if tile == 0 or (MIN_TILE <= tile <= MAX_TILE and tile % TILE_STEP == 0):
         return None
-    return f"a tile side of {tile} pixels: it must be a multiple of {TILE_STEP} from {MIN_TILE} to {MAX_TILE}"
+    return f"a tile side of {tile} pixels: it must be 0 or a multiple of {TILE_STEP} from {MIN_TILE} to {MAX_TILE}"
 
 
 def _mode(number: int) -> Mode:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
 __all__ = [
+    "CATEGORICAL",
     "LAYOUT",
     "PATCHED",
     "PLAIN",
@@ -38,6 +39,8 @@ LAYOUT = bytes(4)
 """What exceptions begin with where the layout of the chroma planes, a byte, comes before them."""
 UNCONVERTED = 255
 """In place of a layout: the tile is coded as red, green and blue."""
+CATEGORICAL = 130
+"""Names of colours, by the categorical family, whatever the model; of a whole picture."""
 SAME = 131
 """The tile equals the one at its place in the frame before; nothing follows."""
 PLAIN = 0

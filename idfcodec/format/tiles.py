@@ -38,19 +38,21 @@ def tile_grid(height: int, width: int, tile: int, frames: int = 1) -> tuple[Tile
     Args:
         height: Height of the picture in pixels, at least 1.
         width: Width of the picture in pixels, at least 1.
-        tile: Nominal side of a tile in pixels, at least 1 (the container allows less).
+        tile: Nominal side of a tile in pixels, at least 1 (the container allows less); 0 for one tile, all frames.
         frames: Pictures of this size, one below the other, each of which is cut alike.
 
     Returns:
         The tiles, frame after frame, in row-major order: from top to bottom and, within a row, from left to right.
 
     Raises:
-        IDFError: An argument is below 1.
+        IDFError: A side is below 1, or the tile's is below 0.
 
     Example:
         >>> tile_grid(2, 5, 4)
         (Tile(top=0, left=0, height=2, width=2), Tile(top=0, left=2, height=2, width=3))
     """
+    if not tile:
+        height, frames = height * frames, 1
     rows, columns = _boundaries(height, tile), _boundaries(width, tile)
     return tuple(
         Tile(frame * height + top, left, bottom - top, right - left)
@@ -75,6 +77,6 @@ def _boundaries(length: int, tile: int) -> list[int]:
 
 
 def _pieces(length: int, tile: int) -> int:
-    if length < 1 or tile < 1:
-        raise IDFError(f"a picture side of {length} and a tile side of {tile} pixels: both must be at least 1")
-    return -(-length // tile)
+    if length < 1 or tile < 0:
+        raise IDFError(f"a picture side of {length} and a tile side of {tile} pixels: they must be at least 1 and 0")
+    return -(-length // tile) if tile else 1

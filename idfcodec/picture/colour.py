@@ -93,7 +93,7 @@ class Kind:
         if bits < 32 and names.size and int(names.max()) >> bits:
             raise CorruptFile("a tile decodes to colours outside of their range")
         shifts = np.arange(self.distinct, dtype=np.uint32)[::-1] * np.uint32(8)
-        self._fill((names[..., None] >> shifts & np.uint32(255)).astype(out.dtype), out)
+        self.write_samples((names[..., None] >> shifts & np.uint32(255)).astype(out.dtype), out)
 
     def empty(self, height: int, width: int) -> Pixels:
         """An array for the pixels of such a picture."""
@@ -130,7 +130,7 @@ class Kind:
             if bits[count:].any():
                 raise CorruptFile("a stored tile has bits after its last sample")
             samples = bits[:count]
-        self._fill(samples.reshape(shape), out)
+        self.write_samples(samples.reshape(shape), out)
 
     def planes(self, pixels: Pixels, *, values: bool = True) -> tuple[Planes, bytes]:
         """What is coded of pixels: planes, and what else a reader needs.
@@ -211,7 +211,7 @@ class Kind:
             if ranks.size and (ranks.min() < 0 or ranks.max() > one.most):
                 raise CorruptFile("a tile decodes to values outside of their range")
             samples[..., channel] = one.samples(ranks)
-        self._fill(samples.astype(out.dtype), out)
+        self.write_samples(samples.astype(out.dtype), out)
 
     @property
     def _stored(self) -> np.dtype[Any]:
@@ -239,7 +239,8 @@ class Kind:
         scales = unpack_scales(extra, len(self.groups))
         return [*[scales[0]] * (self.distinct - len(scales) + 1), *scales[1:]]
 
-    def _fill(self, samples: Pixels, out: Pixels) -> None:
+    def write_samples(self, samples: Pixels, out: Pixels) -> None:
+        """Writes to `out` (h, w, distinct) samples."""
         out[:] = samples[..., 0] if out.ndim == 2 else samples
 
 

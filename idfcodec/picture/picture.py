@@ -12,7 +12,14 @@ from idfcodec.errors import UnsupportedImage
 from idfcodec.format.structure import STILL, Frames, Palette, Structure
 from idfcodec.types import Pixels
 
-__all__ = ["Frames", "Picture"]
+__all__ = ["Frames", "Picture", "palette_of"]
+
+
+def palette_of(structure: Structure) -> NDArray[np.uint8] | None:
+    """(N, 3) or (N, 4) colours, where a file has a palette."""
+    if structure.palette is None:
+        return None
+    return np.frombuffer(structure.palette.colours, np.uint8).reshape(-1, structure.palette.channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +139,7 @@ class Picture:
         pixels = column
         if frames := structure.frames:
             pixels = column.reshape(frames.count, -1, *column.shape[1:])
-        palette = None
-        if structure.palette:
-            palette = np.frombuffer(structure.palette.colours, np.uint8).reshape(-1, structure.palette.channels)
-        return Picture(pixels, metadata, palette, cmyk, structure.frames, structure.white)
+        return Picture(pixels, metadata, palette_of(structure), cmyk, structure.frames, structure.white)
 
     def same(self, other: Picture) -> bool:
         """Whether all but the metadata is equal."""

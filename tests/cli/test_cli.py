@@ -50,9 +50,10 @@ def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) 
     run("compress", "photo.png")
     run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "--strip", "photo.png")
     run("decompress", "-f", "-T", "1", "photo.idfc")
+    chosen = {"effort": None, "conversion": True}
     assert fake_codec.calls == [
-        {"model": None, "conversion": True, "strip": False, "verify": True, "threads": None, "device": "cpu"},
-        {"model": "mine", "conversion": True, "strip": True, "verify": False, "threads": 3, "device": "cuda"},
+        {"model": None, "strip": False, "verify": True, "threads": None, "device": "cpu", **chosen},
+        {"model": "mine", "strip": True, "verify": False, "threads": 3, "device": "cuda", **chosen},
         {"model": None, "threads": 1, "device": "cpu"},
     ]
 

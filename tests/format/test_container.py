@@ -172,7 +172,7 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(width=MAX_SIDE + 1), "both sides must be from 1 to"),
         (header(height=MAX_SIDE + 1), "both sides must be from 1 to"),
         (header(width=2**16 + 1, height=2**16), f"limit is {MAX_PIXELS} pixels"),
-        (header(tile=0) + b"p", "tile side of 0"),
+        (header(tile=1) + b"p", "tile side of 1"),
         (header(tile=65) + b"p", "tile side of 65"),
         (header(tile=1088) + b"p", "tile side of 1088"),
         (header(block_count=4) + b"p", "block 1 of 4 takes"),
@@ -304,7 +304,8 @@ def test_pixel_checksum_of_16_bits_is_of_little_endian_samples() -> None:
 def test_modes_have_their_numbers() -> None:
     assert {mode.value: (mode.planes, mode.bytes) for mode in Mode} == {
         0: (1, 1), 1: (3, 1), 2: (1, 1), 3: (2, 1), 4: (4, 1), 5: (4, 1), 6: (1, 1), 7: (1, 1), 17: (3, 1),
-        18: (3, 1), 19: (3, 1), 20: (3, 1), 21: (3, 1), 22: (3, 1), 23: (3, 1), 24: (3, 1), 32: (1, 2), 33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2), 37: (4, 2),
+        18: (3, 1), 19: (3, 1), 20: (3, 1), 21: (3, 1), 22: (3, 1), 23: (3, 1), 24: (3, 1),
+        32: (1, 2), 33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2), 37: (4, 2),
     }  # fmt: skip
 
 

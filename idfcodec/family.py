@@ -1,0 +1,77 @@
+"""Which families are tried on a picture: by how often its colours repeat, and where that does not tell, by a sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.picture.colour import Kind
+from idfcodec.picture.names import names_of
+from idfcodec.picture.picture import Picture
+from idfcodec.types import Pixels
+
+if TYPE_CHECKING:
+    from idfcodec.flow.contract import Coder
+
+__all__ = ["likely_families", "repeats", "sample"]
+
+SURE, POSSIBLE = 0.75, 0.04
+"""Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
+PART = 16  # of a picture's pixels, a sample has one in so many
+LEAST = 2**14  # pixels of a sample, if there are so many
+TINY = 2**12  # pixels up to which both families are tried
+BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
+CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
+
+
+def repeats(pixels: Pixels) -> float:
+    """The share of pixels, in every fourth row, that equal the one to the left, above, or above to the side."""
+    rows = np.arange(1, pixels.shape[0], 4)
+    if not len(rows) or pixels.shape[1] < 3:
+        return SURE
+    here, above = pixels[rows], pixels[rows - 1]
+    same = np.zeros((len(rows), pixels.shape[1] - 2), bool)
+    for other in (here[:, :-2], above[:, 1:-1], above[:, :-2], above[:, 2:]):
+        same |= (here[:, 1:-1] == other).reshape(*same.shape, -1).all(2)
+    return float(same.mean())
+
+
+def sample(pixels: Pixels) -> list[Pixels]:
+    """Two rectangles on the picture's diagonal; all of a small picture."""
+    height, width = pixels.shape[:2]
+    share = max(height * width / PART, LEAST) / (height * width)
+    if share >= 0.25:
+        return [pixels]
+    h, w = (max(int(side * (share / 2) ** 0.5), 1) for side in (height, width))
+    corners = [(height * i // 3 - h // 2, width * i // 3 - w // 2) for i in (1, 2)]
+    return [np.ascontiguousarray(pixels[top : top + h, left : left + w]) for top, left in corners]
+
+
+def likely_families(kind: Kind, picture: Picture, effort: str, coder: Coder) -> tuple[bool, bool]:
+    """Whether a picture is to be coded as names of colours, and whether by the model.
+
+    Args:
+        kind: of the picture, as the model codes it.
+        picture: it.
+        effort: "max" tries both where a sample does not tell for sure.
+        coder: the model.
+    """
+    if kind.depth > 8:
+        return False, True
+    if picture.palette is not None or picture.frames or kind.depth == 1:
+        return True, effort == "max"
+    pixels = picture.pixels
+    if pixels.shape[0] * pixels.shape[1] <= TINY:
+        return True, True
+    share = repeats(pixels)
+    if share >= SURE or share < POSSIBLE:
+        return share >= SURE, share < SURE
+    by_names = by_model = 0
+    for part in sample(pixels):
+        by_names += len(encode_names(names_of(kind.samples(part)), channels=kind.distinct, effort="sample"))
+        planes, extra = kind.planes(part)
+        by_model += len(coder.encode([planes], kind.types_with(extra))[0]) + len(extra)
+    ratio, slack = by_names / (by_model * BIAS), 1 + CLOSE if effort == "max" else 1
+    return ratio < slack, ratio * slack >= 1

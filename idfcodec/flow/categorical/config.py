@@ -1,0 +1,88 @@
+"""The ways of the categorical family, and the sizes of what it learns: constants of the format. FORMAT.md, 12."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "ALIKE",
+    "CONTEXTS",
+    "GROUPS",
+    "INPUTS",
+    "LEAST_BITS",
+    "LEVELS",
+    "MOST_BITS",
+    "NEIGHBOURS",
+    "STRIP",
+    "WAYS",
+    "Group",
+    "Way",
+]
+
+INPUTS = 32
+"""Of the mixer."""
+CONTEXTS = (8, 14), (4, 7)
+"""Of a rank that hold the colour, and of a channel: in full, and where a payload is fast."""
+STRIP = 2**19
+"""Decisions after which a strip ends, with the pixel in hand."""
+LEAST_BITS, MOST_BITS = 16, 22
+"""Of the number of slots of a group."""
+
+NEIGHBOURS = (
+    (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (1, 2), (1, -2), (2, 1), (2, -1), (0, -3), (1, 3), (3, 0),
+    (1, -3), (0, -4), (1, -4), (1, 4), (1, 5), (2, -2), (2, 2), (2, -3), (2, 3), (3, -1), (3, 1), (3, -2), (3, 2),
+)  # fmt: skip
+"""Rows above and columns to the right, nearest first: W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NEEE, ..."""
+LEVELS = (4, 6, 12, 14, 26)
+"""How many neighbours each memory goes by."""
+ALIKE = ((0, 1), (1, 2), (1, 3), (0, 4), (1, 5), (0, 2), (3, 6), (3, 8), (0, 3), (2, 7))
+"""Pairs of neighbours that are compared."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a picture is coded.
+
+    Args:
+        listed: by its rank among candidates first.
+        tree: what is no candidate, by its index bit by bit; by its channels otherwise.
+        ramp: the names are ranks in a palette ordered by luminance, of one channel.
+    """
+
+    listed: bool
+    tree: bool = False
+    ramp: bool = False
+
+
+WAYS = (Way(True), Way(False), Way(True, tree=True), Way(True, ramp=True), Way(False, ramp=True))
+"""By their number in a payload. The first two need no palette."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of decisions.
+
+    Args:
+        most_bits: log2 of its slots, at most.
+        histories: sets of chances by history.
+        first, second: sets of weights, of which a decision takes one each.
+        speed: of the weights.
+        limit: of the count of a slot.
+        weight: that all inputs begin with, in 65536ths.
+    """
+
+    most_bits: int
+    histories: int
+    first: int
+    second: int
+    speed: int
+    limit: int
+    weight: int
+
+
+GROUPS = (
+    Group(18, 6, 41 * 19, 256, 8, 40, 4500),  # is all alike?
+    Group(22, 4, 4 * 512, 4 * 1024, 8, 40, 2500),  # which candidate?
+    Group(20, 8, 256, 16, 6, 40, 2500),  # the index
+    Group(22, 12, 160, 160, 6, 120, 1800),  # the channels
+)

@@ -1,0 +1,103 @@
+"""Which family codes a picture, and files of names in whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from idfcodec.codec import decode_picture, encode
+from idfcodec.errors import CorruptFile
+from idfcodec.family import repeats, sample
+from idfcodec.format.container import NO_MODEL, Container, pack, unpack
+from idfcodec.format.dissect import dissect
+from idfcodec.format.mode import Mode
+from idfcodec.format.payload import CATEGORICAL, STORED
+from idfcodec.picture.colour import KINDS
+from idfcodec.picture.names import names_of, samples_of
+from idfcodec.types import Pixels
+from tests.flow.categorical.screens import screen
+from tests.pictures import generate
+
+
+def drawn(channels: int, width: int = 150, height: int = 80) -> Pixels:
+    pixels = samples_of(screen(width, height, channels)[0], channels)
+    return np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("effort", ["fast", "default", "max"])
+def test_screens_are_names_and_need_no_model(channels: int, effort: str) -> None:
+    pixels = drawn(channels)
+    data = encode(pixels, effort=effort, verify=True)
+    found = unpack(data)
+    assert (found.tile, found.model, len(found.tiles)) == (0, NO_MODEL, 1)
+    assert found.tiles[0][0] == CATEGORICAL
+    assert np.array_equal(decode_picture(data).pixels, pixels)
+    assert "none is needed" in dissect(data)
+    assert "one tile" in dissect(data)
+
+
+def test_a_model_by_name_codes_screens_too() -> None:
+    found = unpack(encode(drawn(3), model="photo-fast", verify=True))
+    assert found.model != NO_MODEL
+    assert found.tile > 0
+
+
+def test_photographs_are_coded_by_the_model() -> None:
+    for kind in ("photo", "gray"):
+        assert unpack(encode(generate(kind, 160, 120, 3), effort="fast")).model != NO_MODEL
+
+
+def test_gray_in_three_channels_is_one_channel_of_names() -> None:
+    pixels = np.repeat(drawn(1)[..., None], 3, 2)
+    data = encode(pixels)
+    assert unpack(data).mode is Mode.GRAY_AS_RGB
+    assert np.array_equal(decode_picture(data).pixels, pixels)
+
+
+def test_noise_of_a_tiny_picture_is_stored() -> None:
+    pixels = generate("noise", 9, 7, 2)
+    assert len(encode(pixels, verify=True)) <= 41 + 1 + pixels.size
+
+
+def of_payload(payload: bytes, mode: Mode = Mode.RGB) -> bytes:
+    pixels = KINDS[mode].empty(4, 5)
+    pixels[:] = 7
+    checksum = KINDS[mode].checksum(pixels)
+    return pack(Container(mode, 5, 4, 0, NO_MODEL, checksum, {}, (payload,)))
+
+
+def test_stored_samples_need_no_model() -> None:
+    data = of_payload(bytes([STORED]) + bytes([7]) * 60)
+    assert (decode_picture(data).pixels == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (of_payload(b"\0\1\2\3\4"), "names none"),
+        (of_payload(bytes([CATEGORICAL, 0, 0]), Mode.RGB_16), "the picture none"),
+        (of_payload(bytes([CATEGORICAL, 0, 0, 9]), Mode.RGB), "damaged|checksum"),
+    ],
+)
+def test_what_cannot_be_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(CorruptFile, match=message):
+        decode_picture(data)
+
+
+def test_names_and_samples_are_inverse() -> None:
+    for channels in (1, 2, 3, 4):
+        pixels = drawn(channels, 20, 10)
+        assert np.array_equal(samples_of(names_of(pixels)[0], channels).reshape(pixels.shape), pixels)
+
+
+def test_how_often_colours_repeat() -> None:
+    assert repeats(np.zeros((20, 20), np.uint8)) == 1
+    assert repeats(np.arange(400, dtype=np.uint16).reshape(20, 20)) == 0
+
+
+def test_a_sample_is_a_small_share_of_a_large_picture() -> None:
+    large = np.zeros((1000, 1500, 3), np.uint8)
+    assert sum(part.size for part in sample(large)) < large.size / 15
+    small = np.zeros((50, 60), np.uint8)
+    assert sample(small)[0] is small
