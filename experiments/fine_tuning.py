@@ -40,7 +40,10 @@ def load(folder: Path, pattern: str, cut: int | None) -> dict[str, Pixels]:
     pictures: dict[str, Pixels] = {}
     for path in sorted(path for path in folder.rglob(pattern) if path.suffix.lower() in SUFFIXES):
         try:
-            pixels = read_picture(path).pixels
+            picture = read_picture(path)
+            if not picture.plain:
+                raise UnsupportedImage(f"models are fine-tuned on 8-bit gray and RGB, and this is {picture.text}")
+            pixels = picture.pixels
         except UnsupportedImage as ex:
             print(f"left out: {path.name}: {ex}", file=sys.stderr)
             continue

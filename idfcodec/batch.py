@@ -15,9 +15,11 @@ from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
 from idfcodec.format.batch import Shape as BatchShape
 from idfcodec.format.container import CHECKSUM_SIZE
 from idfcodec.format.payload import STORED, first_byte
+from idfcodec.format.structure import STILL
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.picture import Picture
 from idfcodec.picture.pillow import from_image
 from idfcodec.types import Buffer, Pixels, Planes, Progress
 
@@ -82,7 +84,7 @@ def _batch_checksum(shapes: Sequence[BatchShape], pictures: Sequence[Pixels]) ->
     return digest.digest()
 
 
-def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
+def prepared(images: Sequence[Picture | Pixels | Image.Image]) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
     """Pixels, shape and planes of each picture of a batch.
 
     Raises:
@@ -91,7 +93,10 @@ def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list
     """
     if not len(images):
         raise IDFError("a batch needs at least one picture")
-    pictures = [from_image(image).pixels for image in images]
+    taken = [image if isinstance(image, Picture) else from_image(image) for image in images]
+    if other := next((picture for picture in taken if picture.cmyk or picture.structure != STILL), None):
+        raise UnsupportedImage(f"a batch holds no palettes, frames, inks and other whites: a picture is {other.text}")
+    pictures = [picture.pixels for picture in taken]
     for pixels in pictures:
         height, width = pixels.shape[:2]
         if max(height, width) > MAX_SIDE:
@@ -107,7 +112,7 @@ def _problem(coder: Coder, shapes: Sequence[BatchShape]) -> str | None:
 
 
 def encode_batch(
-    images: Sequence[Pixels | Image.Image],
+    images: Sequence[Picture | Pixels | Image.Image],
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
@@ -120,7 +125,7 @@ def encode_batch(
     Pictures of 32 x 32 pixels would otherwise be half headers. Metadata is not kept.
 
     Args:
-        images: arrays as `encode` takes them, or PIL images of mode L or RGB, up to 512 pixels on a side.
+        images: arrays as `encode` takes them, PIL images or pictures, up to 512 pixels on a side.
         model: name, id or folder; None is the default one for small pictures.
         effort: chooses a shipped model instead, see `models.BATCH_EFFORTS`.
         threads: see `encode`, as are `device` and `progress`, which counts pictures.

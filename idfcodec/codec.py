@@ -9,16 +9,16 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.format.container import Container, pack, unpack
-from idfcodec.format.payload import STORED, first_byte, split_patches, with_patches
+from idfcodec.format.mode import Mode
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.picture.picture import Picture
+from idfcodec.picture.pillow import from_image
+from idfcodec.tile import decode_tile, encode_tile, is_same
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from idfcodec.flow.contract import Coder
 
-__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_problem"]
+__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_of_picture", "kind_problem"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,19 @@ MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim 
 def cut(pixels: Pixels, tile: Tile) -> Pixels:
     """The view of a picture's pixels that a tile is."""
     return pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+
+
+def kind_of_picture(picture: Picture, coder: Coder, *, conversion: bool) -> Kind:
+    """The kind that a model codes a picture as.
+
+    Raises:
+        UnsupportedImage: the model does not code pictures of this kind.
+    """
+    conversions = conversion and coder.capabilities.any_planes and picture.white is None
+    found = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk, conversions=conversions)
+    if problem := kind_problem(found, coder):
+        raise UnsupportedImage(problem)
+    return found
 
 
 def kind_problem(kind: Kind, coder: Coder) -> str | None:
@@ -61,8 +74,9 @@ def encode(
     """Compress a picture.
 
     Args:
-        image: (H, W) or (H, W, C) uint8 or uint16, C from 2 to 4 (gray and alpha, RGB, RGB and alpha), a PIL image of
-            mode L or RGB, or a `Picture`, with its metadata; what of a PIL image's `info` is not kept is logged.
+        image: (H, W) or (H, W, C) uint8 or uint16, C from 1 to 4 (gray, gray and alpha, RGB, RGB and alpha), (H, W)
+            bool, a PIL image, or a `Picture`, which may have a palette, inks or frames, with its metadata; what of a
+            PIL image's `info` is not kept is logged.
         model: name, id or folder; None is the default.
         effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
             takes as long as encoding, and need not be told.
@@ -86,37 +100,34 @@ def encode(
     for note in picture.notes if picture is not image else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
-    pixels = picture.pixels
     coder = load_model(model, device=device)
-    kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
-    if problem := kind_problem(kind, coder):
-        raise UnsupportedImage(problem)
-    tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
+    kind = kind_of_picture(picture, coder, conversion=conversion)
+    column, (height, width) = picture.column, picture.shape[:2]
+    structure = picture.structure
+    tiles = tile_grid(height, width, TILE, structure.count)
 
     def work(index: int) -> bytes:
-        part = cut(pixels, tiles[index])
-        planes, extra = kind.planes(part)
-        (coded,) = coder.encode([planes], kind.types_with(extra))
-        coded = with_patches(extra, coded)
-        stored = kind.stored(part)
-        return coded if len(coded) < len(stored) else stored
+        tile = tiles[index]
+        before = cut(column, tile.above(height)) if tile.top >= height else None
+        return encode_tile(cut(column, tile), kind, coder, before)
 
     payloads = each(work, len(tiles), threads, progress)
     data = pack(
         Container(
             mode=kind.mode,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
+            width=width,
+            height=height,
             tile=TILE,
             model=coder.id,
-            checksum=kind.checksum(pixels),
+            checksum=kind.checksum(column),
             metadata=metadata,
+            structure=structure,
             tiles=tuple(payloads),
         )
     )
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
-        if not np.array_equal(again.pixels, pixels) or dict(again.metadata) != dict(metadata):
+        if not again.same(picture) or dict(again.metadata) != dict(metadata):
             raise IDFError("verification failed: the file does not decode to the picture it was made from")
     return data
 
@@ -147,28 +158,33 @@ def decode_picture(
     """
     container = unpack(data)
     height, width, kind = container.height, container.width, KINDS[container.mode]
-    if height * width > max_pixels:
-        raise IDFError(f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}")
+    frames = container.structure.count
+    if frames * height * width > max_pixels:
+        of = f"{frames} frames of " if frames > 1 else ""
+        raise IDFError(f"the picture has {of}{width} x {height} pixels, more than the limit of {max_pixels}")
     coder = model_of_file(container.model, model, device=device)
     if problem := kind_problem(kind, coder):
         raise CorruptFile(problem)
-    pixels = kind.empty(height, width)
-    tiles = tile_grid(height, width, container.tile)
+    column = kind.empty(frames * height, width)
+    tiles = tile_grid(height, width, container.tile, frames)
+    same = [is_same(memoryview(payload)) for payload in container.tiles]
+    if any(same[: len(tiles) // frames]):
+        raise CorruptFile("a tile of the first frame cannot be that of the frame before")
 
     def work(index: int) -> None:
-        tile, payload = tiles[index], memoryview(container.tiles[index])
-        if first_byte(payload) == STORED:
-            kind.write_stored(payload, cut(pixels, tile))
-            return
-        extra, payload = split_patches(payload)
-        types = kind.types_with(extra)
-        (planes,) = coder.decode([payload], kind.shapes_with(extra, (tile.height, tile.width)), types)
-        kind.write(planes, cut(pixels, tile), extra)
+        if not same[index]:
+            decode_tile(memoryview(container.tiles[index]), kind, coder, cut(column, tiles[index]))
 
     each(work, len(tiles), threads, progress)
-    if kind.checksum(pixels) != container.checksum:
+    for tile in (tile for tile, again in zip(tiles, same, strict=True) if again):
+        cut(column, tile)[:] = cut(column, tile.above(height))
+    if kind.checksum(column) != container.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")
-    return Picture(pixels, container.metadata)
+    inks = container.mode in (Mode.CMYK, Mode.CMYK_16)
+    try:
+        return Picture.of_column(column, container.structure, container.metadata, cmyk=inks)
+    except UnsupportedImage as ex:
+        raise CorruptFile(str(ex)) from ex
 
 
 def decode(
@@ -180,7 +196,10 @@ def decode(
     progress: Progress | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Pixels:
-    """The pixels of a file, (H, W) or (H, W, C) uint8 or uint16; see `decode_picture`."""
+    """The pixels of a file: (H, W) or (H, W, C) uint8 or uint16, or (H, W) bool; frames come as a first axis.
+
+    The pixels of a picture with a palette are the numbers of its colours; see `decode_picture`, which gives these too.
+    """
     return decode_picture(
         data, model=model, threads=threads, device=device, progress=progress, max_pixels=max_pixels
     ).pixels

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 __all__ = ["WHOLE", "Buffer", "Grid", "Pixels", "Plane", "PlaneType", "Planes", "Progress", "Role", "Shape"]
 
-Pixels = NDArray[np.uint8 | np.uint16]
-"""Samples as users see them: (H, W) or (H, W, C), C from 2 to 4."""
+Pixels = NDArray[np.uint8 | np.uint16 | np.bool_]
+"""Samples as users see them: (H, W) or (H, W, C), C from 2 to 4; bool for pictures of 1 bit."""
 Plane = NDArray[np.int32]
 """One component of a picture as a family codes it: (H, W)."""
 Planes = Sequence[Plane]

@@ -139,7 +139,7 @@ def test_pillow_images(mode: str, photo: Pixels) -> None:
     assert np.array_equal(decode(data), np.asarray(image))
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "CMYK", "YCbCr", "I;16", "F"])
+@pytest.mark.parametrize("mode", ["La", "RGBa", "YCbCr", "F"])
 def test_other_pillow_modes_are_named(mode: str) -> None:
     with pytest.raises(UnsupportedImage, match=mode):
         encode(Image.new(mode, (4, 3)))
@@ -151,10 +151,9 @@ def test_other_pillow_modes_are_named(mode: str) -> None:
         np.zeros((4, 4), np.uint32),
         np.zeros((4, 4, 3), np.float32),
         np.zeros((4, 4, 5), np.uint8),
-        np.zeros((4, 4, 1), np.uint8),
         np.zeros((0, 4), np.uint8),
         np.zeros((4,), np.uint8),
-        np.zeros((4, 4), bool),
+        np.zeros((4, 4, 3), bool),
     ],
     ids=lambda image: f"{image.dtype} {image.shape}",
 )

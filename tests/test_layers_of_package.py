@@ -17,6 +17,7 @@ LAYERS = [
     ("info", "picture"),
     ("files", "flow"),
     ("models",),
+    ("tile",),
     ("codec", "density"),
     ("batch",),
     ("code_length",),

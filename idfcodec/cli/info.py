@@ -62,11 +62,12 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         if is_batch(data):
             return info_batch(name, data, names)
         header = read_info(data)
-        channels = {0: 1, 3: 2, 4: 4}.get(header.mode % 32, 3)
-        depth = 8 * header.mode.bytes
+        mode, structure = header.mode, header.structure
         conversion = conversion_of(data)
-        kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
-        size = header.width * header.height * channels
+        kind = "rgb" if conversion else mode.name.lower().removesuffix("_16").replace("_", " ")
+        size = header.width * header.height * mode.channels * structure.count
+        frames, colours = structure.frames, len(structure.palette) if structure.palette else None
+        durations = [float(duration) for duration in frames.durations] if frames else []
         parts = list(shown(header.metadata))
         blocks = [showable(part.line) for part in parts[:MOST]]
         blocks += [f"and {len(parts) - MOST:,} more"] if len(parts) > MOST else []
@@ -76,7 +77,12 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "width": header.width,
             "height": header.height,
             "mode": kind,
-            "depth": depth,
+            "depth": mode.depth,
+            "palette": colours,
+            "white": structure.white,
+            "frames": structure.count,
+            "durations": durations,
+            "loop": frames.loop if frames else None,
             "conversion": conversion,
             "bytes": len(data),
             "bits_per_subpixel": 8 * len(data) / size,
@@ -88,10 +94,18 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "metadata": metadata,
             "metadata_parts": [asdict(part) for part in parts],
         }
-        was = f", was {conversion}" if conversion else ""
+        also = f", was {conversion}" if conversion else ""
+        also += f", {colours} colours" if colours else ""
+        also += f", white is {structure.white}" if structure.white else ""
+        bits = "1 bit" if mode.depth == 1 else f"{mode.depth} bits"
+        several = "pages"
+        if durations and frames:
+            times = {None: "", 0: ", for ever", 1: ", once"}.get(frames.loop, f", {frames.loop} times")
+            several = f"frames, {sum(durations) / 1000:.2f} s in all{times}"
         lines = [
             label(name),
-            f"  picture   {header.width}x{header.height}, {kind}, {depth} bits{was}",
+            f"  picture   {header.width}x{header.height}, {kind}, {bits}{also}",
+            *([f"  frames    {structure.count} {several}"] if frames else []),
             f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
             f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
             f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",

@@ -28,7 +28,7 @@ __all__ = [
     "verbosity_options",
 ]
 
-LOSSY = frozenset({".jpg", ".jpeg", ".jfif", ".jpe", ".avif", ".heic", ".heif", ".gif"})
+LOSSY = frozenset({".jpg", ".jpeg", ".jfif", ".jpe", ".avif", ".heic", ".heif"})
 
 
 class Options(TypedDict):

@@ -20,13 +20,14 @@ from idfcodec.format.container import CHECKSUM_SIZE, MODEL_SIZE, Mode
 if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
-__all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "Batch", "is_batch", "pack_batch", "unpack_batch"]
+__all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "OTHERS", "Batch", "is_batch", "pack_batch", "unpack_batch"]
 
 MAGIC = b"\x89IDB"
 VERSION = 1
 BLOCK = 64  # pictures whose payloads share a checksum
 MAX_SIDE = 512  # pixels of a picture
 MAX_COUNT = 2**24
+OTHERS = frozenset({Mode.PALETTE, Mode.CMYK, Mode.CMYK_16})  # modes of pictures that a batch does not hold
 _MAX_LENGTH = 2**28 - 1  # bytes of a payload: what four bytes of a length hold
 _FIXED = struct.Struct(f"<4sB{MODEL_SIZE}s{CHECKSUM_SIZE}sIII")
 _CRC = struct.Struct("<I")
@@ -91,7 +92,9 @@ def pack_batch(batch: Batch) -> bytes:
             raise IDFError(f"the payload of picture {index} has {len(payload)} bytes")
     if not 1 <= len(batch.payloads) <= MAX_COUNT:
         raise IDFError(f"a batch of {len(batch.payloads)} pictures: from 1 to {MAX_COUNT} are possible")
-    for _, height, width in batch.shapes:
+    for mode, height, width in batch.shapes:
+        if mode in OTHERS:
+            raise IDFError(f"a batch holds no pictures of mode {mode.name}")
         if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
             raise IDFError(f"a picture of {width}x{height} pixels in a batch: sides from 1 to {MAX_SIDE} are possible")
     runs = [(len(list(group)), *shape) for shape, group in groupby(batch.shapes)]
@@ -196,6 +199,8 @@ def _shapes(cursor: _Cursor, count: int, run_count: int) -> list[Shape]:
             shape = Mode(number), height, width
         except ValueError as ex:
             raise CorruptFile(f"a run of shapes has the unknown mode {number}") from ex
+        if shape[0] in OTHERS:
+            raise CorruptFile(f"a run of shapes has the mode {shape[0].name}, which a batch does not hold")
         if shapes and shapes[-1] == shape:
             raise CorruptFile("two runs of shapes are one")
         shapes += [shape] * length

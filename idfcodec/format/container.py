@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.format.metadata import MAX_METADATA, METADATA_TYPES, block_problem, metadata_of
 from idfcodec.format.mode import Mode
+from idfcodec.format.structure import FIRST_TYPE, STILL, Structure, pack_structure, unpack_structure
 from idfcodec.format.tiles import tile_count
 
 __all__ = [
@@ -62,13 +63,14 @@ class Container:
     Attributes:
         mode: What the samples are.
         width: Width of the picture in pixels, in [1, 2**24].
-        height: Height of the picture in pixels, in [1, 2**24]; `width * height` is at most 2**32.
+        height: Height of the picture in pixels, in [1, 2**24]; `width * height` of all frames is at most 2**32.
         tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024]; see `idfcodec.format.tiles`.
         model: The first 8 bytes of the content hash of the model.
         checksum: `pixel_checksum` of the decoded picture, 8 bytes.
         metadata: Blocks by the names in `idfcodec.format.metadata.METADATA_TYPES`, each of 1 byte to 64 MiB.
-        tiles: The payloads of the tiles in the order of `tile_grid`, each of 1 to 2**32 - 1 bytes. `unpack` gives
-            views of its input; empty if it was asked for the header only.
+        tiles: The payloads of the tiles in the order of `tile_grid`, frame after frame, each of 1 to 2**32 - 1 bytes.
+            `unpack` gives views of its input; empty if it was asked for the header only.
+        structure: Palette, frames and white level.
         tile_lengths: Sizes of the payloads in bytes. Set by `unpack`, ignored by `pack` and by comparisons.
         header_size: Bytes before the first payload. Set by `unpack`, ignored by `pack` and by comparisons.
     """
@@ -81,6 +83,7 @@ class Container:
     checksum: bytes
     metadata: Mapping[str, bytes]
     tiles: tuple[BytesLike, ...]
+    structure: Structure = STILL
     tile_lengths: tuple[int, ...] = field(default=(), compare=False)
     header_size: int = field(default=0, compare=False)
 
@@ -94,7 +97,7 @@ def pixel_checksum(mode: Mode, width: int, height: int, pixels: BytesLike) -> by
     Args:
         mode: What the samples are.
         width: Width in pixels, in [0, 2**32).
-        height: Height in pixels, in [0, 2**32).
+        height: Height in pixels, of all frames together, in [0, 2**32).
         pixels: A C-contiguous buffer of `height * width * mode.planes` samples, row by row, those of a pixel next to
             each other, those of 16 bits little-endian. For `Mode.GRAY_AS_RGB` it is the one channel. (For an array:
             `array.data`.)
@@ -139,7 +142,9 @@ def pack(container: Container) -> bytes:
     for name, content in container.metadata.items():
         if problem := block_problem(name, content):
             raise IDFError(problem)
-    count = tile_count(container.height, container.width, container.tile)
+    if problem := _frames_problem(container.width, container.height, container.structure):
+        raise UnsupportedImage(problem)
+    count = tile_count(container.height, container.width, container.tile) * container.structure.count
     if len(container.tiles) != count:
         raise IDFError(f"{len(container.tiles)} tile payloads, but the picture has {count} tiles")
     lengths = [memoryview(payload).nbytes for payload in container.tiles]
@@ -147,6 +152,7 @@ def pack(container: Container) -> bytes:
         if not 1 <= length < 2**32:
             raise IDFError(f"the payload of tile {index + 1} of {count} has {length} bytes")
 
+    structural = pack_structure(container.structure, container.mode)
     header = bytearray(
         _FIXED.pack(
             MAGIC,
@@ -157,13 +163,12 @@ def pack(container: Container) -> bytes:
             container.tile,
             container.model,
             container.checksum,
-            len(container.metadata),
+            len(container.metadata) + len(structural),
         )
     )
-    for name, number in METADATA_TYPES.items():
-        if name in container.metadata:
-            content = container.metadata[name]
-            header += _BLOCK.pack(number, len(content)) + content
+    known = [(METADATA_TYPES[name], container.metadata[name]) for name in METADATA_TYPES if name in container.metadata]
+    for number, content in (*known, *structural):
+        header += _BLOCK.pack(number, len(content)) + content
     header += struct.pack(f"<{count}I", *lengths)
     header += _CRC.pack(zlib.crc32(header))
     return b"".join((header, *container.tiles))
@@ -193,19 +198,23 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
     if problem := _size_problem(width, height) or _tile_problem(tile):
         raise CorruptFile(problem)
 
-    position, contents = _FIXED.size, []
-    if blocks > len(METADATA_TYPES):
-        raise CorruptFile(f"the header announces {blocks} metadata blocks: there are {len(METADATA_TYPES)} kinds")
+    position = _FIXED.size
+    contents: list[tuple[int, bytes]] = []
     for index in range(blocks):
-        what = f"metadata block {index + 1} of {blocks}"
+        what = f"block {index + 1} of {blocks}"
         start = _need(view, position, _BLOCK.size, what)
         kind, length = _BLOCK.unpack_from(view, position)
         if length > MAX_METADATA:
             raise CorruptFile(f"{what} takes {length} bytes: the limit is {MAX_METADATA}")
         position = _need(view, start, length, what)
-        contents.append((kind, view[start:position]))
+        if contents and kind <= contents[-1][0]:
+            raise CorruptFile(f"{what} has the type {kind} after {contents[-1][0]}: types must ascend")
+        contents.append((kind, bytes(view[start:position])))
 
-    count = tile_count(height, width, tile)
+    structure = unpack_structure([block for block in contents if block[0] >= FIRST_TYPE], _mode(mode))
+    if problem := _frames_problem(width, height, structure):
+        raise CorruptFile(problem)
+    count = tile_count(height, width, tile) * structure.count
     table_end = _need(view, position, count * _LENGTH.size, f"the table of {count} tile lengths")
     header_size = _need(view, table_end, _CRC.size, "the header checksum")
     (crc,) = _CRC.unpack_from(view, table_end)
@@ -220,7 +229,8 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
         tile=tile,
         model=model,
         checksum=checksum,
-        metadata=metadata_of(contents),
+        metadata=metadata_of([block for block in contents if block[0] < FIRST_TYPE]),
+        structure=structure,
         tiles=_payloads(view, header_size, lengths, cut=not header_only),
         tile_lengths=lengths,
         header_size=header_size,
@@ -251,6 +261,13 @@ def _size_problem(width: int, height: int) -> str | None:
         return f"a picture of {width}x{height} pixels: both sides must be from 1 to {MAX_SIDE}"
     if width * height > MAX_PIXELS:
         return f"a picture of {width}x{height} pixels: the limit is {MAX_PIXELS} pixels"
+    return None
+
+
+def _frames_problem(width: int, height: int, structure: Structure) -> str | None:
+    count = structure.count
+    if count * width * height > MAX_PIXELS or count * height >= 2**32:
+        return f"{count} frames of {width}x{height} pixels: the limit is {MAX_PIXELS} pixels"
     return None
 
 

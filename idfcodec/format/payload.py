@@ -18,6 +18,7 @@ __all__ = [
     "LAYOUT",
     "PATCHED",
     "PLAIN",
+    "SAME",
     "STORED",
     "UNCONVERTED",
     "chroma_of",
@@ -31,11 +32,14 @@ __all__ = [
 STORED = 128
 """Samples as they are, whatever the model."""
 PATCHED = 129
-"""The exceptions of a colour conversion, u32 their length first; then the payload itself."""
+"""What else a reader needs: exceptions of a colour conversion, or values that occur; u32 its length first. Then the
+payload itself."""
 LAYOUT = bytes(4)
 """What exceptions begin with where the layout of the chroma planes, a byte, comes before them."""
 UNCONVERTED = 255
 """In place of a layout: the tile is coded as red, green and blue."""
+SAME = 131
+"""The tile equals the one at its place in the frame before; nothing follows."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
 
@@ -63,12 +67,12 @@ def restored(payload: Buffer) -> bytes:
 
 
 def with_patches(patches: bytes, payload: bytes) -> bytes:
-    """A payload with the exceptions of its colour conversion before it, if there are any."""
+    """A payload with what else a reader needs before it, if there is anything."""
     return bytes([PATCHED]) + struct.pack("<I", len(patches)) + patches + payload if patches else payload
 
 
 def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
-    """The exceptions and the payload that `with_patches` put together.
+    """What else a reader needs and the payload, as `with_patches` put them together.
 
     Raises:
         CorruptFile: they end too early.

@@ -6,7 +6,7 @@ This is part of the file format (section 3 of FORMAT.md): no file stores where i
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idfcodec.errors import IDFError
 
@@ -22,8 +22,12 @@ class Tile:
     height: int
     width: int
 
+    def above(self, rows: int) -> Tile:
+        """The tile so many rows above."""
+        return replace(self, top=self.top - rows)
 
-def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
+
+def tile_grid(height: int, width: int, tile: int, frames: int = 1) -> tuple[Tile, ...]:
     """Cut a picture into `ceil(height / tile) * ceil(width / tile)` tiles of nearly equal size.
 
     With `n = ceil(height / tile)` rows of tiles, row `i` covers the pixel rows from `i * height // n` (included) to
@@ -35,9 +39,10 @@ def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
         height: Height of the picture in pixels, at least 1.
         width: Width of the picture in pixels, at least 1.
         tile: Nominal side of a tile in pixels, at least 1 (the container allows less).
+        frames: Pictures of this size, one below the other, each of which is cut alike.
 
     Returns:
-        The tiles in row-major order: from top to bottom and, within a row, from left to right.
+        The tiles, frame after frame, in row-major order: from top to bottom and, within a row, from left to right.
 
     Raises:
         IDFError: An argument is below 1.
@@ -48,7 +53,8 @@ def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
     """
     rows, columns = _boundaries(height, tile), _boundaries(width, tile)
     return tuple(
-        Tile(top, left, bottom - top, right - left)
+        Tile(frame * height + top, left, bottom - top, right - left)
+        for frame in range(frames)
         for top, bottom in itertools.pairwise(rows)
         for left, right in itertools.pairwise(columns)
     )

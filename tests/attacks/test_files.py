@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from idfcodec.codec import decode_picture
-from idfcodec.errors import IDFError
-from idfcodec.format.container import unpack
+from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.format.container import pack, unpack
+from idfcodec.format.structure import Palette, Structure
 from tests.golden import FOLDER
 
 NAMES = [
@@ -17,6 +19,10 @@ NAMES = [
     "causal-metadata-9x7",
     "causal-entries-8x7",
     "causal-constant-30x20",
+    "bilevel-45x40",
+    "palette-alpha-31x35",
+    "pages-20x25",
+    "gray-as-rgb-16-values-27x20",
     "idf-constant-30x20",
     "idf-gray-as-rgb-20x21",
     "jfif-fast-40x33",
@@ -54,6 +60,22 @@ def test_a_changed_byte_is_refused(name: str) -> None:
         damaged[position] ^= 0xFF
         with pytest.raises(IDFError):
             decode_picture(bytes(damaged))
+
+
+def test_what_is_only_for_later_frames_and_palettes_is_refused() -> None:
+    """Files that are sound but for one rule, with checksums that are right."""
+    pages = unpack(golden("pages-20x25"))
+    palette = unpack(golden("palette-40x33"))
+    assert palette.structure.palette is not None
+    fewer = Structure(Palette(3, palette.structure.palette.colours[:9]))
+    damaged = {
+        "cannot be that of the frame before": replace(pages, tiles=(b"\x83", *pages.tiles[1:])),
+        "has bytes of its own": replace(pages, tiles=(*pages.tiles[:-1], b"\x83\0")),
+        "there are 3 colours": replace(palette, structure=fewer),
+    }
+    for message, container in damaged.items():
+        with pytest.raises(CorruptFile, match=message):
+            decode_picture(pack(container))
 
 
 @pytest.mark.parametrize(

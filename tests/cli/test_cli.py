@@ -71,9 +71,9 @@ def test_efforts_choose_models(run: Run, picture_file: Path, fake_codec: Any, co
 def test_decompress_takes_the_format_from_the_suffix(run: Run, picture_file: Path, photo: Any, extension: str) -> None:
     run("compress", "photo.png")
     done = run("decompress", "photo.idfc", "-o", f"back.{extension}")
-    if extension == "pgm":
+    if extension in ("pgm", "pbm", "gif"):
         assert done.code == 1
-        assert "gray only" in done.err
+        assert f"a {extension} file does not hold 72x48 RGB" in done.err
         return
     assert done.code == 0
     assert np.array_equal(pixels(Path(f"back.{extension}")), photo)
@@ -273,10 +273,10 @@ def test_a_damaged_file_leaves_nothing(run: Run, tmp_path: Path, picture_file: P
 
 
 def test_an_unsupported_picture_names_its_mode(run: Run, tmp_path: Path) -> None:
-    Image.new("RGBA", (4, 4)).save(tmp_path / "alpha.png")
-    done = run("compress", "alpha.png")
+    Image.new("F", (4, 4)).save(tmp_path / "float.tif")
+    done = run("compress", "float.tif")
     assert done.code == 1
-    assert "alpha" in done.err.removeprefix("idfcodec: alpha.png: ")
+    assert "floating point" in done.err.removeprefix("idfcodec: float.tif: ")
 
 
 # --- When the system fails -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from idfcodec.batch import decode_batch, encode_batch
 from idfcodec.codec import decode_picture, encode
 from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import Mode, unpack
-from idfcodec.format.payload import PATCHED, PLAIN, STORED
+from idfcodec.format.payload import PATCHED, PLAIN, SAME, STORED
 from idfcodec.models import BATCH_EFFORTS, EFFORTS, load_model
 from tests.golden import (
     BATCH_FOLDER,
@@ -79,6 +79,7 @@ def test_decodes_to_the_recorded_pixels(file: Path) -> None:
     record = read_record(file)
     decoded = decode_picture(file.read_bytes())
     assert pixel_digest(decoded.pixels) == record["pixels"]
+    assert decoded.same(picture(record))
     assert decoded.metadata == picture(record).metadata
 
 
@@ -96,7 +97,8 @@ def test_every_kind_of_tile_and_mode_is_among_them() -> None:
     headers = [unpack((FOLDER / f"{name}.idfc").read_bytes()) for name in RECIPES]
     assert {header.mode for header in headers} == set(Mode)
     kinds = {tile[0] for header in headers for tile in header.tiles}
-    assert {PLAIN, STORED, PATCHED} <= kinds
+    assert {PLAIN, STORED, PATCHED, SAME} <= kinds
+    assert any(header.structure.white for header in headers)
 
 
 def test_every_preset_is_among_them() -> None:

@@ -17,7 +17,7 @@ from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile
 from idfcodec.format.container import Mode
 from idfcodec.format.payload import chroma_of, with_patches
-from idfcodec.picture.colour import KINDS
+from idfcodec.picture.colour import KINDS, kind_of
 from idfcodec.picture.conversion import (
     CONVERSIONS,
     FULL,
@@ -207,3 +207,13 @@ def test_a_part_that_was_not_converted_is_coded_as_it_is() -> None:
     out = np.empty_like(rgb)
     kind.write(planes, out, extra)
     np.testing.assert_array_equal(out, rgb)
+
+
+def test_a_picture_pasted_into_another_is_found_by_tiles() -> None:
+    """Two tiles: one a decoded JPEG, the other never converted."""
+    other = np.random.default_rng(4).integers(60, 200, (150, 300, 3), dtype=np.uint8)
+    pasted = np.concatenate((decoded(draw(300, 150), "4:2:0"), other), axis=1)
+    kind = kind_of(pasted, conversions=True)
+    assert kind.mode is Mode.JFIF
+    layouts = [unpack_layout(kind.planes(part)[1]) for part in (pasted[:, :300], pasted[:, 300:])]
+    assert layouts == [LAYOUTS[14], None]

@@ -13,13 +13,14 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from idfcodec.format.tiles import tile_grid
 from idfcodec.picture.conversion.table import CONVERSIONS, Conversion
 from idfcodec.picture.conversion.undoing import preimages
 
 __all__ = ["detect", "shares"]
 
 _SIDE = 96  # the sample has up to this many rows and columns
-_PART, _PART_SIDE = 512, 48  # the same of the parts of a larger picture
+_PART, _PART_SIDE = 512, 48  # the same of the tiles of a larger picture
 _FEW, _FEW_SHARE = 200, 0.55  # so many colours say of most conversions that it was not they
 _PAIRS = 12  # fewer differences of colour prove nothing, and undoing gains little
 _PAIR_MOST = 4
@@ -31,16 +32,15 @@ def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
     """The conversion that made a picture, (H, W, 3) uint8, or None where none did or exceptions eat the gain.
 
     Of several the one that makes most pixels, the first of the table if they are alike. Where none made the picture as
-    a whole, it is the one that made most of its parts, if any: a picture pasted into another.
+    a whole, it is the one that made most of its tiles, if any: a picture pasted into another.
 
     A wrong answer costs bytes and is otherwise harmless.
     """
     whole = _detect(rgb, _SIDE)
     if whole is not None or max(rgb.shape[:2]) <= _PART:
         return whole
-    parts = [
-        rgb[i : i + _PART, j : j + _PART] for i in range(0, rgb.shape[0], _PART) for j in range(0, rgb.shape[1], _PART)
-    ]
+    tiles = tile_grid(rgb.shape[0], rgb.shape[1], _PART)
+    parts = [rgb[t.top : t.top + t.height, t.left : t.left + t.width] for t in tiles]
     found = Counter(conversion for part in parts if (conversion := _detect(part, _PART_SIDE)))
     return found.most_common(1)[0][0] if found else None
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.picture.conversion.layout import FULL, LAYOUTS, Layout
+from idfcodec.picture.conversion.layout import LAYOUTS, Layout
 from idfcodec.picture.conversion.table import Conversion
 from idfcodec.types import Shape
 
-__all__ = ["halved", "likely", "nearest_samples", "upsampled"]
+__all__ = ["first_guess", "halved", "likely", "nearest_samples", "upsampled"]
 
 Plane = NDArray[np.int32]
 _SWEEPS, _OVER = 8, 1.2  # towards the least squares, by successive over-relaxation
@@ -19,7 +19,7 @@ _REPAIRS = 6  # sweeps of steps by one
 _BLOCK = 40  # side of what layouts are tried on
 _CHOSEN = 4  # filters and phases that are tried with all their ways to round
 _LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
-_SETTLE = 5  # sweeps of steps by two of both planes
+_SETTLE = 4  # sweeps of steps by two of both planes
 _FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
 
 
@@ -47,18 +47,35 @@ def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low
     return np.clip(np.rint(samples), low, high).astype(np.int32)
 
 
+def first_guess(chroma: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion) -> tuple[Plane, float]:
+    """The nearest samples of C1 and C2, (2, ..., ...), and the share of what is known that both give."""
+    shape = (known.shape[0], known.shape[1])
+    samples, right = np.empty((2, *layout.shape(shape)), np.int32), known.copy()
+    for k in range(2):
+        low, high = conversion.low[1 + k], conversion.high[1 + k]
+        samples[k] = nearest_samples(chroma[k], known, layout, low, high)
+        right &= upsampled(samples[k], layout, shape)[0] == chroma[k]
+    return samples, float(np.count_nonzero(right)) / max(int(np.count_nonzero(known)), 1)
+
+
 def halved(
-    rgb: NDArray[np.uint8], planes: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion
+    rgb: NDArray[np.uint8],
+    planes: Plane,
+    known: NDArray[np.bool_],
+    samples: Plane,
+    layout: Layout,
+    conversion: Conversion,
 ) -> tuple[tuple[Plane, Plane], NDArray[np.bool_]]:
     """The chroma samples that pixels were made of; `planes` becomes the luma and chroma that they give.
 
-    Pixels whose chroma is known come first: the samples are the least squares of what they ask for, rounded, and moved
-    by one where something is wrong. Then both planes move together, to where clipped pixels have a luma, too.
+    Pixels whose chroma is known come first: samples move by one where something is wrong. Then both planes move
+    together, to where clipped pixels have a luma, too.
 
     Args:
         rgb: (H, W, 3) the picture.
         planes: (3, H, W) preimages of its pixels on their own, changed.
         known: (H, W) where there is one chroma only.
+        samples: to start from, (2, ..., ...), changed.
 
     Returns:
         Samples of C1 and C2, and where pixels are exact.
@@ -68,10 +85,9 @@ def halved(
     shape = (rgb.shape[0], rgb.shape[1])
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
     shift, group = layout.shift, _group(layout)
-    samples, sums = np.empty((2, *layout.shape(shape)), np.int32), np.empty((2, *shape), np.int32)
+    sums = np.empty((2, *shape), np.int32)
     for k in range(2):
         low, high = conversion.low[1 + k], conversion.high[1 + k]
-        samples[k] = nearest_samples(planes[1 + k], known, layout, low, high)
         sums[k] = upsampled(samples[k], layout, shape)[1]
         if shift:
             upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
@@ -84,25 +100,22 @@ def halved(
     return (samples[0], samples[1]), exact
 
 
-def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> Layout:
-    """The layout that the chroma of a tile has, by the block in which it changes most.
+def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> list[Layout]:
+    """The layouts that the chroma of a tile may have, by the block in which it changes most, the likeliest first.
+
+    At most one halves both axes, which comes first, and one halves one: that fits more, having twice the samples.
 
     Args:
         chroma: (2, H, W) C1 and C2, true where `known`.
     """
     top, left = _liveliest(chroma, known)
     block = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
-    pieces = [np.ascontiguousarray(plane[block]) for plane in chroma]
+    pieces = np.stack([plane[block] for plane in chroma])
     inside = np.ascontiguousarray(known[block])
 
     def share(layout: Layout) -> float:
         """Of the block's pixels that come back, by simple rounding."""
-        shape = (inside.shape[0], inside.shape[1])
-        right = inside.copy()
-        for k, piece in enumerate(pieces):
-            low, high = conversion.low[1 + k], conversion.high[1 + k]
-            right &= upsampled(nearest_samples(piece, inside, layout, low, high), layout, shape)[0] == piece
-        return float(np.count_nonzero(right)) / max(int(np.count_nonzero(inside)), 1)
+        return first_guess(pieces, inside, layout, conversion)[1]
 
     def rank(layout: Layout) -> tuple[float, int]:
         return shares[layout], sum(layout.halved)
@@ -114,11 +127,19 @@ def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> L
         for layout in LAYOUTS.values()
         if layout.rounding and replace(layout, rounding=0) in likeliest
     }
-    best = max(shares, key=rank)
-    if shares[best] < _LIKELY:
-        return FULL
-    phase = tuple((p + start) % 2 if h else 0 for p, start, h in zip(best.phase, (top, left), best.halved, strict=True))
-    return replace(best, phase=(phase[0], phase[1]))
+    found = []
+    for axes in (2, 1):
+        best = max((layout for layout in shares if sum(layout.halved) == axes), key=rank)
+        if shares[best] >= _LIKELY:
+            found.append(_moved(best, top, left))
+    return found
+
+
+def _moved(layout: Layout, top: int, left: int) -> Layout:
+    """The layout of a picture that has this one from a row and a column on."""
+    starts = zip(layout.phase, (top, left), layout.halved, strict=True)
+    rows, columns = ((phase + start) % 2 if half else 0 for phase, start, half in starts)
+    return replace(layout, phase=(rows, columns))
 
 
 def _liveliest(chroma: Plane, known: NDArray[np.bool_]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.picture.conversion.halving import halved, likely, upsampled
+from idfcodec.picture.conversion.halving import first_guess, halved, likely, upsampled
 from idfcodec.picture.conversion.layout import FULL, Layout
 from idfcodec.picture.conversion.table import Conversion
 
@@ -18,6 +18,7 @@ __all__ = ["NONE", "Exceptions", "preimages", "redo", "unclipped", "undo", "undo
 Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 _SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
+_GUESSED = 0.7  # of them that come back before anything is moved, if the layout is the true one
 _EXCEPTIONS = 0.025  # of a tile's pixels, where halved chroma gains as much
 
 
@@ -52,25 +53,31 @@ def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Pl
         Y, C1 and C2, int32 within the row's ranges, Y (H, W) and the others as the layout says; and the pixels that
         have no exact preimage.
     """
-    rgb = np.ascontiguousarray(rgb)
+    rgb = np.array(rgb, np.uint8, order="C")  # writable, too: machine code is made once for each kind of array
     planes, exact = preimages(rgb, conversion)
-    return (_halved if layout.filter else _full)(rgb, conversion, layout, planes, exact)
+    if not layout.filter:
+        return _full(rgb, conversion, planes, exact)
+    known = exact & unclipped(rgb)
+    samples, _ = first_guess(planes[1:], known, layout, conversion)
+    return _halved(rgb, conversion, layout, planes, known, samples)
 
 
 def undo_best(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions, Layout] | None:
     """The same with the layout that suits a tile, or None where the conversion did not make it."""
-    rgb = np.ascontiguousarray(rgb)
+    rgb = np.array(rgb, np.uint8, order="C")  # writable, too: machine code is made once for each kind of array
     planes, exact = preimages(rgb, conversion)
     clear = unclipped(rgb)
     known = exact & clear
     if np.count_nonzero(known) < _SHARE * np.count_nonzero(clear):
         return None
-    layout = likely(planes[1:], known, conversion)
-    if layout.filter:
-        found, exceptions = _halved(rgb, conversion, layout, planes.copy(), exact)
+    for layout in likely(planes[1:], known, conversion):
+        samples, share = first_guess(planes[1:], known, layout, conversion)
+        if share < _GUESSED:
+            continue
+        found, exceptions = _halved(rgb, conversion, layout, planes.copy(), known, samples)
         if len(exceptions) <= _EXCEPTIONS * exact.size:
             return found, exceptions, layout
-    return (*_full(rgb, conversion, FULL, planes, exact), FULL)
+    return (*_full(rgb, conversion, planes, exact), FULL)
 
 
 def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
@@ -81,7 +88,7 @@ def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
 
 
 def _full(
-    rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
+    rgb: Pixels, conversion: Conversion, planes: NDArray[np.int32], exact: NDArray[np.bool_]
 ) -> tuple[Planes, Exceptions]:
     positions = np.flatnonzero(~exact)
     differences = np.zeros((len(positions), 3), np.int16)
@@ -95,9 +102,14 @@ def _full(
 
 
 def _halved(
-    rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
+    rgb: Pixels,
+    conversion: Conversion,
+    layout: Layout,
+    planes: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    samples: NDArray[np.int32],
 ) -> tuple[Planes, Exceptions]:
-    (first, second), exact = halved(rgb, planes, exact & unclipped(rgb), layout, conversion)
+    (first, second), exact = halved(rgb, planes, known, samples, layout, conversion)
     positions = np.flatnonzero(~exact)
     exceptions = Exceptions(positions, np.empty((len(positions), 3), np.int16))
     if len(positions):

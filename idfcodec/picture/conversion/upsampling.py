@@ -114,14 +114,13 @@ def repair(
     for sweep in range(sweeps):
         for j in range(height):
             for k in range(width):
-                wrong = 0
+                wrong = False  # of the pixels that are this sample's above all
                 for a in range(4):
                     for b in range(4):
-                        if down[1, j, a] * along[1, k, b]:
+                        if 4 * down[1, j, a] * along[1, k, b] >= 1 << shift and not wrong:
                             p, q = down[0, j, a], along[0, k, b]
-                            if known[p, q]:
-                                wrong += _violation(sums[p, q], wanted[p, q], shift)
-                if wrong == 0:
+                            wrong = known[p, q] and sums[p, q] >> shift != wanted[p, q]
+                if not wrong:
                     continue
                 for place in range(4 if sweep else 1):
                     # the group's first sample; in the first sweep the sample moves alone

@@ -43,9 +43,15 @@ def write_bmp(data: bytes, resolution: Resolution | None) -> bytes:
 
 
 def read_pnm(data: bytes) -> Found:
-    """The comments in its header."""
+    """The comments in its header; a PAM's, whose header is of lines, those before the end of it."""
     gathering = Gathering()
     comments = []
+    if data[1:2] == b"7":
+        lines = data.partition(b"\nENDHDR")[0].split(b"\n")
+        comments = [line[1:] for line in lines if line.startswith(b"#")]
+        if comments:
+            gathering.add("comment", b"\n".join(comments))
+        return gathering.found("", data)
     position, numbers = 2, 2 if data[1:2] in b"14" else 3
     while numbers:
         match = _PNM_PART.match(data, position)

@@ -20,7 +20,7 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], Found]], ...] = (
     *((start, read_tiff) for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     (b"BM", read_bmp),
     (b"GIF8", read_gif),
-    *((b"P%d" % number, read_pnm) for number in range(1, 7)),
+    *((b"P%d" % number, read_pnm) for number in range(1, 8)),
 )
 
 
