@@ -2,7 +2,7 @@
 
     python -m experiments.density [--only NAME] [--out FOLDER] [--long]
 
-Some 35 minutes on two cores. Trained models of pictures are kept in runs/density, and are not trained again.
+Some 45 minutes on two cores. Trained models of pictures are kept in runs/density, and are not trained again.
 """
 
 from __future__ import annotations
