@@ -17,7 +17,7 @@ LAYERS = [
     ("info", "picture"),
     ("files", "flow"),
     ("models",),
-    ("tile",),
+    ("family", "tile"),
     ("codec", "density"),
     ("batch",),
     ("code_length",),

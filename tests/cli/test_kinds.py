@@ -165,8 +165,8 @@ def part_of(picture: Picture) -> Picture:
     height, width = picture.shape[:2]
     side = max(int((SMALL / (picture.pixels.size / (height * width))) ** 0.5), 1)
     top, left = max(height - side, 0) // 2, max(width - side, 0) // 2
-    frames = (slice(None),) if picture.frames else ()
-    part = picture.pixels[(*frames, slice(top, top + side), slice(left, left + side))]
+    square = (slice(top, top + side), slice(left, left + side))
+    part = picture.pixels[(slice(None), *square) if picture.frames else square]
     return Picture(**{**vars(picture), "pixels": np.ascontiguousarray(part)})
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from idfcodec.codec import encode
 from idfcodec.errors import CorruptFile
@@ -70,7 +71,7 @@ def test_a_histogram_with_gaps_pays() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_constant_alpha_and_planes_cost_next_to_nothing(dtype: type) -> None:
-    photo = generate("photo", 160, 120).astype(dtype)
+    photo: NDArray[np.uint8 | np.uint16] = generate("photo", 160, 120).astype(dtype)
     opaque = np.dstack([photo, np.full(photo.shape[:2], np.iinfo(dtype).max, dtype)])
     assert len(encode(opaque, model=MODEL)) <= len(encode(photo, model=MODEL)) + 24
     assert len(encode(np.full((300, 400, 4), 77, dtype), model=MODEL)) <= 80
