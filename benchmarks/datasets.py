@@ -220,7 +220,10 @@ def _reader(path: Path) -> Callable[[], Pixels]:
     def read() -> Pixels:
         try:
             with open(path, "rb") as file:  # not by name: its folder is nobody's business
-                return np.ascontiguousarray(read_picture(file).pixels)
+                picture = read_picture(file)
+            if not picture.plain:
+                raise IDFError(f"codecs are compared on 8-bit gray and RGB, and this is {picture.text}")
+            return np.ascontiguousarray(picture.pixels)
         except OSError as ex:
             raise IDFError(ex.strerror or str(ex)) from ex
 

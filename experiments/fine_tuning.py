@@ -40,7 +40,10 @@ def load(folder: Path, pattern: str, cut: int | None) -> dict[str, Pixels]:
     pictures: dict[str, Pixels] = {}
     for path in sorted(path for path in folder.rglob(pattern) if path.suffix.lower() in SUFFIXES):
         try:
-            pixels = read_picture(path).pixels
+            picture = read_picture(path)
+            if not picture.plain:
+                raise UnsupportedImage(f"models are fine-tuned on 8-bit gray and RGB, and this is {picture.text}")
+            pixels = picture.pixels
         except UnsupportedImage as ex:
             print(f"left out: {path.name}: {ex}", file=sys.stderr)
             continue
@@ -73,7 +76,7 @@ def fine_tune(pictures: dict[str, Pixels], start: Path, folder: Path, **settings
         Image.fromarray(pixels).save(source / f"{name}.png")
     config = fine_tuning(start, **settings)
     trained = train(source, folder, config, start_from=start, report=progress)
-    export(trained.model, folder, note={"training": trained.summary}, **trained.kept)
+    export(trained.model, folder, note={"training": trained.summary})
     return trained.summary
 
 

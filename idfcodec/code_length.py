@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idfcodec.batch import prepared, shared_of, side_by_side
-from idfcodec.codec import TILE, cut, kind_problem
-from idfcodec.errors import UnsupportedImage
+from idfcodec.batch import prepared, side_by_side
+from idfcodec.codec import TILE, cut, kind_of_picture
 from idfcodec.flow.contract import CodeLength
 from idfcodec.format.payload import with_patches
 from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
-from idfcodec.picture.colour import KINDS, kind_of
-from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.picture.colour import KINDS
+from idfcodec.picture.picture import Picture
+from idfcodec.picture.pillow import from_image
 from idfcodec.types import Pixels
 
 if TYPE_CHECKING:
@@ -54,19 +54,19 @@ def code_length(
     """
     picture = image if isinstance(image, Picture) else from_image(image)
     coder = load_model(choose_model(model, effort), device=device)
-    kind = kind_of(picture.pixels, conversions=conversion and coder.capabilities.any_planes)
-    if problem := kind_problem(kind, coder):
-        raise UnsupportedImage(problem)
-    size = picture.pixels.shape[:2]
-    tiles = tile_grid(size[0], size[1], TILE)
+    kind = kind_of_picture(picture, coder, conversion=conversion)
+    column, (height, width) = picture.column, picture.shape[:2]
+    tiles = tile_grid(height, width, TILE, picture.structure.count)
 
     def work(index: int) -> CodeLength:
-        planes, extra = kind.planes(cut(picture.pixels, tiles[index]))
-        part = coder.code_length(planes, kind.types_with(extra))
-        return replace(part, rest=part.rest + 8 * len(with_patches(extra, b"")))
+        part = cut(column, tiles[index])
+        planes, extra = kind.planes(part, values=coder.capabilities.any_planes)
+        nothing = CodeLength(np.zeros(part.shape[:2]))
+        found = coder.code_length(planes, kind.types_with(extra)) if planes else nothing
+        return replace(found, rest=found.rest + 8 * len(with_patches(extra, b"")))
 
     found = each(work, len(tiles), threads, progress=None)
-    pixels = np.empty(size)
+    pixels = np.empty(column.shape[:2])
     parts: Counter[str] = Counter()
     for tile, part in zip(tiles, found, strict=True):
         pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = part.pixels
@@ -75,13 +75,12 @@ def code_length(
 
 
 def batch_code_lengths(
-    images: Sequence[Pixels | Image.Image],
+    images: Sequence[Picture | Pixels | Image.Image],
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
     threads: int | None = None,
     device: str = "cpu",
-    fitted: bool = True,
 ) -> list[float]:
     """What the exported model says in bits that each picture of a batch takes.
 
@@ -91,7 +90,6 @@ def batch_code_lengths(
         effort: chooses a shipped model instead.
         threads: at a time.
         device: "cpu" or "cuda".
-        fitted: with what the encoder tells once of all pictures, of which each has an equal share.
 
     Raises:
         UnsupportedImage: another kind of picture.
@@ -100,11 +98,9 @@ def batch_code_lengths(
     """
     coder = load_model(choose_model(model, effort, batch=True), device=device)
     _, shapes, planes = prepared(images)
-    shared = shared_of(coder, shapes, planes) if fitted else b""
 
     def work(numbers: list[int]) -> list[float]:
         types = KINDS[shapes[numbers[0]][0]].types
-        each_share = 8 * len(shared) / len(planes)
-        return [coder.code_length(planes[i], types, shared).total + each_share for i in numbers]
+        return [coder.code_length(planes[i], types).total for i in numbers]
 
     return side_by_side(work, shapes, coder.capabilities.side_by_side, threads, None)

@@ -5,23 +5,27 @@ encode: picture -> planes -> tiles -> a model's coder -> container; decode is th
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
-from idfcodec.format.payload import CATEGORICAL, STORED, first_byte, split_patches, with_patches
+from idfcodec.format.mode import Mode
+from idfcodec.format.payload import CATEGORICAL, first_byte
+from idfcodec.format.structure import Structure
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
 from idfcodec.picture.names import names_of, samples_of
-from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.picture.picture import Picture, palette_of
+from idfcodec.picture.pillow import from_image
+from idfcodec.tile import decode_tile, encode_tile, is_same
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -29,7 +33,9 @@ if TYPE_CHECKING:
 
     from idfcodec.flow.contract import Coder
 
-__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_problem"]
+__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_of_picture", "kind_problem"]
+
+logger = logging.getLogger(__name__)
 
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
@@ -40,6 +46,19 @@ def cut(pixels: Pixels, tile: Tile) -> Pixels:
     return pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
 
 
+def kind_of_picture(picture: Picture, coder: Coder, *, conversion: bool) -> Kind:
+    """The kind that a model codes a picture as.
+
+    Raises:
+        UnsupportedImage: the model does not code pictures of this kind.
+    """
+    conversions = conversion and coder.capabilities.any_planes and picture.white is None
+    found = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk, conversions=conversions)
+    if problem := kind_problem(found, coder):
+        raise UnsupportedImage(problem)
+    return found
+
+
 def kind_problem(kind: Kind, coder: Coder) -> str | None:
     """Why a model does not code a kind of picture, if it does not."""
     if kind.common or coder.capabilities.any_planes:
@@ -47,52 +66,53 @@ def kind_problem(kind: Kind, coder: Coder) -> str | None:
     return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
 
 
-def _named(kind: Kind, pixels: Pixels, effort: str) -> bytes:
+def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
     """The payload of a picture of 8 bits as names of colours, or its samples where they are shorter."""
-    coded = encode_names(names_of(kind.samples(pixels)), channels=kind.distinct, effort=effort)
-    return min(coded, kind.stored(pixels), key=len)
+    names = names_of(kind.samples(picture.column)).reshape(picture.structure.count, *picture.shape[:2])
+    coded = encode_names(names, channels=kind.distinct, palette=picture.palette, effort=effort)
+    return min(coded, kind.stored(picture.column), key=len)
 
 
-def _write_names(kind: Kind, payload: memoryview, out: Pixels) -> None:
+def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pixels) -> None:
     """Writes to `out` what `_named` coded.
 
     Raises:
         CorruptFile: there are no names in such a picture, or the payload is damaged.
     """
-    if kind.depth != 8 or kind.conversion is not None:
+    if not kind.named:
         raise CorruptFile("a tile has names of colours, and the picture none")
-    height, width = out.shape[:2]
-    (names,) = decode_names(payload, (1, height, width), channels=kind.distinct)
-    kind.write_samples(samples_of(names, kind.distinct), out)
+    shape = (structure.count, out.shape[0] // structure.count, out.shape[1])
+    names = decode_names(payload, shape, channels=kind.distinct, palette=palette_of(structure))
+    kind.write_samples(samples_of(names.reshape(out.shape[:2]), kind.distinct), out)
 
 
-def _tiled(kind: Kind, pixels: Pixels, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:
+def _tiled(kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:
     """The payloads of a picture's tiles by a model."""
-    tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
+    column, (height, width) = picture.column, picture.shape[:2]
+    tiles = tile_grid(height, width, TILE, picture.structure.count)
 
     def work(index: int) -> bytes:
-        part = cut(pixels, tiles[index])
-        planes, extra = kind.planes(part)
-        (coded,) = coder.encode([planes], kind.types_with(extra))
-        coded = with_patches(extra, coded)
-        stored = kind.stored(part)
-        return coded if len(coded) < len(stored) else stored
+        tile = tiles[index]
+        before = cut(column, tile.above(height)) if tile.top >= height else None
+        return encode_tile(cut(column, tile), kind, coder, before)
 
     return each(work, len(tiles), threads, progress)
 
 
-def _pack(picture: Picture, kind: Kind, tile: int, model: bytes, payloads: list[bytes]) -> bytes:
+def _pack(
+    picture: Picture, kind: Kind, tile: int, model: bytes, metadata: Mapping[str, bytes], payloads: list[bytes]
+) -> bytes:
     """The file of a picture."""
-    height, width = picture.pixels.shape[:2]
     return pack(
         Container(
             mode=kind.mode,
-            width=width,
-            height=height,
+            width=picture.shape[1],
+            height=picture.shape[0],
             tile=tile,
             model=model,
-            checksum=kind.checksum(picture.pixels),
-            metadata=picture.metadata,
+            checksum=kind.checksum(picture.column),
+            metadata=metadata,
+            structure=picture.structure,
             tiles=tuple(payloads),
         )
     )
@@ -104,6 +124,7 @@ def encode(
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
     conversion: bool = True,
+    strip: bool = False,
     verify: bool = False,
     threads: int | None = None,
     device: str = "cpu",
@@ -112,12 +133,14 @@ def encode(
     """Compress a picture.
 
     Args:
-        image: (H, W) or (H, W, C) uint8 or uint16, C from 2 to 4 (gray and alpha, RGB, RGB and alpha), a PIL image of
-            mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
+        image: (H, W) or (H, W, C) uint8 or uint16, C from 1 to 4 (gray, gray and alpha, RGB, RGB and alpha), (H, W)
+            bool, a PIL image, or a `Picture`, which may have a palette, inks or frames, with its metadata; what of a
+            PIL image's `info` is not kept is logged.
         model: name, id or folder, which then codes the picture; None leaves it to the effort.
         effort: "fast" for speed, "default", or "max" for the smallest files. It stands for a shipped model, beside
             which the categorical family codes pictures of few or repeated colours. Decoding need not be told.
         conversion: undo the colour conversion that made the picture, if one did and the model codes what was before.
+        strip: leave out all metadata, such as profiles, EXIF and texts.
         verify: decode the result and compare before returning it.
         threads: tiles coded at a time; None is one for each core. The bytes do not depend on it.
         device: "cpu" or "cuda". The bytes do not depend on it.
@@ -131,25 +154,25 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
-    named = choose_model(model, effort)
+    chosen = choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
-    pixels = picture.pixels
-    coder = load_model(named, device=device)
-    kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
-    if problem := kind_problem(kind, coder):
-        raise UnsupportedImage(problem)
+    for note in picture.notes if picture is not image else ():
+        logger.warning(note)
+    metadata = {} if strip else picture.metadata
+    coder = load_model(chosen, device=device)
+    kind = kind_of_picture(picture, coder, conversion=conversion)
     effort = effort or "default"
-    by_names, by_model = likely_families(kind, pixels, effort, coder) if model is None else (False, True)
+    by_names, by_model = likely_families(kind, picture, effort, coder) if model is None else (False, True)
     found = []
     if by_names:
-        plain = kind_of(pixels)
-        found.append(_pack(picture, plain, 0, NO_MODEL, [_named(plain, pixels, effort)]))
+        plain = kind_of_picture(picture, coder, conversion=False)
+        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
     if by_model:
-        found.append(_pack(picture, kind, TILE, coder.id, _tiled(kind, pixels, coder, threads, progress)))
+        found.append(_pack(picture, kind, TILE, coder.id, metadata, _tiled(kind, picture, coder, threads, progress)))
     data = min(found, key=len)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
-        if not np.array_equal(again.pixels, pixels) or dict(again.metadata) != dict(picture.metadata):
+        if not again.same(picture) or dict(again.metadata) != dict(metadata):
             raise IDFError("verification failed: the file does not decode to the picture it was made from")
     return data
 
@@ -180,33 +203,38 @@ def decode_picture(
     """
     container = unpack(data)
     height, width, kind = container.height, container.width, KINDS[container.mode]
-    if height * width > max_pixels:
-        raise IDFError(f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}")
+    frames = container.structure.count
+    if frames * height * width > max_pixels:
+        of = f"{frames} frames of " if frames > 1 else ""
+        raise IDFError(f"the picture has {of}{width} x {height} pixels, more than the limit of {max_pixels}")
     coder = None if container.model == NO_MODEL else model_of_file(container.model, model, device=device)
     if coder is not None and (problem := kind_problem(kind, coder)):
         raise CorruptFile(problem)
-    pixels = kind.empty(height, width)
-    tiles = tile_grid(height, width, container.tile)
+    column = kind.empty(frames * height, width)
+    tiles = tile_grid(height, width, container.tile, frames)
+    same = [is_same(memoryview(payload)) for payload in container.tiles]
+    if any(same[: max(len(tiles) // frames, 1)]):
+        raise CorruptFile("a tile of the first frame cannot be that of the frame before")
 
     def work(index: int) -> None:
-        tile, payload = tiles[index], memoryview(container.tiles[index])
-        if first_byte(payload) == STORED:
-            kind.write_stored(payload, cut(pixels, tile))
+        payload, out = memoryview(container.tiles[index]), cut(column, tiles[index])
+        if same[index]:
             return
-        if first_byte(payload) == CATEGORICAL:
-            _write_names(kind, payload, cut(pixels, tile))
-            return
-        if coder is None:
-            raise CorruptFile("a tile needs a model, and the file names none")
-        extra, payload = split_patches(payload)
-        types = kind.types_with(extra)
-        (planes,) = coder.decode([payload], [(tile.height, tile.width)] * len(types), types)
-        kind.write(planes, cut(pixels, tile), extra)
+        if first_byte(payload) == CATEGORICAL and not container.tile:
+            _write_names(kind, payload, container.structure, out)
+        else:
+            decode_tile(payload, kind, coder, out)
 
     each(work, len(tiles), threads, progress)
-    if kind.checksum(pixels) != container.checksum:
+    for tile in (tile for tile, again in zip(tiles, same, strict=True) if again):
+        cut(column, tile)[:] = cut(column, tile.above(height))
+    if kind.checksum(column) != container.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")
-    return Picture(pixels, container.metadata)
+    inks = container.mode in (Mode.CMYK, Mode.CMYK_16)
+    try:
+        return Picture.of_column(column, container.structure, container.metadata, cmyk=inks)
+    except UnsupportedImage as ex:
+        raise CorruptFile(str(ex)) from ex
 
 
 def decode(
@@ -218,7 +246,10 @@ def decode(
     progress: Progress | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Pixels:
-    """The pixels of a file, (H, W) or (H, W, C) uint8 or uint16; see `decode_picture`."""
+    """The pixels of a file: (H, W) or (H, W, C) uint8 or uint16, or (H, W) bool; frames come as a first axis.
+
+    The pixels of a picture with a palette are the numbers of its colours; see `decode_picture`, which gives these too.
+    """
     return decode_picture(
         data, model=model, threads=threads, device=device, progress=progress, max_pixels=max_pixels
     ).pixels

@@ -9,6 +9,7 @@ import numpy as np
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.picture.colour import Kind
 from idfcodec.picture.names import names_of
+from idfcodec.picture.picture import Picture
 from idfcodec.types import Pixels
 
 if TYPE_CHECKING:
@@ -48,17 +49,20 @@ def sample(pixels: Pixels) -> list[Pixels]:
     return [np.ascontiguousarray(pixels[top : top + h, left : left + w]) for top, left in corners]
 
 
-def likely_families(kind: Kind, pixels: Pixels, effort: str, coder: Coder) -> tuple[bool, bool]:
+def likely_families(kind: Kind, picture: Picture, effort: str, coder: Coder) -> tuple[bool, bool]:
     """Whether a picture is to be coded as names of colours, and whether by the model.
 
     Args:
         kind: of the picture, as the model codes it.
-        pixels: of the picture.
+        picture: it.
         effort: "max" tries both where a sample does not tell for sure.
         coder: the model.
     """
-    if kind.depth != 8:
+    if kind.depth > 8:
         return False, True
+    if picture.palette is not None or picture.frames or kind.depth == 1:
+        return True, effort == "max"
+    pixels = picture.pixels
     if pixels.shape[0] * pixels.shape[1] <= TINY:
         return True, True
     share = repeats(pixels)

@@ -47,13 +47,16 @@ class Options:
 
     Args:
         out: folder for its figures and its JSON.
-        long: train four times as long.
+        long: train four times as long in the plane, and models of pictures with the large budget too.
         seed: of weights and samples.
         steps: a fixed number of steps for all trainings, for trying things out; None for each experiment's own. Then
             pictures are smaller and fewer, too, and there is one seed only.
         jobs: trainings that run side by side, in processes of one thread.
         data: folder of pictures, with `train/` and `cifar10/` as ../shared/data has them.
         cache: folder for trained models of pictures, which later experiments take from there.
+        large: whether a training of pictures has the large budget: `budget` alone asks for it.
+        device: "cpu" or "cuda", where trainings with the large budget are.
+        seconds: of each of these, in place of ten times those of the small budget.
     """
 
     out: Path
@@ -63,6 +66,9 @@ class Options:
     jobs: int = 1
     data: Path = SHARED
     cache: Path = CACHE
+    large: bool = False
+    device: str = "cpu"
+    seconds: float | None = None
 
     def scaled(self, steps: int) -> int:
         return self.steps or steps * (4 if self.long else 1)

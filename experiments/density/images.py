@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.published import published
 from experiments.density import patches
 from experiments.density.common import Options, side_by_side, write_record
 from experiments.density.loaded import load, spread
 from experiments.density.zoo import PARAMETERS, SECONDS, SEEDS, contenders, sized
 from experiments.plane import figures
 
-__all__ = ["SAMPLES", "measure", "run"]
+__all__ = ["SAMPLES", "judged", "measure", "run"]
 
 SAMPLES = 8  # of the noise, for the tighter bound
 SETS = {"held_back": "held-back squares", "cifar10": "CIFAR-10 test"}
@@ -29,19 +28,11 @@ SOURCES = {"realnvp": "RealNVP", "glow": "Glow", "flowpp": "Flow++", "idf": "IDF
 
 def run(options: Options) -> None:
     """images.json and images.png."""
-    names = list(contenders())
-    tasks = [(name, seed, options) for seed in options.seeds(SEEDS) for name in names]
-    measured = side_by_side(measure, tasks, options.jobs)
-    models = {
-        name: summary(name, [row for task, row in zip(tasks, measured, strict=True) if task[0] == name], options)
-        for name in names
-    }
-    sizes = {key: len(pixels) for key, pixels in pictures(options).items()}
+    from benchmarks.published import published
+
     record = {
-        "equal": {"parameters": PARAMETERS, "processor_seconds": SECONDS * (4 if options.long else 1)},
-        "pictures": {key: {"title": title, "count": sizes[key]} for key, title in SETS.items()},
-        "noise_samples": SAMPLES,
-        "models": models,
+        "equal": {"parameters": PARAMETERS, "processor_seconds": SECONDS},
+        **judged(options, options.seeds(SEEDS)),
         "published": [
             {"system": row.system, "bits_per_dimension": float(row.bits_per_subpixel), "kind": row.kind,
              "source": row.source, "checked": bool(row.checked)}
@@ -50,6 +41,23 @@ def run(options: Options) -> None:
     }  # fmt: skip
     write_record(options, "images", record, "bits per dimension (per subpixel), mean over pictures")
     draw(record, options)
+
+
+def judged(options: Options, seeds: list[int]) -> dict[str, Any]:
+    """All models of all seeds, trained and measured, and the pictures that they are judged by."""
+    names = list(contenders())
+    tasks = [(name, seed, options) for seed in seeds for name in names]
+    measured = side_by_side(measure, tasks, options.jobs)
+    models = {
+        name: summary(name, [row for task, row in zip(tasks, measured, strict=True) if task[0] == name], options)
+        for name in names
+    }
+    sizes = {key: len(pixels) for key, pixels in pictures(options).items()}
+    return {
+        "pictures": {key: {"title": title, "count": sizes[key]} for key, title in SETS.items()},
+        "noise_samples": SAMPLES,
+        "models": models,
+    }
 
 
 def pictures(options: Options) -> dict[str, torch.Tensor]:
@@ -79,6 +87,7 @@ def summary(name: str, rows: list[dict[str, Any]], options: Options) -> dict[str
         "title": contenders()[name].title,
         "kind": rows[0]["kind"],
         "parameters": rows[0]["parameters"],
+        "crops": sum(row["crops"] for row in rows) // len(rows),
         "settings": dict(config.settings)
         or {"channels": config.channels, "blocks": list(config.blocks), "levels": config.levels,
             "networks": config.networks},

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from experiments.density.common import Options
-from experiments.density.zoo import CONTENDERS, INTEGER, averaged, fitted
+from experiments.density.zoo import CONTENDERS, INTEGER, averaged, fitted, on_gpu
 from idfcodec import density
 from idfcodec.baselines import dequantization
 from idfcodec.baselines.contract import FlowModel
@@ -59,19 +59,19 @@ class Loaded:
 
 
 class Baseline(Loaded):
-    """A model of `idfcodec.baselines`, in `eval`."""
+    """A model of `idfcodec.baselines`, in `eval`; elsewhere than on the processor for `bits` alone."""
 
-    def __init__(self, model: Any, title: str) -> None:
-        self.model, self.title = model, title
+    def __init__(self, model: Any, title: str, device: str = "cpu") -> None:
+        self.model, self.title, self.device = model.to(device), title, device
         self.kind = dequantization.bound_of(model)
         self.has_latents = isinstance(model, FlowModel)
 
     @torch.no_grad()
     def bits(self, pixels: Tensor, *, samples: int = 1, seed: int = 0) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        parts = torch.split(pixels, BATCH)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        parts = torch.split(pixels.to(self.device), BATCH)
         costs = [dequantization.bits(self.model, part, samples=samples, generator=generator) for part in parts]
-        return torch.cat(costs)
+        return torch.cat(costs).cpu()
 
     def sample(self, n: int, temperature: float = 1.0, *, seed: int = 0) -> Tensor:
         drawn = self.model.sample(n, temperature, generator=torch.Generator().manual_seed(seed))
@@ -121,6 +121,23 @@ class Integer(Loaded):
         return torch.stack(pictures).clamp(0, 255).byte()
 
 
+class Causal(Integer):
+    """The causal one, whose likelihood is the codec's own: it learns nothing of a picture that could be left out.
+
+    Its latents are residuals. Between those of two pictures lies mostly no picture, and their means show nothing.
+    """
+
+    has_latents = False
+
+    def __init__(self, folder: Path, title: str, side: int) -> None:
+        self.title, self.side = title, side
+        self.flow = loading.load(folder)
+
+    def bits(self, pixels: Tensor, *, samples: int = 1, seed: int = 0) -> Tensor:
+        each = [x.permute(1, 2, 0).contiguous().numpy() for x in pixels]
+        return torch.tensor([-density.log_prob(self.flow, picture) / picture.size for picture in each])
+
+
 def load(name: str, seed: int, options: Options) -> Loaded:
     """The trained model of a contender, which is trained first if need be."""
     folder = fitted(name, seed, options)
@@ -128,10 +145,11 @@ def load(name: str, seed: int, options: Options) -> Loaded:
     title = CONTENDERS[name].title
     loaded: Loaded
     if name in INTEGER:
-        loaded = Integer(folder, title, fit["training"]["size"])
+        loaded = (Causal if name == "causal" else Integer)(folder, title, fit["training"]["size"])
     else:
-        loaded = Baseline(averaged(folder), title)
-    loaded.fit = {name: fit[name] for name in ("parameters", "steps", "processor_seconds")}
+        torch.backends.cudnn.allow_tf32 = False  # judged in full precision, wherever
+        loaded = Baseline(averaged(folder), title, options.device if on_gpu(options) else "cpu")
+    loaded.fit = {name: value for name, value in fit.items() if name != "training"}
     return loaded
 
 

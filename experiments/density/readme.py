@@ -37,8 +37,9 @@ def rendered(results: Path, readme: Path = README) -> str:
         _, last, end = rest.partition(f"<!-- /{name} -->\n")
         if not first or not last:
             raise IDFError(f"{readme}: no <!-- {name} --> … <!-- /{name} -->")
-        path = results / f"{name}.json"
-        lines = table(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else ["Not measured yet."]
+        paths = [results / f"{part}.json" for part in TOGETHER.get(name, (name,))]
+        known = all(path.exists() for path in paths)
+        lines = table(*(json.loads(p.read_text(encoding="utf-8")) for p in paths)) if known else ["Not measured yet."]
         text = "\n".join([start + first.rstrip("\n"), *lines, last + end])
     return text
 
@@ -79,6 +80,31 @@ def images(record: dict[str, Any]) -> list[str]:
     if any(not row["checked"] for row in record["published"]):
         last.append("† not verified: repeated from the literature, not read in the source itself.")
     return [*_rows(head, rows, 2), *last]
+
+
+def budget(large: dict[str, Any], small: dict[str, Any]) -> list[str]:
+    """The small budget beside the large one."""
+    head = ["model", "crops, small budget", "large"]
+    head += [f"{part['title']}, {size}" for part in small["pictures"].values() for size in ("small", "large", "gain")]
+    rows = []
+    for name, model in large["models"].items():
+        before = small["models"].get(name)
+        row = [model["title"], "" if before is None else f"{before['crops']:,}", f"{model['crops']:,}"]
+        for key in small["pictures"]:
+            best = f"{key}_tighter" if f"{key}_tighter" in model else key
+            after = model[best]["mean"]
+            if before is None:
+                row += ["", f"{after:.3f}", ""]
+            else:
+                row += [f"{before[best]['mean']:.3f}", f"{after:.3f}", f"{before[best]['mean'] - after:.3f}"]
+        rows.append(row)
+    spent = large["equal"]
+    last = (
+        f"Bits per dimension, bounds with {large['noise_samples']} samples. Small: "
+        f"{small['equal']['processor_seconds']:.0f} seconds of one thread, mean of the seeds. Large: "
+        f"{spent['seconds']:.0f} seconds of {spent['hardware']}, one seed."
+    )
+    return [*_rows(head, rows), "", last]
 
 
 def samples(record: dict[str, Any]) -> list[str]:
@@ -144,10 +170,23 @@ def table(record: dict[str, Any]) -> list[str]:
     return [*_rows(head, rows), "", last]
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+def copulas(record: dict[str, Any]) -> list[str]:
+    """Four dimensions: nats short of the truth."""
+    rows = [
+        [name, f"{row['parameters']:,}", f"{row['gap']:.3f} ±{row['gap_standard_error']:.3f}"]
+        for name, row in record["models"].items()
+    ]
+    last = "Nats by which a held-out sample falls short of the true density's, ± standard error."
+    return [*_rows(["model", "parameters", "chain of four"], rows), "", last]
+
+
+TABLES: dict[str, Callable[..., list[str]]] = {
     "table": table,
+    "copulas": copulas,
     "images": images,
+    "budget": budget,
     "samples": samples,
     "ood": ood,
     "rounding": rounding,
 }
+TOGETHER = {"budget": ("budget", "images")}  # the records of tables that need more than their own

@@ -3,7 +3,9 @@
 All have about PARAMETERS parameters, by the width of their networks, and learn for as many seconds of one thread of the
 processor from the same crops of ../shared/data/train (`idfcodec train` makes them, and trains). The integer flow is the
 codec's own, and learns as the codec does: its trainer's Muon, its rounding for the last third, and bfloat16 where the
-processor has it.
+processor has it; so does the causal one, whose least squares begin anew in every small square.
+
+With ten times the budget there is one seed. On a GPU the budget is seconds of it, and a step has more crops.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from experiments.density.patches import side_of, train_folder
 from idfcodec.baselines import families
 from idfcodec.errors import IDFError
 from idfcodec.flow.loading import part
+from idfcodec.training.causal import PRESETS
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.families import family_of
 from idfcodec.training.loop import train
@@ -31,17 +34,22 @@ from idfcodec.training.loop import train
 __all__ = [
     "CONTENDERS",
     "INTEGER",
+    "LONGER",
     "PARAMETERS",
     "SECONDS",
     "SEEDS",
     "Contender",
     "contenders",
     "fitted",
+    "on_gpu",
+    "seconds_of",
     "sized",
     "training",
 ]
 
 PARAMETERS = 200_000
+LONGER = 10  # times SECONDS, of the large budget
+ON_A_GPU = 4  # times the crops of a step
 SECONDS = 80.0  # of the processor, for one training
 SEEDS = 3
 NEAR = 0.05  # how far from PARAMETERS a model may be, as a share
@@ -79,8 +87,9 @@ CONTENDERS = {
     ),
     "pixelcnn": Contender("PixelCNN-style", "hidden", {}, batch=8),
     "idf": Contender("integer flow", "channels", {"levels": 4, "blocks": (1, 1, 1), "networks": 2}, 0.004),
+    "causal": Contender("integer flow, causal", "width", asdict(PRESETS["thumbnail"]), 0.008, step=4),
 }
-INTEGER = ("idf",)  # those that are the codec's own
+INTEGER = ("idf", "causal")  # those that are the codec's own
 
 
 def contenders() -> dict[str, Contender]:
@@ -92,13 +101,28 @@ def training(name: str, width: int, options: Options, seed: int) -> TrainConfig:
     """What a training does: so many seconds, or `options.steps`."""
     it = CONTENDERS[name]
     sizes = {**it.settings, it.width: width}
+    if name == "causal":
+        sizes = {**it.settings, "widths": (2 * width, 2 * width, width)}
     own = sizes if name == "idf" else {"settings": sizes}
+    batch = it.batch * (ON_A_GPU if on_gpu(options) else 1)
     config = TrainConfig(
-        family=name, batch=it.batch, size=side_of(options), learning_rate=it.learning_rate, seed=seed, threads=1, **own
+        family=name, batch=batch, size=side_of(options), learning_rate=it.learning_rate, seed=seed, threads=1, **own
     )
     if options.steps is not None:
         return replace(config, steps=options.steps)
-    return replace(config, minutes=SECONDS * (4 if options.long else 1) / 60)
+    return replace(config, minutes=seconds_of(options) / 60, steps=1_000_000)
+
+
+def seconds_of(options: Options) -> float:
+    """Of one training: of a processor's thread, or of a GPU."""
+    if not options.large:
+        return SECONDS
+    return LONGER * SECONDS if options.seconds is None else options.seconds
+
+
+def on_gpu(options: Options) -> bool:
+    """Whether a training is on a GPU."""
+    return options.large and options.device != "cpu"
 
 
 def sized(name: str, options: Options, target: int = PARAMETERS) -> TrainConfig:
@@ -138,7 +162,8 @@ def fitted(name: str, seed: int, options: Options) -> Path:
 
     It holds what `idfcodec train` leaves, and `fit.json` with the training, its steps and its processor seconds.
     """
-    folder = options.cache / f"{name}-{seed}{'-long' * options.long}{'-trial' * (options.steps is not None)}"
+    kind = f"{'-large' * options.large}{'-gpu' * on_gpu(options)}{'-trial' * (options.steps is not None)}"
+    folder = options.cache / f"{name}-{seed}{kind}"
     config = replace(sized(name, options), seed=seed)
     data = str(train_folder(options).resolve())
     wanted = json.loads(json.dumps({"data": data, "shapes": _shapes(config), **asdict(config)}))
@@ -150,14 +175,18 @@ def fitted(name: str, seed: int, options: Options) -> Path:
         known.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log.jsonl").unlink(missing_ok=True)
-    trained = train(train_folder(options), folder, config, clock=time.process_time)
+    device, clock = (options.device, time.monotonic) if on_gpu(options) else ("cpu", time.process_time)
+    trained = train(train_folder(options), folder, config, device=device, clock=clock)
+    trained.model.cpu()
     count = parameters(trained.model)
-    family_of(config).export(trained.model, folder, summary=trained.summary, kept=trained.kept)
+    family_of(config).export(trained.model, folder, summary=trained.summary)
     record = {
         "training": wanted,
         "parameters": count,
         "steps": trained.summary["steps_done"],
-        "processor_seconds": round(60 * trained.summary["minutes_done"], 1),
+        "crops": trained.summary["steps_done"] * config.batch,
+        "hardware": trained.summary["hardware"],
+        "processor_seconds" if device == "cpu" else "gpu_seconds": round(60 * trained.summary["minutes_done"], 1),
     }
     known.write_text(json.dumps(record, indent=1) + "\n")
     return folder

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from experiments.plane.fit import evaluate
 from experiments.plane.toys import Toy, grid
-from idfcodec.baselines.contract import FlowModel
+from idfcodec.baselines.contract import Density, FlowModel
 from idfcodec.errors import IDFError
 from idfcodec.files import write_target
 
@@ -181,8 +181,8 @@ def few_ticks(count: int = 3) -> Any:
     return MaxNLocator(count)
 
 
-def overview(model: FlowModel, toy: Toy, losses: Sequence[float], *, seed: int = 0) -> Figure:
-    """One figure of a trained model: data and learned density, samples, latents, warped grids, loss.
+def overview(model: Density, toy: Toy, losses: Sequence[float], *, seed: int = 0) -> Figure:
+    """One figure of a trained model: data and learned density, samples, loss; of a flow latents and warped grids.
 
     Args:
         model: of `toy`, which has two dimensions, or one angle.
@@ -206,6 +206,14 @@ def overview(model: FlowModel, toy: Toy, losses: Sequence[float], *, seed: int =
         draw_points(axes[1, 0], drawn, None, *reach)
         titles = ["data by class", "learned density", "samples"]
         last = axes[1, 1]
+    elif not isinstance(model, FlowModel):
+        figure, axes = new_figure(1, 5, side=2.4)
+        draw_points(axes[0, 0], x, label, *reach)
+        draw_density(axes[0, 1], toy.log_prob, *reach)
+        draw_density(axes[0, 2], lambda p: evaluate(model, p), *reach)
+        draw_points(axes[0, 3], drawn, None, *reach)
+        titles = ["data by class", "true density", "learned density", "samples"]
+        last = axes[0, 4]
     else:
         figure, axes = new_figure(2, 4, side=2.4)
         draw_points(axes[0, 0], x, label, *reach)
@@ -219,13 +227,14 @@ def overview(model: FlowModel, toy: Toy, losses: Sequence[float], *, seed: int =
         titles = ["data by class", "true density", "learned density", "samples"]
         titles += ["latents by class", "grid of data in latents", "grid of latents in data"]
         last = axes[1, 3]
-    draw_losses(last, losses, toy.entropy())
-    for axis, title in zip(axes.flat, [*titles, "loss in nats, dashed: entropy"], strict=True):
+    draw_losses(last, losses, toy.entropy() if model.nats else None)
+    titles.append("loss in nats, dashed: entropy" if model.nats else "loss")
+    for axis, title in zip(axes.flat, titles, strict=True):
         axis.set_title(title, fontsize=TINY + 2)
     return figure
 
 
-def draw_circle(axes: Axes, model: FlowModel, toy: Toy) -> None:
+def draw_circle(axes: Axes, model: Density, toy: Toy) -> None:
     """The density of an angle: true (dashed) and learned."""
     angle = grid(toy.low, toy.high, 720, 1)[0]
     axes.plot(angle[:, 0].numpy(), toy.log_prob(angle).exp().numpy(), "--", color=CLASS_COLOURS[1], label="true")

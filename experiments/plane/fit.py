@@ -15,6 +15,7 @@ from idfcodec.errors import IDFError
 
 __all__ = ["Draw", "FitConfig", "evaluate", "fit", "integral"]
 
+AT_ONCE = 100_000  # samples for a family that learns without gradients
 # (x, condition) of n samples
 Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]
 
@@ -39,14 +40,22 @@ class FitConfig:
 
 
 def fit(model: Density, draw: Draw, config: FitConfig) -> list[float]:
-    """Train in place; the loss of every step, -E log p(x | condition) in nats. Leaves the model in `eval`.
+    """Train in place; the loss of every step, mostly -E log p(x | condition) in nats. Leaves the model in `eval`.
+
+    A family without gradients is given the samples of all steps at once, at most AT_ONCE, and has a loss for each of
+    its stages.
 
     Raises:
         IDFError: the loss was not finite in a hundred steps on end.
     """
     generator = torch.Generator().manual_seed(config.seed)
+    losses: list[float]
+    if not model.gradients:
+        losses = model.learn(draw(min(AT_ONCE, config.steps * config.batch), generator)[0])
+        model.eval()
+        return losses
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    losses: list[float] = []
+    losses = []
     bad = 0
     start = time.monotonic()
     model.train()
@@ -58,7 +67,7 @@ def fit(model: Density, draw: Draw, config: FitConfig) -> list[float]:
         warm = min(1.0, (len(losses) + 1) / 50)
         optimiser.param_groups[0]["lr"] = config.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * progress))
         optimiser.zero_grad(set_to_none=True)
-        loss = -model.log_prob(*draw(config.batch, generator)).mean()
+        loss = model.loss(*draw(config.batch, generator))
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         bad = 0 if torch.isfinite(norm) else bad + 1

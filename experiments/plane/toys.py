@@ -18,7 +18,19 @@ from torch import Tensor
 
 from idfcodec.errors import IDFError
 
-__all__ = ["TOYS", "Checkerboard", "CircleMixture", "EightGaussians", "Moons", "Rings", "Torus", "Toy", "grid", "toy"]
+__all__ = [
+    "TOYS",
+    "Chain",
+    "Checkerboard",
+    "CircleMixture",
+    "EightGaussians",
+    "Moons",
+    "Rings",
+    "Torus",
+    "Toy",
+    "grid",
+    "toy",
+]
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -271,6 +283,38 @@ class Torus(Toy):
         for bump in self.bumps:
             parts.append(_log_von_mises(x - torch.tensor(bump, dtype=x.dtype), self.concentration).sum(1))
         return torch.stack(parts, 1)
+
+
+@dataclass(frozen=True)
+class Chain(Toy):
+    """Four dimensions, of which a vine's pairs explain some: two moons, then what follows from one and from both.
+
+        x_3 = sin(2 x_1) + s e_3,   x_4 = x_2 x_3 + s e_4,   e Gaussian
+
+    Args:
+        noise: s.
+    """
+
+    noise: float = 0.2
+    name = "chain"
+    dimensions = 4
+    classes = 2
+
+    def _means(self, x: Tensor) -> Tensor:
+        return torch.stack((torch.sin(2 * x[:, 0]), x[:, 1] * x[:, 2]), 1)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        x, label = Moons().sample(n, generator)
+        for _ in range(2):
+            known = torch.cat((x, x.new_zeros(n, 1)), 1)
+            mean = self._means(known)[:, x.shape[1] - 2]
+            x = torch.cat((x, (mean + self.noise * torch.randn(n, generator=generator))[:, None]), 1)
+        return x, label
+
+    def _log_prob_by_class(self, x: Tensor) -> Tensor:
+        away = (x[:, 2:] - self._means(x)) / self.noise
+        rest = -0.5 * away.square().sum(1) - LOG_2_PI - 2 * math.log(self.noise)
+        return Moons()._log_prob_by_class(x[:, :2]) + rest[:, None]
 
 
 TOYS: dict[str, Toy] = {

@@ -38,7 +38,18 @@ try:
 except ImportError as ex:
     raise IDFError("autoregressive flows need zuko: pip install 'idfcodec[baselines]'") from ex
 
-__all__ = ["IAF", "MAF", "NCSF", "NSF", "AutoregressiveConfig", "CircularCoupling", "Inverted", "SplineConfig", "Zuko"]
+__all__ = [
+    "IAF",
+    "MAF",
+    "NCSF",
+    "NSF",
+    "AutoregressiveConfig",
+    "CircularCoupling",
+    "Inverted",
+    "SplineConfig",
+    "Zuko",
+    "spline_layers",
+]
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,15 @@ def _masked(config: AutoregressiveConfig, **kind: Any) -> list[Any]:
     ]
 
 
+def spline_layers(config: SplineConfig, *, bound: float) -> list[Transform]:
+    """A model's splines on [-bound, bound], beyond which they are the identity."""
+    spline: dict[str, Any] = {
+        "univariate": partial(MonotonicRQSTransform, bound=bound, slope=1e-3),
+        "shapes": [(config.bins,), (config.bins,), (config.bins - 1,)],
+    }
+    return [Zuko(lazy) for lazy in _masked(config, **spline)]
+
+
 class MAF(FlowModel):
     """Masked autoregressive flow on (B, D)."""
 
@@ -155,12 +175,7 @@ class NSF(FlowModel):
     config_type: ClassVar[type] = SplineConfig
 
     def __init__(self, config: SplineConfig) -> None:
-        bins = config.bins
-        spline: dict[str, Any] = {
-            "univariate": partial(MonotonicRQSTransform, slope=1e-3),
-            "shapes": [(bins,), (bins,), (bins - 1,)],
-        }
-        super().__init__(config, [Sequential(Zuko(lazy) for lazy in _masked(config, **spline))], [Gaussian()])
+        super().__init__(config, [Sequential(spline_layers(config, bound=5.0))], [Gaussian()])
 
 
 class CircularCoupling(Transform):

@@ -111,6 +111,8 @@ class Density(nn.Module):
     family: ClassVar[str]
     config_type: ClassVar[type]
     integers: ClassVar[bool] = False  # whether data are int64, and `log_prob` is a probability; else reals
+    nats: ClassVar[bool] = True  # whether `loss` is the mean of -log p
+    gradients: ClassVar[bool] = True  # whether it learns by those of `loss`; else by `learn`, from samples as they are
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -123,6 +125,14 @@ class Density(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """`log_prob`, so that wrappers around modules work."""
         return self.log_prob(x, condition)
+
+    def loss(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What gradients minimise, (): the mean of -log p in nats, unless a family says otherwise."""
+        return -self.log_prob(x, condition).mean()
+
+    def learn(self, x: Tensor) -> list[float]:
+        """Fit a model whose family has no `gradients` to samples (N, *shape); the mean of -log p after each stage."""
+        raise NotImplementedError
 
     def sample(
         self,

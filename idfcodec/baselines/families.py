@@ -15,7 +15,7 @@ from idfcodec.errors import IDFError
 
 __all__ = ["FAMILIES", "build", "family_of", "load"]
 
-# Where each family's class is; a module is imported when its family is asked for, for some need zuko.
+# Where each family's class is; a module is imported when its family is asked for, for some need zuko or pyvinecopulib.
 FAMILIES = {
     "nice": ("nice", "NICE"),
     "realnvp": ("realnvp", "RealNVP"),
@@ -29,6 +29,14 @@ FAMILIES = {
     "pixelcnn": ("pixelcnn", "PixelCNN"),
     "planar": ("planar", "Planar"),
     "radial": ("planar", "Radial"),
+    "rnade": ("rnade", "RNADE"),
+    "rad": ("rad", "RAD"),
+    "copula": ("copulas", "CopulaFlow"),
+    "gaussian-copula": ("copulas", "GaussianCopula"),
+    "vine": ("vines", "Vine"),
+    "gaussianisation": ("gaussianisation", "Gaussianisation"),
+    "distribution": ("distribution", "DistributionNetwork"),
+    "ddm": ("ddm", "DeepDensityModel"),
 }
 
 

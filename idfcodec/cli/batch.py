@@ -17,6 +17,7 @@ from idfcodec.format.batch import MAX_SIDE, Batch, is_batch, unpack_batch
 from idfcodec.format.container import Mode
 
 if TYPE_CHECKING:
+    from idfcodec.picture.picture import Picture
     from idfcodec.types import Pixels
 
 __all__ = ["compress_batch", "decompress_batch", "info_batch", "is_batch", "parse_pictures", "verify_batch"]
@@ -50,26 +51,30 @@ def compress_batch(
     model: str | None,
     threads: int | None,
     device: str,
+    strip: bool,
     verify: bool,
     quiet: bool,
 ) -> None:
     """Compresses all inputs into one file and leaves with the exit code; one bad input, and nothing is written."""
     targets = plan(inputs, output or STREAM, SUFFIX)
-    pictures: list[Pixels] = []
+    pictures: list[Picture] = []
     sizes: list[int] = []
     left_out: set[str] = set()
 
     def load(name: str) -> None:
         picture, size = load_picture(name)
-        height, width = picture.pixels.shape[:2]
+        height, width = picture.shape[:2]
         if max(height, width) > MAX_SIDE:
             raise IDFError(f"{width}x{height} pixels are too large for a batch: {MAX_SIDE} a side at most")
-        pictures.append(picture.pixels)
+        pictures.append(picture)
         sizes.append(size)
         left_out.update(picture.metadata)
+        if picture.notes and not strip:
+            report.warn(name, "; ".join(picture.notes))
 
     def work(name: str) -> Outcome:
         from idfcodec import batch as batches
+        from idfcodec.picture.picture import Picture
 
         models.load_model(model, device=device)
         start = time.perf_counter()
@@ -77,17 +82,17 @@ def compress_batch(
             data = batches.encode_batch(pictures, model=model, threads=threads, device=device, progress=progress)
         if verify:
             with Progress(f"{label(name)}, verifying", quiet=quiet) as progress:
-                every = sum(pixels.shape[0] * pixels.shape[1] for pixels in pictures)
+                every = sum(picture.shape[0] * picture.shape[1] for picture in pictures)
                 again = batches.decode_batch(
                     data, model=model, threads=threads, device=device, progress=progress, max_pixels=every
                 )
-            if any(a.shape != b.shape or (a != b).any() for a, b in zip(again, pictures, strict=True)):
+            if not all(Picture(a).same(b) for a, b in zip(again, pictures, strict=True)):
                 raise IDFError("verification failed: the file does not decode to the pictures it was made from")
         seconds = time.perf_counter() - start
-        if left_out:
+        if left_out and not strip:
             report.warn(name, f"a batch cannot hold the pictures' {', '.join(sorted(left_out))}, which is left out")
         written = targets.write(inputs[0], data, force=force)
-        before, size = sum(sizes), sum(pixels.size for pixels in pictures)
+        before, size = sum(sizes), sum(picture.pixels.size for picture in pictures)
         values = {"inputs": list(inputs)} | _common(len(pictures), size, len(data), seconds)
         values |= {"output": written, "input_bytes": before, "output_bytes": len(data), "verified": verify}
         values |= {"left_out": sorted(left_out)}
@@ -187,7 +192,6 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         "bits_per_subpixel": 8 * len(data) / size,
         "model": model,
         "model_name": model_names.get(model),
-        "common_bytes": len(batch.common),
         "overhead_bytes": batch.overhead,
         "checksum": batch.checksum.hex(),
     }
@@ -199,7 +203,6 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
         f"  model     {model} ({model_names.get(model, 'not installed')})",
         f"  header    {batch.overhead:,} bytes, {batch.overhead / count:.2f} a picture",
-        f"  common    {len(batch.common):,} bytes of corrections",
         f"  checksum  {batch.checksum.hex()}",
     ]
     return Outcome("\n".join(lines), values)
@@ -214,7 +217,7 @@ def _mode(mode: Mode) -> str:
 
 
 def _subpixels(batch: Batch) -> int:
-    return sum(height * width * (1 if mode is Mode.GRAY else 3) for mode, height, width in batch.shapes)
+    return sum(height * width * mode.channels for mode, height, width in batch.shapes)
 
 
 def _model_line(data: bytes) -> str:

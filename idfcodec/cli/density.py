@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,15 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["density", "sample"]
 
 TOYS = ("moons", "rings", "checkerboard", "gaussians", "circle", "torus")
-MODELS = ("nice", "realnvp", "glow", "flowpp", "maf", "iaf", "nsf", "ncsf", "planar", "radial")
+FLOWS = ("nice", "realnvp", "glow", "flowpp", "maf", "iaf", "nsf", "ncsf", "planar", "radial")
+OTHERS = ("rnade", "rad", "copula", "gaussian-copula", "vine", "gaussianisation", "distribution", "ddm")
+MODELS = (*FLOWS, *OTHERS)
 HELD_OUT = 20000
 MARGIN = 2  # pixels between the pictures of a sheet
 
 
 @click.command()
 @click.argument("toy", type=click.Choice(TOYS))
-@click.option("--model", type=click.Choice(MODELS), default="realnvp", show_default=True, help="The family of flows.")
-@click.option("--layers", type=click.IntRange(min=1), default=8, show_default=True, help="Couplings or other layers.")
+@click.option("--model", type=click.Choice(MODELS), default="realnvp", show_default=True, help="The family.")
+@click.option(
+    "--layers", type=click.IntRange(min=1), default=8, show_default=True, help="Couplings or other layers, if any."
+)
 @click.option(
     "--hidden", type=click.IntRange(min=1), default=32, show_default=True, help="Width of the networks, if any."
 )
@@ -58,7 +63,9 @@ def density(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a real-valued flow on a density of the plane, the circle or the torus, and say how close it comes.
+    """Train a real-valued flow, or a relative, on a density of the plane, the circle or the torus.
+
+    It says how close the model comes.
 
     The log-likelihood is that of 20,000 samples which the training has not seen, beside what the true density gives
     them. Angles (circle, torus) are for --model ncsf. The densities are in experiments/ of the repository: this command
@@ -80,7 +87,7 @@ def density(
                 check_target(Path(path), [], force=force)
         import torch
 
-        from idfcodec.baselines.families import build
+        from idfcodec.baselines.families import build, family_of
 
         toys, training = _plane("toys"), _plane("fit")
         figures = None if out is None else _plane("figures")
@@ -88,8 +95,9 @@ def density(
             figures.new_figure(1, 1)  # what it needs is missed before the training, not after
         target = toys.toy(name)
         torch.manual_seed(seed)
-        settings = {} if model in ("planar", "radial") else {"hidden": hidden}
-        flow = build(model, (target.dimensions,), layers=layers, **settings)
+        known = {field.name for field in fields(family_of(model).config_type)}
+        settings = {name: size for name, size in (("layers", layers), ("hidden", hidden)) if name in known}
+        flow = build(model, (target.dimensions,), **settings)
         config = training.FitConfig(steps=steps, seconds=seconds, learning_rate=learning_rate, seed=seed)
         losses = training.fit(flow, lambda n, generator: (target.sample(n, generator)[0], None), config)
         held, _ = target.sample(HELD_OUT, torch.Generator().manual_seed(10000 + seed))

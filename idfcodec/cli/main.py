@@ -28,7 +28,7 @@ MOST_YOUNG = 100_000  # new objects between collections: imports make that many,
 def cli() -> None:
     """Make photographs smaller without losing a bit of them.
 
-    idfcodec compresses 8-bit gray and RGB pictures with local least squares and a small neural network, an integer
+    idfcodec compresses pictures of every common kind with local least squares and a small neural network, an integer
     discrete flow. What comes back is the same picture to the last bit, on any machine, colour profile and camera data
     included; a damaged file gives an error, never a wrong picture.
 

@@ -70,7 +70,7 @@ def bpd(
         ).total
         payload = sum(unpack(data, header_only=True).tile_lengths)
         size = picture.pixels.size
-        values = common(name, picture.pixels.shape, size, len(data), seconds)
+        values = common(name, picture.shape, size, len(data), seconds)
         values |= {
             "input_bytes": before,
             "likelihood_bits": bits,

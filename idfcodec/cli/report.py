@@ -25,7 +25,6 @@ __all__ = [
     "finish",
     "hear_notices",
     "label",
-    "shape_text",
     "speed",
 ]
 
@@ -53,11 +52,6 @@ class Outcome:
     after: int = 0
     coded: int = 0
     seconds: float = 0.0
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """`(512, 768, 3)` as `768x512 RGB`."""
-    return f"{shape[1]}x{shape[0]} {'gray' if len(shape) == 2 else 'RGB'}"
 
 
 def describe(before: int, after: int) -> str:

@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
+from idfcodec.format.metadata import MAX_METADATA, METADATA_TYPES, block_problem, metadata_of
 from idfcodec.format.mode import Mode
+from idfcodec.format.structure import FIRST_TYPE, STILL, Structure, pack_structure, unpack_structure
 from idfcodec.format.tiles import tile_count
 
 __all__ = [
     "CHECKSUM_SIZE",
     "MAGIC",
-    "MAX_METADATA",
     "MAX_PIXELS",
     "MAX_SIDE",
-    "METADATA_TYPES",
     "MODEL_SIZE",
     "NO_MODEL",
     "TILE_STEP",
@@ -49,17 +49,12 @@ MAX_SIDE = 2**24
 MAX_PIXELS = 2**32
 """Largest width times height in pixels: a limit of the format, whatever memory the reader has."""
 TILE_STEP, MIN_TILE, MAX_TILE = 64, 64, 1024
-MAX_METADATA = 64 * 2**20
-"""Largest size in bytes of a metadata block."""
-METADATA_TYPES: Mapping[str, int] = {"icc": 1, "exif": 2, "xmp": 3}
-"""The kinds of metadata and the numbers they have in a file, in the order in which a file holds them."""
 
 _FIXED = struct.Struct(f"<4sBBIIH{MODEL_SIZE}s{CHECKSUM_SIZE}sB")
 _BLOCK = struct.Struct("<BI")
 _LENGTH = struct.Struct("<I")
 _CRC = struct.Struct("<I")
 _SHAPE = struct.Struct("<BII")
-_METADATA_NAMES = {number: name for name, number in METADATA_TYPES.items()}
 
 BytesLike = bytes | bytearray | memoryview
 
@@ -71,14 +66,15 @@ class Container:
     Attributes:
         mode: What the samples are.
         width: Width of the picture in pixels, in [1, 2**24].
-        height: Height of the picture in pixels, in [1, 2**24]; `width * height` is at most 2**32.
-        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024], or 0: the picture is one tile; see
-            `idfcodec.format.tiles`.
+        height: Height of the picture in pixels, in [1, 2**24]; `width * height` of all frames is at most 2**32.
+        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024], or 0: the picture, all frames of it, is
+            one tile; see `idfcodec.format.tiles`.
         model: The first 8 bytes of the content hash of the model, or `NO_MODEL`.
         checksum: `pixel_checksum` of the decoded picture, 8 bytes.
-        metadata: Blocks by the names in `METADATA_TYPES`, each of 1 byte to 64 MiB.
-        tiles: The payloads of the tiles in the order of `tile_grid`, each of 1 to 2**32 - 1 bytes. `unpack` gives
-            views of its input; empty if it was asked for the header only.
+        metadata: Blocks by the names in `idfcodec.format.metadata.METADATA_TYPES`, each of 1 byte to 64 MiB.
+        tiles: The payloads of the tiles in the order of `tile_grid`, frame after frame, each of 1 to 2**32 - 1 bytes.
+            `unpack` gives views of its input; empty if it was asked for the header only.
+        structure: Palette, frames and white level.
         tile_lengths: Sizes of the payloads in bytes. Set by `unpack`, ignored by `pack` and by comparisons.
         header_size: Bytes before the first payload. Set by `unpack`, ignored by `pack` and by comparisons.
     """
@@ -91,6 +87,7 @@ class Container:
     checksum: bytes
     metadata: Mapping[str, bytes]
     tiles: tuple[BytesLike, ...]
+    structure: Structure = STILL
     tile_lengths: tuple[int, ...] = field(default=(), compare=False)
     header_size: int = field(default=0, compare=False)
 
@@ -104,7 +101,7 @@ def pixel_checksum(mode: Mode, width: int, height: int, pixels: BytesLike) -> by
     Args:
         mode: What the samples are.
         width: Width in pixels, in [0, 2**32).
-        height: Height in pixels, in [0, 2**32).
+        height: Height in pixels, of all frames together, in [0, 2**32).
         pixels: A C-contiguous buffer of `height * width * mode.planes` samples, row by row, those of a pixel next to
             each other, those of 16 bits little-endian. For `Mode.GRAY_AS_RGB` it is the one channel. (For an array:
             `array.data`.)
@@ -146,12 +143,12 @@ def pack(container: Container) -> bytes:
     for name, value, size in (("model", container.model, MODEL_SIZE), ("checksum", container.checksum, CHECKSUM_SIZE)):
         if len(value) != size:
             raise IDFError(f"the {name} field has {len(value)} bytes instead of {size}")
-    if unknown := sorted(set(container.metadata) - set(METADATA_TYPES)):
-        raise IDFError(f"metadata of the unknown kind {unknown[0]!r}: the format holds {', '.join(METADATA_TYPES)}")
     for name, content in container.metadata.items():
-        if not 1 <= len(content) <= MAX_METADATA:
-            raise IDFError(f"the {name} metadata has {len(content)} bytes: it must have 1 to {MAX_METADATA}")
-    count = tile_count(container.height, container.width, container.tile)
+        if problem := block_problem(name, content):
+            raise IDFError(problem)
+    if problem := _frames_problem(container.width, container.height, container.structure):
+        raise UnsupportedImage(problem)
+    count = _tile_count(container.height, container.width, container.tile, container.structure)
     if len(container.tiles) != count:
         raise IDFError(f"{len(container.tiles)} tile payloads, but the picture has {count} tiles")
     lengths = [memoryview(payload).nbytes for payload in container.tiles]
@@ -159,6 +156,7 @@ def pack(container: Container) -> bytes:
         if not 1 <= length < 2**32:
             raise IDFError(f"the payload of tile {index + 1} of {count} has {length} bytes")
 
+    structural = pack_structure(container.structure, container.mode)
     header = bytearray(
         _FIXED.pack(
             MAGIC,
@@ -169,13 +167,12 @@ def pack(container: Container) -> bytes:
             container.tile,
             container.model,
             container.checksum,
-            len(container.metadata),
+            len(container.metadata) + len(structural),
         )
     )
-    for name, number in METADATA_TYPES.items():
-        if name in container.metadata:
-            content = container.metadata[name]
-            header += _BLOCK.pack(number, len(content)) + content
+    known = [(METADATA_TYPES[name], container.metadata[name]) for name in METADATA_TYPES if name in container.metadata]
+    for number, content in (*known, *structural):
+        header += _BLOCK.pack(number, len(content)) + content
     header += struct.pack(f"<{count}I", *lengths)
     header += _CRC.pack(zlib.crc32(header))
     return b"".join((header, *container.tiles))
@@ -205,19 +202,23 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
     if problem := _size_problem(width, height) or _tile_problem(tile):
         raise CorruptFile(problem)
 
-    position, contents = _FIXED.size, []
-    if blocks > len(METADATA_TYPES):
-        raise CorruptFile(f"the header announces {blocks} metadata blocks: there are {len(METADATA_TYPES)} kinds")
+    position = _FIXED.size
+    contents: list[tuple[int, bytes]] = []
     for index in range(blocks):
-        what = f"metadata block {index + 1} of {blocks}"
+        what = f"block {index + 1} of {blocks}"
         start = _need(view, position, _BLOCK.size, what)
         kind, length = _BLOCK.unpack_from(view, position)
         if length > MAX_METADATA:
             raise CorruptFile(f"{what} takes {length} bytes: the limit is {MAX_METADATA}")
         position = _need(view, start, length, what)
-        contents.append((kind, view[start:position]))
+        if contents and kind <= contents[-1][0]:
+            raise CorruptFile(f"{what} has the type {kind} after {contents[-1][0]}: types must ascend")
+        contents.append((kind, bytes(view[start:position])))
 
-    count = tile_count(height, width, tile)
+    structure = unpack_structure([block for block in contents if block[0] >= FIRST_TYPE], _mode(mode))
+    if problem := _frames_problem(width, height, structure):
+        raise CorruptFile(problem)
+    count = _tile_count(height, width, tile, structure)
     table_end = _need(view, position, count * _LENGTH.size, f"the table of {count} tile lengths")
     header_size = _need(view, table_end, _CRC.size, "the header checksum")
     (crc,) = _CRC.unpack_from(view, table_end)
@@ -232,7 +233,8 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
         tile=tile,
         model=model,
         checksum=checksum,
-        metadata=_metadata(contents),
+        metadata=metadata_of([block for block in contents if block[0] < FIRST_TYPE]),
+        structure=structure,
         tiles=_payloads(view, header_size, lengths, cut=not header_only),
         tile_lengths=lengths,
         header_size=header_size,
@@ -266,6 +268,17 @@ def _size_problem(width: int, height: int) -> str | None:
     return None
 
 
+def _frames_problem(width: int, height: int, structure: Structure) -> str | None:
+    count = structure.count
+    if count * width * height > MAX_PIXELS or count * height >= 2**32:
+        return f"{count} frames of {width}x{height} pixels: the limit is {MAX_PIXELS} pixels"
+    return None
+
+
+def _tile_count(height: int, width: int, tile: int, structure: Structure) -> int:
+    return tile_count(height, width, tile) * structure.count if tile else 1
+
+
 def _tile_problem(tile: int) -> str | None:
     if tile == 0 or (MIN_TILE <= tile <= MAX_TILE and tile % TILE_STEP == 0):
         return None
@@ -292,18 +305,3 @@ def _payloads(view: memoryview, header_size: int, lengths: tuple[int, ...], *, c
     if cut and position != len(view):
         raise CorruptFile(f"{len(view) - position} bytes follow the last tile, which ends at byte {position}")
     return tuple(tiles)
-
-
-def _metadata(blocks: list[tuple[int, memoryview]]) -> dict[str, bytes]:
-    metadata: dict[str, bytes] = {}
-    previous = 0
-    for kind, content in blocks:
-        if kind not in _METADATA_NAMES:
-            raise CorruptFile(f"a metadata block has the unknown type {kind}")
-        if kind <= previous:
-            raise CorruptFile(f"a metadata block of type {kind} after one of type {previous}: types must ascend")
-        if not content:
-            raise CorruptFile(f"the {_METADATA_NAMES[kind]} metadata is empty")
-        metadata[_METADATA_NAMES[kind]] = bytes(content)
-        previous = kind
-    return metadata

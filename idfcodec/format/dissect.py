@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, METADATA_TYPES, MODEL_SIZE, NO_MODEL, Container, unpack
+from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, MODEL_SIZE, NO_MODEL, Container, unpack
+from idfcodec.format.metadata import GENERIC, METADATA_TYPES, unpack_entries
+from idfcodec.format.structure import TYPES, pack_structure
 from idfcodec.format.tiles import tile_grid
 
 __all__ = ["Field", "dissect", "fields"]
@@ -66,15 +68,26 @@ def _parts(file: Container) -> Iterator[tuple[int, str, str]]:
     yield 2, "tile", f"tiles of at most {file.tile}x{file.tile} pixels" if file.tile else "one tile"
     yield MODEL_SIZE, "model", "none is needed" if file.model == NO_MODEL else "content hash of the model"
     yield CHECKSUM_SIZE, "checksum", "BLAKE2b of the decoded pixels"
-    yield 1, "blocks", f"{len(file.metadata)} of metadata"
+    structural = pack_structure(file.structure, file.mode)
+    yield 1, "blocks", f"{len(file.metadata)} of metadata" + (f", {len(structural)} of structure" if structural else "")
     for name, content in file.metadata.items():
         yield 1, "block type", f"{METADATA_TYPES[name]} is {name}"
         yield 4, "block length", f"{len(content)} bytes"
-        yield len(content), "block", f"{name}, as it is"
+        if name not in GENERIC:
+            yield len(content), "block", f"{name}, as it is"
+        for entry in unpack_entries(content) if name in GENERIC else ():
+            yield 4, "entry name", entry.name.decode() if name == "png" else str(entry.number)
+            yield 1, "entry kind", str(entry.kind)
+            yield 4, "entry length", f"{len(entry.content)} bytes"
+            yield len(entry.content), "entry", f"of {name}, as it is"
+    for kind, content in structural:
+        yield 1, "block type", f"{kind} is {TYPES[kind]}"
+        yield 4, "block length", f"{len(content)} bytes"
+        yield len(content), "block", TYPES[kind]
     for index, length in enumerate(file.tile_lengths):
         yield struct.calcsize("<I"), "tile table", f"the payload of tile {index} has {length} bytes"
     yield struct.calcsize("<I"), "header checksum", "CRC-32 of all bytes before"
-    for index, tile in enumerate(tile_grid(file.height, file.width, file.tile)):
+    for index, tile in enumerate(tile_grid(file.height, file.width, file.tile, file.structure.count)):
         where = f"tile {index}: {tile.width}x{tile.height} pixels from row {tile.top}, column {tile.left}"
         yield 1, "tile kind", where
         yield file.tile_lengths[index] - 1, "payload", "what is coded of it"

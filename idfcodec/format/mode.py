@@ -18,23 +18,46 @@ class Mode(enum.IntEnum):
     """Decodes to `(H, W, 2)`."""
     RGBA = 4
     """Decodes to `(H, W, 4)`."""
+    CMYK = 5
+    """Four inks, 0 for none of it; decodes to `(H, W, 4)`."""
+    BILEVEL = 6
+    """Decodes to `(H, W)` of bool."""
+    PALETTE = 7
+    """Numbers of the colours of a palette, which is a block of the file; decodes to `(H, W)`."""
     JFIF = 17
     """RGB whose YCbCr planes are coded; 16 and the conversion's number, see `picture.conversion`."""
     PHOTOCD = 18
     """RGB whose PhotoCD YCC planes are coded."""
     JFIF_SHORT = 19
     """RGB whose YCbCr planes are coded, of decoders with short constants."""
+    BT601 = 20
+    """The same of video: BT.601 with constants in eight bits."""
+    BT601_FINE = 21
+    BT709 = 22
+    BT709_FINE = 23
+    BT709_FULL = 24
     GRAY_16 = 32
     """32 and the number of the same picture with 8 bits, as are the following."""
     RGB_16 = 33
     GRAY_AS_RGB_16 = 34
     GRAY_ALPHA_16 = 35
     RGBA_16 = 36
+    CMYK_16 = 37
 
     @property
     def planes(self) -> int:
         """Number of planes that are coded: 1 to 4."""
-        return 3 if 16 <= self < 32 else (1, 3, 1, 2, 4)[self % 32]
+        return 3 if 16 <= self < 32 else (1, 3, 1, 2, 4, 4, 1, 1)[self % 32]
+
+    @property
+    def channels(self) -> int:
+        """Of the picture: 1 to 4."""
+        return 3 if 16 <= self < 32 else (1, 3, 3, 2, 4, 4, 1, 1)[self % 32]
+
+    @property
+    def depth(self) -> int:
+        """Bits of a sample: 1, 8 or 16."""
+        return 1 if self is Mode.BILEVEL else 8 * self.bytes
 
     @property
     def bytes(self) -> int:

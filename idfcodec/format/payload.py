@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATEGORICAL",
-    "CORRECTED",
-    "LEARNED",
-    "PALETTE",
+    "LAYOUT",
     "PATCHED",
     "PLAIN",
+    "SAME",
     "STORED",
+    "UNCONVERTED",
+    "chroma_of",
     "first_byte",
     "restored",
     "split_patches",
@@ -32,17 +33,18 @@ __all__ = [
 STORED = 128
 """Samples as they are, whatever the model."""
 PATCHED = 129
-"""The exceptions of a colour conversion, u32 their length first; then the payload itself."""
+"""What else a reader needs: exceptions of a colour conversion, or values that occur; u32 its length first. Then the
+payload itself."""
+LAYOUT = bytes(4)
+"""What exceptions begin with where the layout of the chroma planes, a byte, comes before them."""
+UNCONVERTED = 255
+"""In place of a layout: the tile is coded as red, green and blue."""
 CATEGORICAL = 130
 """Names of colours, by the categorical family, whatever the model; of a whole picture."""
+SAME = 131
+"""The tile equals the one at its place in the frame before; nothing follows."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
-LEARNED = 1 | 2 | 4
-"""Flags of the hierarchical family: what is learned while decoding, see `hierarchical.adaptive.Switches`."""
-CORRECTED = 8
-"""Flag of the hierarchical family: corrections of the network's parameters stand first."""
-PALETTE = 64
-"""Hierarchical family: the colours of the tile, then each pixel as one of them."""
 
 
 def first_byte(payload: Buffer) -> int:
@@ -68,12 +70,12 @@ def restored(payload: Buffer) -> bytes:
 
 
 def with_patches(patches: bytes, payload: bytes) -> bytes:
-    """A payload with the exceptions of its colour conversion before it, if there are any."""
+    """A payload with what else a reader needs before it, if there is anything."""
     return bytes([PATCHED]) + struct.pack("<I", len(patches)) + patches + payload if patches else payload
 
 
 def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
-    """The exceptions and the payload that `with_patches` put together.
+    """What else a reader needs and the payload, as `with_patches` put them together.
 
     Raises:
         CorruptFile: they end too early.
@@ -84,3 +86,10 @@ def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
     if not 5 < end < len(payload):
         raise CorruptFile("the exceptions of a tile end too early")
     return bytes(payload[5:end]), payload[end:]
+
+
+def chroma_of(payload: Buffer) -> str | None:
+    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where it is not converted."""
+    patched = first_byte(payload) == PATCHED and bytes(payload[5:9]) == LAYOUT and len(payload) > 9
+    layout = payload[9] if patched else 0
+    return None if layout == UNCONVERTED else ("4:4:4", "4:4:0", "4:2:2", "4:2:0")[layout >> 2 & 3]

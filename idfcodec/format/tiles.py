@@ -6,7 +6,7 @@ This is part of the file format (section 3 of FORMAT.md): no file stores where i
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idfcodec.errors import IDFError
 
@@ -22,8 +22,12 @@ class Tile:
     height: int
     width: int
 
+    def above(self, rows: int) -> Tile:
+        """The tile so many rows above."""
+        return replace(self, top=self.top - rows)
 
-def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
+
+def tile_grid(height: int, width: int, tile: int, frames: int = 1) -> tuple[Tile, ...]:
     """Cut a picture into `ceil(height / tile) * ceil(width / tile)` tiles of nearly equal size.
 
     With `n = ceil(height / tile)` rows of tiles, row `i` covers the pixel rows from `i * height // n` (included) to
@@ -34,10 +38,11 @@ def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
     Args:
         height: Height of the picture in pixels, at least 1.
         width: Width of the picture in pixels, at least 1.
-        tile: Nominal side of a tile in pixels, at least 1 (the container allows less); 0 for one tile, the picture.
+        tile: Nominal side of a tile in pixels, at least 1 (the container allows less); 0 for one tile, all frames.
+        frames: Pictures of this size, one below the other, each of which is cut alike.
 
     Returns:
-        The tiles in row-major order: from top to bottom and, within a row, from left to right.
+        The tiles, frame after frame, in row-major order: from top to bottom and, within a row, from left to right.
 
     Raises:
         IDFError: A side is below 1, or the tile's is below 0.
@@ -46,9 +51,12 @@ def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
         >>> tile_grid(2, 5, 4)
         (Tile(top=0, left=0, height=2, width=2), Tile(top=0, left=2, height=2, width=3))
     """
+    if not tile:
+        height, frames = height * frames, 1
     rows, columns = _boundaries(height, tile), _boundaries(width, tile)
     return tuple(
-        Tile(top, left, bottom - top, right - left)
+        Tile(frame * height + top, left, bottom - top, right - left)
+        for frame in range(frames)
         for top, bottom in itertools.pairwise(rows)
         for left, right in itertools.pairwise(columns)
     )
@@ -58,7 +66,7 @@ def tile_count(height: int, width: int, tile: int) -> int:
     """The number of tiles of `tile_grid` with the same arguments, computed without making them.
 
     Raises:
-        IDFError: A side is below 1, or the tile's is below 0.
+        IDFError: An argument is below 1.
     """
     return _pieces(height, tile) * _pieces(width, tile)
 

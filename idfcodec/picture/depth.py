@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from idfcodec.errors import CorruptFile
 from idfcodec.types import Pixels
 
-__all__ = ["Scale", "pack_scales", "scale_of", "unpack_scales"]
+__all__ = ["DEPTH", "Scale", "pack_scales", "scale_of", "unpack_scales"]
 
 SHIFTED, REPEATED, STRETCHED = range(3)
 DEPTH = 16
@@ -63,6 +63,10 @@ class Scale:
             return ((wide.astype(np.int64) * self.most + (most >> 1)) // most).astype(np.int32)
         return wide >> (self.top - self.bits)
 
+    def packed(self) -> bytes:
+        """Two bytes: the depth, and the form and the bits of the samples less one."""
+        return bytes((self.bits, self.form << 4 | self.top - 1))
+
     def fits(self, samples: Pixels) -> bool:
         """Whether values give these samples."""
         return np.array_equal(self.samples(self.values(samples)), samples)
@@ -88,8 +92,8 @@ def scale_of(samples: Pixels) -> Scale:
 
 
 def pack_scales(scales: list[Scale]) -> bytes:
-    """Two bytes each: the depth, and the form and the bits of the samples less one."""
-    return bytes(number for s in scales for number in (s.bits, s.form << 4 | s.top - 1))
+    """Two bytes each."""
+    return b"".join(scale.packed() for scale in scales)
 
 
 def unpack_scales(data: bytes, count: int) -> list[Scale]:

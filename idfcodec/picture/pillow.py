@@ -5,19 +5,31 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-from PIL.TiffImagePlugin import TiffImageFile
 
 from idfcodec.errors import IDFError, UnsupportedImage
-from idfcodec.picture.checks import MAX_PICTURE_PIXELS, check_image, open_image
-from idfcodec.types import Pixels
+from idfcodec.picture import checks
+from idfcodec.picture.checks import (
+    MAX_PICTURE_PIXELS,
+    SIGNATURE_SIZE,
+    check_image,
+    frame_count,
+    is_deep,
+    open_image,
+)
+from idfcodec.picture.deep import read_deep, write_deep_tiff
+from idfcodec.picture.frames import read_frames, saved_frames, still
+from idfcodec.picture.metadata import begins_picture, metadata_of_image, read_metadata, write_metadata
+from idfcodec.picture.netpbm import is_netpbm, read_netpbm, write_netpbm
+from idfcodec.picture.picture import Picture
+from idfcodec.picture.png import write_png
 
 __all__ = ["FORMATS", "MAX_PICTURE_PIXELS", "Picture", "from_image", "read_picture", "write_picture"]
 
@@ -25,90 +37,66 @@ FORMATS: dict[str, str] = {
     "png": "PNG",
     "ppm": "PPM",
     "pgm": "PPM",
+    "pbm": "PPM",
     "pnm": "PPM",
+    "pam": "PPM",
     "bmp": "BMP",
     "tif": "TIFF",
     "tiff": "TIFF",
     "webp": "WEBP",
+    "gif": "GIF",
 }
-"""File name extensions (lower case, no dot) that `write_picture` knows, all lossless, with Pillow's format names."""
+"""File name extensions (lower case, no dot) that `write_picture` knows, all lossless, with the formats' names."""
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 6},
-    "PPM": {},
+    "GIF": {"optimize": False, "disposal": 2},
     "BMP": {},
-    "TIFF": {"compression": "raw"},  # Pillow writes nested EXIF tags only to uncompressed TIFF
+    "TIFF": {"compression": "raw"},
     "WEBP": {"lossless": True, "exact": True, "quality": 50, "method": 4},
 }
-_EXIF_PREFIX = b"Exif\0\0"
-_PNG_XMP = "XML:com.adobe.xmp"
-_ORIENTATION, _XMP, _EXIF_IFD, _GPS_IFD = 274, 700, 0x8769, 0x8825
-# TIFF keeps EXIF among the tags that describe its own layout; these describe the picture: caption, make, model,
-# resolution and its unit, software, date, artist, host, rating, copyright, EXIF, GPS, the Windows titles.
-_DESCRIPTIVE = frozenset(
-    {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432, _EXIF_IFD, _GPS_IFD, *range(40091, 40096)}
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture as the codec takes it and gives it back.
-
-    Attributes:
-        pixels: (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB or (H, W, 4) for RGB with alpha, of
-            uint8 or uint16, not empty. It may be read-only.
-        metadata: Raw blocks by the names "icc" (an ICC profile), "exif" (a TIFF structure, without the "Exif" prefix
-            that it has in a JPEG) and "xmp" (a packet, normally UTF-8); a block that is not there has no key.
-    """
-
-    pixels: Pixels
-    metadata: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """Take an array or a Pillow image.
 
     An array is taken as it is, without a copy where it is contiguous and of this machine's byte order. A Pillow image
-    of mode L or RGB is taken with its ICC profile, EXIF and XMP; one that Pillow has opened but not loaded is loaded.
-    What a file held beyond the pixels that Pillow made of it can be seen (and is refused) only before it is loaded:
-    `read_picture` is the strict way for files. The primary picture of a JPEG in MPO format, as many phones write it,
-    counts as the picture.
+    is taken with its palette and frames, and with the ICC profile, EXIF, XMP, comment, texts, resolution and the like
+    in its `info`; notes say what else is there. One that is not loaded is loaded. What a file held beyond the pixels
+    that Pillow made of it can be seen (and is refused) only before that: `read_picture` is the strict way for files.
+    The primary picture of a JPEG in MPO format, as many phones write it, counts as the picture.
 
     Args:
-        image: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4) uint8 or uint16, or a Pillow image of mode L or RGB.
+        image: (H, W) bool; (H, W) or (H, W, C) uint8 or uint16, C from 1 to 4; or a Pillow image of mode 1, L, LA, P,
+            PA (as RGBA), RGB, RGBA, CMYK, I;16, or I with values that 16 bits hold.
 
     Returns:
         The picture.
 
     Raises:
-        UnsupportedImage: Another dtype, shape or mode; transparency; more than one frame; samples of more than
-            8 bits.
+        UnsupportedImage: Another dtype, shape or mode.
         IDFError: Pillow cannot load the image.
     """
     if isinstance(image, Image.Image):
         with _wrapped("load the image"):
-            return _from_pillow(image)
+            picture = _from_pillow(image)
+            blocks, notes = metadata_of_image(image)  # texts behind the pixels are known by now
+            return replace(picture, metadata=blocks, notes=notes)
     if not isinstance(image, np.ndarray):
         raise UnsupportedImage(f"a picture must be a NumPy array or a Pillow image, not {type(image).__name__}")
-    if image.dtype.kind != "u" or image.dtype.itemsize > 2:
-        raise UnsupportedImage(f"an array of dtype {image.dtype}: this release codes uint8 and uint16")
-    if image.ndim == 3 and image.shape[2] == 1:
-        raise UnsupportedImage(f"an array of shape {image.shape}: a gray picture has two dimensions, (H, W)")
-    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (2, 3, 4))):
-        raise UnsupportedImage(f"an array of shape {image.shape}: a picture has (H, W) or (H, W, C), C from 2 to 4")
-    if image.size == 0:
-        raise UnsupportedImage(f"an array of shape {image.shape} has no pixels")
     native = image if image.dtype.isnative else image.astype(image.dtype.newbyteorder("="))
-    return Picture(np.ascontiguousarray(native))
+    one_channel = native.ndim == 3 and native.shape[2] == 1
+    return Picture(np.ascontiguousarray(native[..., 0] if one_channel else native))
 
 
 def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
-    """Read a picture file: PNG, JPEG, WebP, TIFF, BMP or PNM, told apart by content.
+    """Read a picture file: PNG, JPEG, WebP, TIFF, GIF, BMP, PNM or PAM, told apart by content.
 
-    Pixels come as the file stores them, and EXIF orientation stays a tag, but for TIFF, where Pillow applies it and
-    the tag is left out. Gray PNG and TIFF of 2 or 4 bits are accepted as the 8-bit values that they stand for. A
-    JPEG in MPO format counts as its primary picture. ICC, EXIF and XMP are kept; text chunks, gamma, resolution and
-    the like are not. Of a TIFF the descriptive tags are kept as EXIF.
+    Pixels come as the file stores them, and orientation stays a tag. Gray PNG and TIFF of 2 or 4 bits are accepted as
+    the 8-bit values that they stand for. Frames come as Pillow shows them, whole; those of a GIF in the one kind that
+    holds all. PNG and TIFF of 16 bits in several channels need the extra `deep`. A JPEG in MPO format counts as its
+    primary picture. Metadata is kept byte for byte (of a TIFF value by value), and never keeps a picture from being
+    read: the picture's notes say what is left out.
 
     The size is limited by `MAX_PICTURE_PIXELS`. Pillow's own limit is not consulted, as the readers are called
     directly and not through `Image.open`; only for TIFF (warning above `Image.MAX_IMAGE_PIXELS`, error above twice
@@ -123,30 +111,44 @@ def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
         The picture.
 
     Raises:
-        UnsupportedImage: A readable picture that is not 8-bit RGB or gray, or is an animation or too large.
+        UnsupportedImage: A readable picture of a kind that is not coded, or too large.
         IDFError: The file cannot be opened, is no picture, is truncated or is damaged.
     """
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
         with _wrapped(f"read {name}"), open(name, "rb") as file:
-            return _from_pillow(open_image(file))
+            return _from_file(file)
     with _wrapped("read the picture"):
-        if source.seekable() and source.tell() == 0:
-            return _from_pillow(open_image(source))
-        return _from_pillow(open_image(io.BytesIO(source.read())))
+        return _from_file(source)
+
+
+def _from_file(file: BinaryIO) -> Picture:
+    """The picture in a file from its current position on."""
+    start = file.read(SIGNATURE_SIZE)
+    if not begins_picture(start):
+        open_image(io.BytesIO(start))
+    found = read_metadata(start + file.read())
+    bare = io.BytesIO(found.bare)
+    if is_netpbm(start[:4]):
+        picture = read_netpbm(bare, checks.MAX_PICTURE_PIXELS)
+    else:
+        picture = _from_pillow(open_image(bare), bare)
+    return replace(picture, metadata=found.blocks, notes=found.notes)
 
 
 def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, ...]:
     """Write a picture losslessly.
 
     Args:
-        picture: What to write. WebP has no gray: it is written as RGB with equal channels.
+        picture: What to write. WebP has no gray: it is written as RGB with equal channels. Whatever else is not plain
+            gray or RGB is read again, and refused if the file does not hold it.
         file: Open for writing in binary mode; need not be seekable. It is left open.
         format: A key of `FORMATS`, in any case, with or without a leading dot.
 
     Returns:
-        The kinds of metadata that the format cannot hold and that were left out: all for BMP and PNM, and EXIF that
-        is not valid for TIFF, which merges its descriptive tags with its own and drops the thumbnail.
+        The metadata that the format cannot hold and that was left out, by the names of blocks or of what is in
+        them, such as "png gAMA": all for PNM, all but a resolution for BMP; EXIF that is not valid for TIFF, which
+        has its tags among its own and no thumbnail.
 
     Raises:
         UnsupportedImage: The format is unknown, is lossy, or cannot hold the picture.
@@ -155,30 +157,57 @@ def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, .
     extension = format.lower().removeprefix(".")
     if extension not in FORMATS:
         raise UnsupportedImage(f"pictures are not written as {format!r}: known are {', '.join(FORMATS)}")
-    if picture.pixels.dtype != np.uint8 or picture.pixels.shape[2:] not in ((), (3,)):
-        raise UnsupportedImage("this release writes picture files of 8-bit gray and RGB only: take the array instead")
-    if extension == "pgm" and picture.pixels.ndim == 3:
-        raise UnsupportedImage("a pgm file holds gray only and the picture is RGB: ppm and pnm hold it")
     kind = FORMATS[extension]
-    metadata = dict(picture.metadata)
-    options = dict(_OPTIONS[kind])
+    if picture.white not in (None, picture.most) and kind != "PPM":
+        raise UnsupportedImage(
+            f"a {extension} file does not hold samples whose white is {picture.white}: pgm, ppm and pam do"
+        )
     with _wrapped(f"write the picture as {extension}"):
-        if kind in ("PNG", "TIFF", "WEBP") and "icc" in metadata:
-            options["icc_profile"] = metadata.pop("icc")
-        if kind == "PNG":
-            options |= _png_options(metadata)
-        elif kind == "TIFF":
-            options |= _tiff_options(metadata)
-        elif kind == "WEBP":
-            options |= {name: metadata.pop(name) for name in ("exif", "xmp") if name in metadata}
-        image = Image.fromarray(picture.pixels)
-        if kind == "TIFF":  # its writer wants to seek
-            buffer = io.BytesIO()
-            image.save(buffer, kind, **options)
-            file.write(buffer.getbuffer())
-        else:
-            image.save(file, kind, **options)
-    return tuple(metadata)
+        data = _saved(picture, extension) if picture.plain and kind != "GIF" else _exactly(picture, extension)
+        data, left_out = write_metadata(data, kind, picture.metadata)
+        file.write(data)
+    return left_out
+
+
+def _exactly(picture: Picture, extension: str) -> bytes:
+    """A file without metadata that was read again."""
+    if FORMATS[extension] == "PPM":
+        return _saved(picture, extension)
+    data, held = b"", False
+    try:
+        data = _saved(picture, extension)
+    except IDFError:
+        raise
+    except (OSError, KeyError, ValueError, struct.error):
+        pass  # how Pillow says what a format does not hold
+    else:
+        with contextlib.suppress(IDFError):
+            held = read_picture(io.BytesIO(data)).same(picture)
+    if not held:
+        best = "tiff" if picture.cmyk or (picture.frames and not picture.frames.durations) else "png"
+        raise UnsupportedImage(f"a {extension} file does not hold {picture.text} exactly: {best} does")
+    return data
+
+
+def _saved(picture: Picture, extension: str) -> bytes:
+    """A file written through Pillow, or where Pillow would lose something without it; without metadata."""
+    kind, file = FORMATS[extension], io.BytesIO()
+    if kind == "PPM":
+        write_netpbm(picture, file, extension)
+        return file.getvalue()
+    options = dict(_OPTIONS[kind])
+    deep = picture.pixels.dtype == np.uint16 and picture.channels > 1
+    if kind == "TIFF" and deep:
+        write_deep_tiff(picture, file)
+    elif kind == "PNG" and (deep or picture.frames):
+        write_png(picture, file)
+    else:
+        if kind == "WEBP":
+            for name, option in (("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")):
+                options |= {option: picture.metadata[name]} if name in picture.metadata else {}
+        image, frames = saved_frames(picture, kind)
+        image.save(file, kind, **options, **frames)
+    return file.getvalue()
 
 
 @contextlib.contextmanager
@@ -197,74 +226,25 @@ def _wrapped(action: str) -> Iterator[None]:
         raise IDFError(f"cannot {action}: {reason}") from ex
 
 
-def _from_pillow(image: Image.Image) -> Picture:
+def _from_pillow(image: Image.Image, file: BinaryIO | None = None) -> Picture:
+    """What an image shows; with its file, all 16 bits of several channels, too."""
+    if image.mode == "I" and file is None:
+        image = _of_16_bits(image)
+    if image.mode == "PA":
+        image = image.convert("RGBA")
     check_image(image)
-    tiff_exif = _tiff_exif(image)
+    deep = is_deep(image)
+    if deep and (file is None or (image.format == "PNG" and frame_count(image) > 1)):
+        raise UnsupportedImage("samples have 16 bits, and Pillow shows 8: read the file with `read_picture`")
     image.load()
     check_image(image)  # some facts come after the pixels
-    return Picture(np.asarray(image), _metadata(image.info, tiff_exif))
+    if deep and file is not None:
+        return read_deep(file, png=image.format == "PNG")
+    return read_frames(image) if frame_count(image) > 1 else still(image)
 
 
-def _metadata(info: Mapping[str | tuple[int, int], Any], tiff_exif: bytes) -> dict[str, bytes]:
-    exif = info.get("exif", tiff_exif)
-    profile = info.get("Raw profile type exif")  # as ImageMagick writes it to PNG: a line count, then hexadecimal
-    if not exif and isinstance(profile, str):
-        exif = bytes.fromhex("".join(profile.split("\n")[3:]))
-    xmp = info.get("xmp", info.get(_PNG_XMP))
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    found = {"icc": info.get("icc_profile"), "exif": exif, "xmp": xmp}
-    metadata = {name: bytes(block) for name, block in found.items() if isinstance(block, bytes | bytearray)}
-    if "exif" in metadata:
-        metadata["exif"] = metadata["exif"].removeprefix(_EXIF_PREFIX)
-    return {name: block for name, block in metadata.items() if block}
-
-
-def _tiff_exif(image: Image.Image) -> bytes:
-    """The descriptive tags of a TIFF as an EXIF block; empty for other files."""
-    if not isinstance(image, TiffImageFile):
-        return b""
-    exif = _descriptive(image.getexif())
-    return exif.tobytes() if len(exif) else b""
-
-
-def _descriptive(tags: Image.Exif) -> Image.Exif:
-    exif = Image.Exif()
-    for tag in tags:
-        if tag in (_EXIF_IFD, _GPS_IFD):
-            if nested := tags.get_ifd(tag):
-                exif[tag] = nested
-        elif tag in _DESCRIPTIVE:
-            exif[tag] = tags[tag]
-    return exif
-
-
-def _png_options(metadata: dict[str, bytes]) -> dict[str, Any]:
-    """Pillow's arguments for PNG; takes what they hold out of `metadata`."""
-    options: dict[str, Any] = {}
-    if "exif" in metadata:
-        options["exif"] = metadata.pop("exif")
-    if "xmp" in metadata:
-        chunks = PngInfo()
-        # Keyword, then no compression, no language and no translated keyword. Raw, so that any bytes survive.
-        chunks.add(b"iTXt", _PNG_XMP.encode() + b"\0\0\0\0\0" + metadata.pop("xmp"))
-        options["pnginfo"] = chunks
-    return options
-
-
-def _tiff_options(metadata: dict[str, bytes]) -> dict[str, Any]:
-    """Pillow's arguments for TIFF; takes what they hold out of `metadata`."""
-    tags = Image.Exif()
-    if "exif" in metadata:
-        source = Image.Exif()
-        with contextlib.suppress(Exception):  # an EXIF block is the camera's, and may be anything
-            source.load(_EXIF_PREFIX + metadata["exif"])
-            described = _descriptive(source)
-            if _ORIENTATION in source:
-                described[_ORIENTATION] = source[_ORIENTATION]
-            if described.tobytes() and len(described):
-                tags = described
-                del metadata["exif"]
-    if "xmp" in metadata:
-        tags[_XMP] = metadata.pop("xmp")
-    return {"exif": tags.tobytes()} if len(tags) else {}
+def _of_16_bits(image: Image.Image) -> Image.Image:
+    low, high = image.getextrema()
+    if not 0 <= float(low) <= float(high) < 65536:  # type: ignore[arg-type]
+        raise UnsupportedImage("a picture of mode I (whole numbers of 32 bits) with values that 16 bits do not hold")
+    return Image.fromarray(np.asarray(image).astype(np.uint16))

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from idfcodec.codec import decode_picture
-from idfcodec.errors import IDFError
-from idfcodec.format.container import unpack
+from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.format.container import pack, unpack
+from idfcodec.format.structure import Palette, Structure
 from tests.golden import FOLDER
 
 NAMES = [
     "causal-gray-as-rgb-20x21",
     "causal-metadata-9x7",
+    "causal-entries-8x7",
     "causal-constant-30x20",
-    "constant-30x20",
-    "gray-as-rgb-20x21",
+    "bilevel-45x40",
+    "palette-alpha-31x35",
+    "pages-20x25",
+    "gray-as-rgb-16-values-27x20",
+    "idf-constant-30x20",
+    "idf-gray-as-rgb-20x21",
     "jfif-fast-40x33",
     "jfif-exceptions-64x40",
-    "metadata-8x6",
-    "noise-16x16",
-    "pixel-1x1",
+    "idf-noise-16x16",
+    "idf-pixel-1x1",
 ]
 BODY = 24  # bytes of the payloads that are changed, spread over them
 
@@ -56,11 +62,27 @@ def test_a_changed_byte_is_refused(name: str) -> None:
             decode_picture(bytes(damaged))
 
 
+def test_what_is_only_for_later_frames_and_palettes_is_refused() -> None:
+    """Files that are sound but for one rule, with checksums that are right."""
+    pages = unpack(golden("pages-20x25"))
+    palette = unpack(golden("palette-40x33"))
+    assert palette.structure.palette is not None
+    fewer = Structure(Palette(3, palette.structure.palette.colours[:9]))
+    damaged = {
+        "cannot be that of the frame before": replace(pages, tiles=(b"\x83", *pages.tiles[1:])),
+        "has bytes of its own": replace(pages, tiles=(*pages.tiles[:-1], b"\x83\0")),
+        "there are 3 colours": replace(palette, structure=fewer),
+    }
+    for message, container in damaged.items():
+        with pytest.raises(CorruptFile, match=message):
+            decode_picture(pack(container))
+
+
 @pytest.mark.parametrize(
     ("width", "height"), [(2**24, 256), (2**16, 2**16), (2**32 - 1, 1)], ids=["wide", "square", "beyond the format"]
 )
 def test_a_few_bytes_cannot_claim_much_memory(width: int, height: int) -> None:
-    data = golden("pixel-1x1")
+    data = golden("idf-pixel-1x1")
     fixed = bytearray(data[:33])
     struct.pack_into("<IIH", fixed, 6, width, height, 1024)
     with pytest.raises(IDFError):

@@ -10,11 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idfcodec.baselines import flowpp, glow, nice, realnvp, reshaping
+from idfcodec.baselines import copulas, flowpp, glow, nice, realnvp, reshaping
 from idfcodec.baselines.autoregressive import CircularCoupling
 from idfcodec.baselines.contract import FlowModel, Sequential, Transform
+from idfcodec.baselines.ddm import ResidualLayer
+from idfcodec.baselines.distribution import MonotoneConditionals
 from idfcodec.baselines.families import build
+from idfcodec.baselines.gaussianisation import Rotation
 from idfcodec.baselines.planar import PlanarStep, RadialStep
+from idfcodec.baselines.rnade import MixtureConditionals
+from idfcodec.baselines.splines import Marginal
 
 SIZES = {"hidden": 8, "depth": 1}
 FLOWPP = {"layers": 1, "components": 3, "noise": 0, **SIZES}
@@ -71,6 +76,18 @@ TRANSFORMS = [
     TransformCase("circular-1", lambda: CircularCoupling(1, 0, bins=4, **SIZES), (1,), range="angle"),
     TransformCase("planar", lambda: PlanarStep(3), VECTOR),
     TransformCase("radial", lambda: RadialStep(3), VECTOR),
+    TransformCase("marginal", lambda: Marginal(3, 6), VECTOR),
+    TransformCase("marginal-gaussian", lambda: Marginal(3, 6, scores="gaussian"), VECTOR),
+    TransformCase("rotation", lambda: Rotation(3), VECTOR),
+    TransformCase("tail", lambda: copulas.Tail(3), VECTOR),
+    TransformCase("margins", lambda: copulas.Margins(3, 6), VECTOR),
+    TransformCase("probit", copulas.Probit, VECTOR),
+    TransformCase("correlation", lambda: copulas.Correlation(3), VECTOR),
+    TransformCase("rnade", lambda: MixtureConditionals(3, hidden=8, components=3), VECTOR),
+    TransformCase("rnade-condition", lambda: MixtureConditionals(3, hidden=8, components=3, condition=2), VECTOR, 2),
+    TransformCase("distribution", lambda: MonotoneConditionals(3, hidden=8), VECTOR),
+    TransformCase("distribution-condition", lambda: MonotoneConditionals(3, hidden=8, condition=2), VECTOR, 2),
+    TransformCase("residual", lambda: ResidualLayer(3, 8), VECTOR),
 ]
 
 
@@ -110,6 +127,14 @@ MODELS = [
     ModelCase("ncsf-circle", "ncsf", (1,), {"layers": 3, "bins": 4, **SIZES}, "angle"),
     ModelCase("planar", "planar", (2,), {"layers": 6}),
     ModelCase("radial", "radial", (2,), {"layers": 6}),
+    ModelCase("rnade", "rnade", (2,), {"hidden": 8, "components": 4}),
+    ModelCase("rnade-condition", "rnade", (2,), {"hidden": 8, "components": 4, "condition": 2}),
+    ModelCase("copula", "copula", (2,), {"layers": 2, "bins": 4, "knots": 6, **SIZES}),
+    ModelCase("gaussian-copula", "gaussian-copula", (2,), {"knots": 6}),
+    ModelCase("gaussianisation", "gaussianisation", (2,), {"layers": 4, "knots": 6}),
+    ModelCase("distribution", "distribution", (2,), {"hidden": 8}),
+    ModelCase("distribution-condition", "distribution", (2,), {"hidden": 8, "condition": 2}),
+    ModelCase("ddm", "ddm", (2,), {"layers": 3, "hidden": 8}),
 ]
 
 

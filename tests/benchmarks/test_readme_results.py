@@ -15,7 +15,7 @@ from benchmarks.results import BenchmarkError
 from tests.benchmarks import synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-EFFORTS = {"fast": "998e8f2cc5294769", "default": "141344a0493c9fd3", "max": "465b3cb5c222ed64"}
+EFFORTS = {"fast": "2be78791249aeec4", "default": "3babf24d8ebde884", "max": "96b1c2f878dc0b32"}
 
 
 def write(folder: Path, name: str, result: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ def test_it_writes_and_then_agrees(checkout: Path) -> None:
     assert (again.exit_code, again.output) == (0, "")
 
 
-@pytest.mark.parametrize("path", ["README.md", "RESULTS.md", "models/141344a0493c9fd3/CARD.md"])
+@pytest.mark.parametrize("path", ["README.md", "RESULTS.md", "models/3babf24d8ebde884/CARD.md"])
 def test_a_change_by_hand_is_found(checkout: Path, path: str) -> None:
     CliRunner().invoke(readme)
     target = checkout / path
@@ -119,7 +119,7 @@ def test_results_of_other_models_are_refused(checkout: Path) -> None:
 
 def test_models_have_the_names_of_today(checkout: Path) -> None:
     """A result that was measured when another model was a preset is of that model, not of the preset."""
-    result = synthetic.result(pictures=2, models={**shipped(), "default": "b5e7996d28b31a3d"}, maps=False)
+    result = synthetic.result(pictures=2, models={**shipped(), "default": "afa1a330c85cfe0a"}, maps=False)
     write(checkout, "kodak", result)
     text = rendered(checkout)[checkout / "RESULTS.md"]
     kodak = text[text.index("### Kodak") :].partition("\n### ")[0]
@@ -129,10 +129,10 @@ def test_models_have_the_names_of_today(checkout: Path) -> None:
 
 def test_cards_say_how_networks_were_made(checkout: Path) -> None:
     cards = {path.parent.name: text for path, text in rendered(checkout).items() if path.name == "CARD.md"}
-    assert len(cards) == 7
-    causal, hierarchical = cards[EFFORTS["default"]], cards["b5e7996d28b31a3d"]
+    assert len(cards) == 10
+    causal, hierarchical = cards[EFFORTS["default"]], cards["afa1a330c85cfe0a"]
     assert "multiples of 2^-8" in causal
-    assert "`experiments/causal_networks.py`: 39,048 steps of 32,768 pixels" in causal
+    assert "`experiments/causal_networks.py`: 52,900 steps of 32,768 pixels" in causal
     assert "Muon" not in causal
     assert "integers in [-64, 64]" in hierarchical
     assert "| optimiser | Muon" in hierarchical

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from idfcodec.format.metadata import Entry, pack_entries
 from idfcodec.models import EFFORTS
 from idfcodec.picture import pillow as planes
 
-from .conftest import MODEL, Run
+from .conftest import MODEL, Run, encode
 
 
 def names(folder: Path) -> set[str]:
@@ -46,11 +48,12 @@ def test_compress_and_decompress_beside_the_input(run: Run, tmp_path: Path, pict
 
 def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) -> None:
     run("compress", "photo.png")
-    run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "photo.png")
+    run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "--strip", "photo.png")
     run("decompress", "-f", "-T", "1", "photo.idfc")
+    chosen = {"effort": None, "conversion": True}
     assert fake_codec.calls == [
-        {"model": None, "effort": None, "conversion": True, "verify": True, "threads": None, "device": "cpu"},
-        {"model": "mine", "effort": None, "conversion": True, "verify": False, "threads": 3, "device": "cuda"},
+        {"model": None, "strip": False, "verify": True, "threads": None, "device": "cpu", **chosen},
+        {"model": "mine", "strip": True, "verify": False, "threads": 3, "device": "cuda", **chosen},
         {"model": None, "threads": 1, "device": "cpu"},
     ]
 
@@ -62,17 +65,17 @@ def test_efforts_choose_models(run: Run, picture_file: Path, fake_codec: Any, co
         for effort, model in EFFORTS.items():
             fake_codec.calls.clear()
             assert run(command, option, effort, *force, "photo.png").code == 0
-            wanted = ("effort", effort) if command == "compress" else ("model", model)
-            assert {call[wanted[0]] for call in fake_codec.calls} == {wanted[1]}
+            asked = {(call["model"], call.get("effort")) for call in fake_codec.calls}
+            assert asked == {(None, effort) if command == "compress" else (model, None)}
 
 
 @pytest.mark.parametrize("extension", sorted(planes.FORMATS))
 def test_decompress_takes_the_format_from_the_suffix(run: Run, picture_file: Path, photo: Any, extension: str) -> None:
     run("compress", "photo.png")
     done = run("decompress", "photo.idfc", "-o", f"back.{extension}")
-    if extension == "pgm":
+    if extension in ("pgm", "pbm", "gif"):
         assert done.code == 1
-        assert "gray only" in done.err
+        assert f"a {extension} file does not hold 72x48 RGB" in done.err
         return
     assert done.code == 0
     assert np.array_equal(pixels(Path(f"back.{extension}")), photo)
@@ -120,6 +123,32 @@ def test_metadata_that_the_format_cannot_hold_is_told(run: Run, tmp_path: Path, 
     assert done.err.splitlines()[0] == "idfcodec: a.idfc: bmp cannot hold the picture's xmp, which is left out"
     assert run("decompress", "a.idfc", "-o", "b.png").err.count("\n") == 1
     assert planes.read_picture(tmp_path / "b.png").metadata == {"xmp": b"<x/>"}
+
+
+def test_what_is_not_kept_of_a_file_is_told_in_one_line(run: Run, tmp_path: Path, photo: Any) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.jpg")
+    done = run("compress", "--json", "a.jpg")
+    note = "it is a JPEG: its pixels are kept, not the file"
+    assert done.err == f"idfcodec: a.jpg: {note}\n"
+    assert json.loads(done.out)["notes"] == [note]
+    assert run("compress", "-q", "-f", "a.jpg").err == ""
+
+
+def test_info_lists_metadata_and_obeys_no_text_in_it(run: Run, tmp_path: Path, photo: Any) -> None:
+    text = b"one\x1b]0;two\n\xe2\x80\xae" + b"three" * 50
+    entries = [Entry(b"gAMA", 0, bytes(4)), Entry(b"zTXt", 2, b"Title\0\0" + zlib.compress(text))]
+    picture = planes.Picture(photo, {"comment": text, "png": pack_entries(entries)})
+    (tmp_path / "a.idfc").write_bytes(encode(picture))
+    done = run("info", "a.idfc")
+    start = r"one\x1b]0;two \x202ethree"
+    out = done.out.decode()
+    lines = out.splitlines()
+    assert f"comment {len(text)} bytes: {start}" in next(line for line in lines if "comment" in line)
+    assert "png gAMA 4 bytes" in out
+    assert f"bytes: Title: {start}" in next(line for line in lines if "zTXt" in line)
+    assert all(len(line) < 120 and line.isprintable() for line in lines)
+    parts = json.loads(run("info", "--json", "a.idfc").out)["metadata_parts"]
+    assert [(part["block"], part["part"]) for part in parts] == [("comment", ""), ("png", "gAMA"), ("png", "zTXt")]
 
 
 # --- Several inputs ------------------------------------------------------------------------------------------------
@@ -246,10 +275,10 @@ def test_a_damaged_file_leaves_nothing(run: Run, tmp_path: Path, picture_file: P
 
 
 def test_an_unsupported_picture_names_its_mode(run: Run, tmp_path: Path) -> None:
-    Image.new("RGBA", (4, 4)).save(tmp_path / "alpha.png")
-    done = run("compress", "alpha.png")
+    Image.new("F", (4, 4)).save(tmp_path / "float.tif")
+    done = run("compress", "float.tif")
     assert done.code == 1
-    assert "alpha" in done.err.removeprefix("idfcodec: alpha.png: ")
+    assert "floating point" in done.err.removeprefix("idfcodec: float.tif: ")
 
 
 # --- When the system fails -----------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ def test_density_says_how_close_it_comes_and_draws(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("toy", "model"), [("circle", "ncsf"), ("torus", "ncsf"), ("rings", "planar"), ("moons", "flowpp")]
+    ("toy", "model"),
+    [("circle", "ncsf"), ("torus", "ncsf"), ("rings", "planar"), ("moons", "flowpp"), ("moons", "rad")],
 )
 def test_density_of_every_kind(run: Run, tmp_path: Path, toy: str, model: str) -> None:
     done = run("density", toy, "--model", model, "--layers", "2", "--hidden", "8", "--steps", "3", "--out", "a.svg")

@@ -16,6 +16,7 @@ from experiments.density.readme import README, rendered
 FIGURES = {
     "couplings": [f"couplings-{name}" for name in ("moons", "rings", "checkerboard", "gaussians")],
     "table": ["table"],
+    "copulas": ["copulas"],
     "conditional": ["conditional-classes", "conditional-arm"],
     "circular": ["circular"],
     "discrete": ["discrete"],
@@ -30,7 +31,7 @@ def record(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["circular", "discrete"])
+@pytest.mark.parametrize("name", ["circular", "discrete", "copulas"])
 def test_an_experiment_leaves_a_record_and_figures(name: str, tmp_path: Path) -> None:
     assert main(["--only", name, "--steps", "2", "--out", str(tmp_path)]) == 0
     left = json.loads((tmp_path / f"{name}.json").read_text())
@@ -57,6 +58,14 @@ def test_realnvp_is_close_to_a_neural_spline_flow_of_its_size_on_two_moons() -> 
     ours, spline = models["realnvp"], models["nsf"]
     assert abs(ours["parameters"] / spline["parameters"] - 1) < 0.1
     assert spline["held_out_log_likelihood"] - ours["held_out_log_likelihood"] < 0.05
+    for name in ("rnade", "copula"):
+        assert models[name]["gap"] < spline["gap"] + 0.1
+
+
+def test_folds_pay_where_the_data_fall_apart() -> None:
+    models = record("table")["densities"]["gaussians"]["models"]
+    assert abs(models["rad"]["parameters"] / models["realnvp"]["parameters"] - 1) < 0.05
+    assert models["rad"]["gap"] <= models["realnvp"]["gap"]
 
 
 def test_densities_of_the_table_integrate_to_one() -> None:

@@ -15,13 +15,14 @@ from PIL import Image
 
 from experiments.density import patches, rounding, zoo
 from experiments.density.__main__ import main
-from experiments.density.common import Options, experiment, side_by_side
+from experiments.density.common import Options, experiment, parameters, side_by_side
 from experiments.density.loaded import load
 from experiments.density.ood import area
 from experiments.density.readme import TABLES, rendered
 from experiments.density.samples import between, nearest, rows_of
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError
+from idfcodec.training.families import family_of
 
 from .test_density import FIGURES
 
@@ -79,8 +80,7 @@ def test_sizes_are_equal_at_full_size(name: str, tmp_path: Path) -> None:
     config = zoo.sized(name, options)
     assert config.size == 32
     assert config.minutes == zoo.SECONDS / 60
-    width = dict(config.settings).get(zoo.CONTENDERS[name].width, config.channels)
-    assert abs(zoo._count(name, width, options) / zoo.PARAMETERS - 1) <= 0.05
+    assert abs(parameters(family_of(config).build()) / zoo.PARAMETERS - 1) <= 0.05
 
 
 def test_a_trained_model_is_kept_until_its_training_changes(options: Options, tmp_path: Path) -> None:

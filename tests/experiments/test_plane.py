@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from experiments.plane.fit import FitConfig, evaluate, fit, integral
-from experiments.plane.toys import TOYS, Toy, grid, toy
+from experiments.plane.toys import TOYS, Chain, Toy, grid, toy
 from idfcodec.baselines.dequantization import Uniform, bits, bits_per_dimension, bound_of, to_pixels
 from idfcodec.baselines.families import build
 from idfcodec.errors import IDFError
@@ -44,6 +44,14 @@ def test_samples_have_the_density(target: Toy) -> None:
     mass = (target.log_prob(points).exp() * cell).reshape([cells, 20] * target.dimensions)
     expected = mass.sum(tuple(range(1, 2 * target.dimensions, 2))).flatten()
     assert float((found - expected).abs().max()) < 0.012
+
+
+def test_a_chain_has_the_density_of_its_links() -> None:
+    x, _ = Chain().sample(20000, torch.Generator().manual_seed(0))
+    log_p = Chain().log_prob(x)
+    links = 1 + math.log(2 * math.pi) + 2 * math.log(0.2)  # entropy of two Gaussians
+    expected = -toy("moons").entropy(160) - links
+    assert float(log_p.mean()) == pytest.approx(expected, abs=4 * float(log_p.std()) / 20000**0.5 + 1e-3)
 
 
 def test_entropies_that_have_a_formula() -> None:

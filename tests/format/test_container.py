@@ -17,7 +17,6 @@ from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.format import container as module
 from idfcodec.format.container import (
     MAGIC,
-    MAX_METADATA,
     MAX_PIXELS,
     MAX_SIDE,
     Container,
@@ -26,8 +25,11 @@ from idfcodec.format.container import (
     pixel_checksum,
     unpack,
 )
+from idfcodec.format.metadata import MAX_METADATA
+from idfcodec.format.structure import Frames, Palette, Structure
 from idfcodec.format.tiles import tile_count
 from idfcodec.picture.colour import kind_of
+from tests.format.structures import structures
 
 SMALL = Container(
     mode=Mode.RGB,
@@ -63,13 +65,40 @@ def block(kind: int, content: bytes) -> bytes:
     return struct.pack("<BI", kind, len(content)) + content
 
 
+PALETTES = [
+    (b"", "no 1 to 256 colours of 3 or 4"),
+    (b"\3", "no 1 to 256 colours"),
+    (b"\2abcd", "no 1 to 256 colours"),
+    (b"\3abcd", "no 1 to 256 colours"),
+    (b"\4" + bytes(4 * 257), "no 1 to 256 colours"),
+]
+FRAMES = [
+    (b"", "does not say how many"),
+    (b"\2\0", "does not say how many"),
+    (b"\1\0\1", "does not say how many"),
+    (b"\x81\x80\4\0\1", "a number that is not possible"),
+    (b"\2\0\1\5\5", "2 durations for 2 frames"),
+    (b"\3\0\1\5\6", "2 durations for 3 frames"),
+    (b"\2\0\0", "lowest terms"),
+    (b"\2\0\3", "lowest terms"),
+    (b"\2\0\4\2", "lowest terms"),
+    (b"\2\0\x81", "ends within a number"),
+    (b"\2\0\x81\0", "a zero byte at its end"),
+    (b"\2\0\x81\x81\x81\x81\1", "more than 28 bits"),
+    (bytes(2**19), "the frames block has 524288 bytes"),
+]
+WHITES = [(b"\5", "white block says 5"), (b"\0\0", "white block says 0"), (b"\xff\0", "white block says 255")]
+
+
 @st.composite
 def containers(draw: st.DrawFn) -> Container:
     width, height = draw(st.integers(1, 300)), draw(st.integers(1, 300))
-    tile = 64 * draw(st.integers(1, 16))
-    count = tile_count(height, width, tile)
+    tile, mode = 64 * draw(st.integers(1, 16)), draw(st.sampled_from(Mode))
+    structure = draw(structures(mode))
+    count = tile_count(height, width, tile) * structure.count
     return Container(
-        mode=draw(st.sampled_from(Mode)),
+        mode=mode,
+        structure=structure,
         width=width,
         height=height,
         tile=tile,
@@ -137,7 +166,7 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(magic=b"\x89IDE") + b"p", "not an idfcodec file"),
         (header(version=2) + b"p", "format version 2: this release reads version 1"),
         (header(version=0) + b"p", "format version 0"),
-        *((header(mode=n) + b"p", f"mode field has the unknown value {n}") for n in (5, 15, 16, 20, 31, 37, 255)),
+        *((header(mode=n) + b"p", f"mode field has the unknown value {n}") for n in (8, 15, 16, 25, 31, 38, 255)),
         (header(width=0, table=()), "picture of 0x1"),
         (header(height=0, table=()), "picture of 1x0"),
         (header(width=MAX_SIDE + 1), "both sides must be from 1 to"),
@@ -146,9 +175,9 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(tile=1) + b"p", "tile side of 1"),
         (header(tile=65) + b"p", "tile side of 65"),
         (header(tile=1088) + b"p", "tile side of 1088"),
-        (header(block_count=4) + b"p", "announces 4 metadata blocks"),
+        (header(block_count=4) + b"p", "block 1 of 4 takes"),
         (header(blocks=block(0, b"x"), block_count=1) + b"p", "unknown type 0"),
-        (header(blocks=block(4, b"x"), block_count=1) + b"p", "unknown type 4"),
+        (header(blocks=block(7, b"x"), block_count=1) + b"p", "unknown type 7"),
         (header(blocks=block(1, b"x") * 2, block_count=2) + b"p", "types must ascend"),
         (header(blocks=block(3, b"x") + block(2, b"y"), block_count=2) + b"p", "types must ascend"),
         (header(blocks=struct.pack("<BI", 1, MAX_METADATA + 1), block_count=1) + b"p", f"limit is {MAX_METADATA}"),
@@ -158,6 +187,16 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(table=(2**32 - 1,)) + b"p", "truncated: tile 1 of 1"),
         (header() + b"pq", "1 bytes follow the last tile"),
         (header()[:-1] + b"?p", "header checksum does not match"),
+        (header(mode=7) + b"p", "such a picture without a palette"),
+        (header(blocks=block(128, b"\3rgb"), block_count=1) + b"p", "a palette without a picture of mode PALETTE"),
+        *((header(mode=7, blocks=block(128, content), block_count=1) + b"p", message) for content, message in PALETTES),
+        *((header(blocks=block(129, content), block_count=1) + b"p", message) for content, message in FRAMES),
+        *((header(blocks=block(130, content), block_count=1) + b"p", message) for content, message in WHITES),
+        (header(blocks=block(131, b"x"), block_count=1) + b"p", "structural block has the unknown type 131"),
+        (
+            header(width=2**12, height=2**12, blocks=block(129, b"\x81\x02\0\1"), block_count=1),
+            f"257 frames of 4096x4096 pixels: the limit is {MAX_PIXELS} pixels",
+        ),
     ],
 )
 def test_each_violated_rule_is_named(data: bytes, message: str) -> None:
@@ -232,9 +271,15 @@ def test_metadata_is_stored_as_it_is() -> None:
         ({"tile": 100}, IDFError, "multiple of 64"),
         ({"model": b"short"}, IDFError, "model field has 5 bytes"),
         ({"checksum": b""}, IDFError, "checksum field has 0 bytes"),
-        ({"metadata": {"iptc": b"x"}}, IDFError, "unknown kind 'iptc'"),
+        ({"metadata": {"jumbf": b"x"}}, IDFError, "unknown kind 'jumbf'"),
         ({"metadata": {"exif": b""}}, IDFError, "exif metadata has 0 bytes"),
         ({"metadata": {"exif": bytes(MAX_METADATA + 1)}}, IDFError, "exif metadata has"),
+        (
+            {"structure": Structure(frames=Frames(2**13)), "width": 2**10, "height": 2**10},
+            UnsupportedImage,
+            "8192 frames",
+        ),
+        ({"structure": Structure(palette=Palette(3, b"rgb"))}, IDFError, "without a picture of mode PALETTE"),
         ({"tiles": ()}, IDFError, "0 tile payloads, but the picture has 4 tiles"),
         ({"tiles": (b"1", b"2", b"", b"4")}, IDFError, "tile 3 of 4 has 0 bytes"),
     ],
@@ -258,8 +303,9 @@ def test_pixel_checksum_of_16_bits_is_of_little_endian_samples() -> None:
 
 def test_modes_have_their_numbers() -> None:
     assert {mode.value: (mode.planes, mode.bytes) for mode in Mode} == {
-        0: (1, 1), 1: (3, 1), 2: (1, 1), 3: (2, 1), 4: (4, 1), 17: (3, 1), 18: (3, 1), 19: (3, 1), 32: (1, 2),
-        33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2),
+        0: (1, 1), 1: (3, 1), 2: (1, 1), 3: (2, 1), 4: (4, 1), 5: (4, 1), 6: (1, 1), 7: (1, 1), 17: (3, 1),
+        18: (3, 1), 19: (3, 1), 20: (3, 1), 21: (3, 1), 22: (3, 1), 23: (3, 1), 24: (3, 1),
+        32: (1, 2), 33: (3, 2), 34: (1, 2), 35: (2, 2), 36: (4, 2), 37: (4, 2),
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from idfcodec.format.batch import VERSION as BATCH_VERSION
 from idfcodec.format.container import VERSION, Mode
+from idfcodec.format.metadata import Entry, pack_entries
 from idfcodec.picture.colour import KINDS
-from idfcodec.picture.conversion import Exceptions, numbered, redo
+from idfcodec.picture.conversion import LAYOUTS, Exceptions, numbered, redo
 from idfcodec.picture.names import samples_of
-from idfcodec.picture.pillow import Picture
+from idfcodec.picture.picture import Frames, Picture
 from idfcodec.types import PlaneType, Role
 from tests.flow.categorical.screens import screen
 from tests.pictures import Pixels, generate
@@ -51,28 +53,16 @@ FOLDER = ROOT / str(VERSION)
 BATCH_FOLDER = ROOT / f"batch-{BATCH_VERSION}"
 PLANES_FOLDER = ROOT / "causal-1"  # payloads alone, for planes that files may have no kind of picture for
 RECIPES: dict[str, dict[str, object]] = {
-    "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1, "by": "idf"},
-    "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14, "by": "idf"},
-    "grainy-160x128": {"kind": "grainy", "width": 160, "height": 128, "seed": 9, "by": "idf"},
-    "fast-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 10, "by": "idf-fast"},
-    "max-128x96": {"kind": "photo", "width": 128, "height": 96, "seed": 11, "by": "idf-max"},
-    "lattice-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 1, "by": "idf"},
-    "photo-45x32": {"kind": "photo", "width": 45, "height": 32, "seed": 7, "by": "idf"},
-    "colours-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12, "by": "idf"},
-    "constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13, "by": "idf"},
-    "gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2, "by": "idf"},
-    "gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3, "by": "idf"},
-    "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4, "by": "idf"},
-    "pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5, "by": "idf"},
-    "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6, "by": "idf"},
-    "metadata-8x6": {
-        "kind": "photo",
-        "width": 8,
-        "height": 6,
-        "seed": 8,
-        "by": "idf",
-        "metadata": {"xmp": "<xmp/>", "icc": "icc"},
-    },
+    "idf-photo-96x80": {"kind": "photo", "width": 96, "height": 80, "seed": 1, "by": "idf"},
+    "idf-fast-96x64": {"kind": "photo", "width": 96, "height": 64, "seed": 10, "by": "idf-fast"},
+    "idf-max-64x48": {"kind": "grainy", "width": 64, "height": 48, "seed": 11, "by": "idf-max"},
+    "idf-extremes-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12, "by": "idf"},
+    "idf-constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13, "by": "idf"},
+    "idf-gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2, "by": "idf"},
+    "idf-gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3, "by": "idf"},
+    "idf-noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4, "by": "idf"},
+    "idf-pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5, "by": "idf"},
+    "idf-two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6, "by": "idf"},
     "causal-fast-64x48": {"kind": "photo", "width": 64, "height": 48, "seed": 21, "by": "photo-fast"},
     "causal-default-80x64": {"kind": "photo", "width": 80, "height": 64, "seed": 22, "by": "photo"},
     "causal-max-72x56": {"kind": "grainy", "width": 72, "height": 56, "seed": 23, "by": "photo-max"},
@@ -82,9 +72,9 @@ RECIPES: dict[str, dict[str, object]] = {
     "causal-gray-max-50x31": {"kind": "gray", "width": 50, "height": 31, "seed": 27, "by": "photo-max"},
     "causal-gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 28, "by": "photo"},
     "causal-noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 29, "by": "photo"},
-    "causal-constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 30, "by": "photo"},
+    "one-colour-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 30, "by": "photo"},
     "causal-pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 31, "by": "photo"},
-    "causal-extremes-24x24": {"kind": "extremes", "width": 24, "height": 24, "seed": 32, "by": "photo"},
+    "two-values-24x24": {"kind": "extremes", "width": 24, "height": 24, "seed": 32, "by": "photo"},
     "causal-two-tiles-520x7": {"kind": "photo", "width": 520, "height": 7, "seed": 33, "by": "photo"},
     "causal-metadata-9x7": {
         "kind": "photo",
@@ -94,31 +84,75 @@ RECIPES: dict[str, dict[str, object]] = {
         "by": "photo",
         "metadata": {"xmp": "<xmp/>", "exif": "II*"},
     },
+    "causal-entries-8x7": {
+        "kind": "photo",
+        "width": 8,
+        "height": 7,
+        "seed": 49,
+        "by": "photo",
+        "metadata": {"iptc": "\x1c\x02\x05\0\x05Title", "photoshop": "8BIM", "comment": "a comment"},
+        "entries": {
+            "png": [
+                ["49484452", 0, "00000008000000070802000000"],
+                ["67414d41", 0, "0000b18f"],
+                ["74455874", 0, "5469746c650061"],
+                ["69545874", 2, "430000000063"],
+            ],
+            "tiff": [["0d010000", 2, "6e616d6500"], ["0e830000", 12, "000000000000e03f000000000000e03f"]],
+            "jpeg": [["e0000000", 0, "4a46494600010101004800480000"], ["ec000000", 0, "4475636b79"]],
+            "gif": [["ff000000", 0, "0b4f444453303031312e3001610000"]],
+        },
+    },
     "jfif-48x40": {"kind": "was 1", "width": 48, "height": 40, "seed": 35, "by": "photo"},
     "jfif-fast-40x33": {"kind": "was 1", "width": 40, "height": 33, "seed": 36, "by": "photo-fast"},
     "jfif-max-33x40": {"kind": "was 1", "width": 33, "height": 40, "seed": 37, "by": "photo-max"},
     "jfif-exceptions-64x40": {"kind": "nearly 1", "width": 64, "height": 40, "seed": 38, "by": "photo"},
     "photocd-48x40": {"kind": "was 2", "width": 48, "height": 40, "seed": 39, "by": "photo"},
     "photocd-exceptions-64x40": {"kind": "nearly 2", "width": 64, "height": 40, "seed": 40, "by": "photo"},
+    "jfif-420-72x56": {"kind": "was 1 in 14", "width": 72, "height": 56, "seed": 50, "by": "photo"},
+    "jfif-420-mirrored-exceptions-70x53": {
+        "kind": "nearly 1 in 126",
+        "width": 70,
+        "height": 53,
+        "seed": 51,
+        "by": "photo",
+    },
+    "jfif-422-fast-65x50": {"kind": "was 1 in 42", "width": 65, "height": 50, "seed": 52, "by": "photo-fast"},
+    "jfif-440-max-50x65": {"kind": "was 1 in 70", "width": 50, "height": 65, "seed": 53, "by": "photo-max"},
+    "photocd-420-72x56": {"kind": "was 2 in 15", "width": 72, "height": 56, "seed": 54, "by": "photo"},
+    "bt601-doubled-64x64": {"kind": "was 4 in 13", "width": 64, "height": 64, "seed": 55, "by": "photo"},
+    "bt601-fine-48x40": {"kind": "was 5", "width": 48, "height": 40, "seed": 56, "by": "photo"},
+    "bt709-48x40": {"kind": "was 6", "width": 48, "height": 40, "seed": 57, "by": "photo"},
+    "bt709-fine-48x40": {"kind": "was 7", "width": 48, "height": 40, "seed": 58, "by": "photo"},
+    "bt709-full-48x40": {"kind": "was 8", "width": 48, "height": 40, "seed": 59, "by": "photo"},
     "jfif-short-48x40": {"kind": "was 3", "width": 48, "height": 40, "seed": 41, "by": "photo"},
     "gray-alpha-31x24": {"kind": "mode 3", "width": 31, "height": 24, "seed": 42, "by": "photo"},
     "rgba-30x26": {"kind": "mode 4", "width": 30, "height": 26, "seed": 43, "by": "photo"},
-    "gray-16-29x31": {"kind": "mode 32", "width": 29, "height": 31, "seed": 44, "by": "photo"},
-    "rgb-16-28x27": {"kind": "mode 33", "width": 28, "height": 27, "seed": 45, "by": "photo-max"},
-    "gray-as-rgb-16-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
+    "gray-16-values-29x31": {"kind": "mode 32", "width": 29, "height": 31, "seed": 44, "by": "photo"},
+    "rgb-16-values-28x27": {"kind": "mode 33", "width": 28, "height": 27, "seed": 45, "by": "photo-max"},
+    "gray-as-rgb-16-values-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
     "gray-alpha-16-26x22": {"kind": "mode 35", "width": 26, "height": 22, "seed": 47, "by": "photo"},
     "rgba-16-25x24": {"kind": "mode 36", "width": 25, "height": 24, "seed": 48, "by": "photo-fast"},
+    "cmyk-27x22": {"kind": "mode 5", "width": 27, "height": 22, "seed": 49, "by": "photo"},
+    "cmyk-16-23x21": {"kind": "mode 37", "width": 23, "height": 21, "seed": 50, "by": "photo-fast"},
+    "bilevel-45x40": {"kind": "mode 6", "width": 45, "height": 40, "seed": 51, "by": "photo"},
+    "palette-40x33": {"kind": "mode 7", "width": 40, "height": 33, "seed": 52, "by": "photo"},
+    "palette-alpha-31x35": {"kind": "mode 7", "width": 31, "height": 35, "seed": 53, "by": "photo-fast", "alpha": True},
+    "frames-520x9": {"kind": "photo", "width": 520, "height": 9, "seed": 54, "by": "photo-fast", "frames": 4},
+    "pages-20x25": {"kind": "mode 6", "width": 20, "height": 25, "seed": 55, "by": "photo-fast", "pages": 3},
+    "white-24x26": {"kind": "gray", "width": 24, "height": 26, "seed": 56, "by": "photo-fast", "white": 254},
+    "stretched-apart-96x80": {"kind": "apart", "width": 96, "height": 80, "seed": 57, "by": "photo-fast"},
     "names-ramp-70x50": {"kind": "screen 1", "width": 70, "height": 50, "seed": 51, "effort": "default"},
     "names-gray-alpha-61x40": {"kind": "screen 2", "width": 61, "height": 40, "seed": 52, "effort": "max"},
     "names-rgb-96x64": {"kind": "screen 3", "width": 96, "height": 64, "seed": 53, "effort": "default"},
     "names-rgba-fast-80x70": {"kind": "screen 4", "width": 80, "height": 70, "seed": 54, "effort": "fast"},
     "names-few-90x60": {"kind": "few 3", "width": 90, "height": 60, "seed": 55, "effort": "max"},
 }
-"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model,
-or else the effort."""
+"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `entries` what
+generic ones hold, `by` the model, or else the effort."""
 
 BATCHES: dict[str, dict[str, object]] = {
-    "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
+    "idf-fast-40x24": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
     "causal-fast-24x17": {"kinds": ["photo", "gray", "noise"], "width": 24, "height": 17, "by": "photo-fast"},
     "thumbnails-32x32": {
         "kinds": ["photo", "gray", "gray_as_rgb", "noise", "constant", "lattice"],
@@ -159,35 +193,40 @@ PLANES: dict[str, dict[str, object]] = {
 """The same for payloads of the causal family: a role, least and greatest value of each plane."""
 
 
-def _stretched(width: int, height: int, seed: int) -> Pixels:
-    """Three brightnesses in four, and the colour says which: what PhotoCD leaves in the pairs of G and R-G."""
-    photo = generate("photo", width, height, seed).astype(int)
-    luma, colour = photo[..., 1] * 3 // 4, photo[..., 0] // 8
-    green = (4 * luma + colour % 3) // 3
-    return np.stack((green + 3 * colour - 40, green, green - 2 * colour + 30), 2).clip(0, 255).astype(np.uint8)
-
-
-def _converted(number: int, width: int, height: int, seed: int, *, exceptions: bool) -> Pixels:
-    """What conversion `number` makes of smooth planes; with `exceptions`, every seventeenth green is one more."""
+def _converted(number: int, layout: int, width: int, height: int, seed: int, *, exceptions: bool) -> Pixels:
+    """What conversion `number` makes of smooth planes, their chroma of a layout; with `exceptions`, every seventeenth
+    green is one more (every 97th, of halved chroma)."""
     conversion = numbered(number)
     drawn = generate("photo", width, height, seed).astype(np.int32)
-    luma, first, second = (drawn[..., c] for c in range(3))
-    chroma = (first - luma) // 3, (second - luma) // 3
+    rows, columns = LAYOUTS[layout].shape((height, width))
+    coloured = generate("photo", columns, rows, seed).astype(np.int32) if layout else drawn
+    luma = drawn[..., 0]
+    chroma = [(coloured[..., c] - coloured[..., 0]) // 3 for c in (1, 2)]
     bounds = zip((luma, *chroma), conversion.low, conversion.high, strict=True)
     planes = [plane.clip(low, high) for plane, low, high in bounds]
-    pixels = redo(planes, conversion, Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16)))
+    pixels = redo(planes, conversion, Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16)), LAYOUTS[layout])
     if exceptions:
-        green = pixels.reshape(-1, 3)[::17, 1]
+        green = pixels.reshape(-1, 3)[:: 97 if layout else 17, 1]
         green[:] = np.minimum(green, 254) + 1
     return pixels
 
 
-def _of_mode(mode: Mode, width: int, height: int, seed: int) -> NDArray[np.uint8 | np.uint16]:
+def _apart(width: int, height: int, seed: int) -> Pixels:
+    """Two thirds, half and all of the values of red, green and blue, over the whole range."""
+    photo = generate("photo", width, height, seed).astype(int)
+    return (photo * (170, 127, 255) // 255 * 255 // (170, 127, 255)).astype(np.uint8)
+
+
+def _of_mode(mode: Mode, width: int, height: int, seed: int) -> NDArray[np.uint8 | np.uint16 | np.bool_]:
     """A drawn picture with as many channels and bits as the mode has; of 16 bits twelve are in use."""
     kind = KINDS[mode]
     drawn = np.dstack([generate("photo", width, height, seed + i) for i in range(2)])[..., : kind.channels]
     if mode is Mode.GRAY_AS_RGB_16:
         drawn[:] = drawn[..., :1]
+    if mode is Mode.BILEVEL:
+        return drawn[..., 0] > 127
+    if mode is Mode.PALETTE:
+        return np.ascontiguousarray(drawn[..., 0] // 16)
     if kind.depth == 8:
         return drawn
     wide: NDArray[np.uint16] = drawn.astype(np.uint16) * 16 + (drawn[..., ::-1] if kind.channels != 3 else drawn) % 16
@@ -222,15 +261,19 @@ def types_of(recipe: dict[str, object]) -> tuple[PlaneType, ...]:
 def picture(recipe: dict[str, object]) -> Picture:
     """The picture of a recipe."""
     kind, width, height, seed = (recipe[key] for key in ("kind", "width", "height", "seed"))
-    metadata = recipe.get("metadata", {})
+    metadata, entries = recipe.get("metadata", {}), recipe.get("entries", {})
     assert isinstance(kind, str)
     assert isinstance(width, int)
     assert isinstance(height, int)
     assert isinstance(seed, int)
     assert isinstance(metadata, dict)
+    assert isinstance(entries, dict)
     blocks = {name: text.encode() for name, text in metadata.items()}
-    if kind == "stretched":
-        pixels = _stretched(width, height, seed)
+    for name, listed in entries.items():
+        blocks[name] = pack_entries([Entry(bytes.fromhex(n), kind, bytes.fromhex(c)) for n, kind, c in listed])
+    pixels: NDArray[np.uint8 | np.uint16 | np.bool_]
+    if kind == "apart":
+        pixels = _apart(width, height, seed)
     elif kind.startswith(("screen ", "few ")):
         channels = int(kind[-1])
         names = screen(width, height, channels, seed)[0]
@@ -240,12 +283,32 @@ def picture(recipe: dict[str, object]) -> Picture:
         found = samples_of(names, channels)
         pixels = np.ascontiguousarray(found[..., 0] if channels == 1 else found)
     elif kind.startswith("mode "):
-        return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
+        pixels = _of_mode(Mode(int(kind[5:])), width, height, seed)
     elif kind.startswith(("was ", "nearly ")):
-        pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
+        number, layout = (*map(int, kind.split()[1::2]), 0)[:2]
+        pixels = _converted(number, layout, width, height, seed, exceptions=kind.startswith("nearly"))
     else:
         pixels = generate(kind, width, height, seed)
-    return Picture(pixels, blocks)
+    pixels, frames = _frames(pixels, recipe)
+    palette = np.arange(16 * (3 + ("alpha" in recipe)), dtype=np.uint8).reshape(16, -1) if kind == "mode 7" else None
+    white = recipe.get("white")
+    assert white is None or isinstance(white, int)
+    return Picture(pixels, blocks, palette, kind in ("mode 5", "mode 37"), frames, white)
+
+
+def _frames(
+    pixels: NDArray[np.uint8 | np.uint16 | np.bool_], recipe: dict[str, object]
+) -> tuple[NDArray[np.uint8 | np.uint16 | np.bool_], Frames | None]:
+    """As many frames as a recipe says, whose left half moves by a row, or that many pages, which are all alike."""
+    if isinstance(pages := recipe.get("pages"), int):
+        return np.stack([pixels] * pages), Frames(pages)
+    if not isinstance(count := recipe.get("frames"), int):
+        return pixels, None
+    found = np.stack([pixels] * count)
+    half = pixels.shape[1] // 2
+    for number in range(count):
+        found[number, :, :half] = np.roll(pixels[:, :half], number // 2, 0)
+    return found, Frames(count, tuple(Fraction(100 * number, 3) for number in range(count)), 2)
 
 
 def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:

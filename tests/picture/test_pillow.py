@@ -100,18 +100,16 @@ def test_arrays_are_taken_as_they_are(array: NDArray[np.uint8]) -> None:
         (RGB.astype(np.float16), "dtype float16"),
         (RGB.astype(np.int8), "dtype int8"),
         (RGB / 255, "dtype float64"),
-        (RGB > 9, "dtype bool"),
-        (RGB[:, :, :1], r"shape \(13, 17, 1\): a gray picture has two dimensions"),
+        (RGB > 9, r"shape \(13, 17, 3\)"),
         (np.zeros((2, 2, 5), np.uint16), r"shape \(2, 2, 5\)"),
         (np.zeros((1, 2, 2, 3), np.uint8), r"shape \(1, 2, 2, 3\)"),
         (np.zeros(5, np.uint8), r"shape \(5,\)"),
         (np.zeros((0, 4), np.uint8), r"shape \(0, 4\) has no pixels"),
         (np.zeros((4, 0, 3), np.uint8), r"shape \(4, 0, 3\) has no pixels"),
         ([[1, 2], [3, 4]], "not list"),
-        *(
-            (Image.new(mode, (3, 2)), f"mode {mode}")
-            for mode in ("1", "P", "LA", "RGBA", "CMYK", "I", "F", "HSV", "I;16")
-        ),
+        *((Image.new(mode, (3, 2)), f"mode {mode}") for mode in ("F", "HSV", "YCbCr", "La", "RGBa", "RGBX")),
+        (Image.new("I", (3, 2), 65536), "mode I .whole numbers of 32 bits"),
+        (Image.new("I", (3, 2), -1), "mode I .whole numbers of 32 bits"),
         (Image.new("L", (0, 3)), "0x3 pixels"),
     ],
 )
@@ -150,8 +148,8 @@ def test_a_damaged_opened_image_is_an_error() -> None:
 @pytest.mark.parametrize("array", [RGB, GRAY, RGB[:1, :1], GRAY[:1, :1]], ids=["rgb", "gray", "rgb1x1", "gray1x1"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_written_pictures_come_back(array: NDArray[np.uint8], format: str, tmp_path: Path) -> None:
-    if format == "pgm" and array.ndim == 3:
-        with pytest.raises(UnsupportedImage, match="pgm file holds gray only"):
+    if format == "pbm" or (format in ("pgm", "gif") and array.ndim == 3):
+        with pytest.raises(UnsupportedImage, match=f"a {format} file does not hold {array.shape[1]}x{len(array)}"):
             write_picture(Picture(array), io.BytesIO(), format)
         return
     path = tmp_path / f"picture.{format}"
@@ -195,15 +193,19 @@ def test_tiff_is_not_misled_by_layout_tags_in_exif() -> None:
     assert np.array_equal(read_picture(io.BytesIO(written(Picture(GRAY, {"exif": block}), "tiff"))).pixels, GRAY)
 
 
-def test_tiff_orientation_is_kept_in_the_file_and_applied_on_reading() -> None:
+def test_orientation_of_a_tiff_stays_a_tag_in_files_and_is_applied_to_images() -> None:
     data = written(Picture(RGB, {"exif": make_exif(orientation=6)}), "tiff")
+    picture = read_picture(io.BytesIO(data))
     with Image.open(io.BytesIO(data)) as image:
         assert image.getexif()[0x112] == 6
-    picture = read_picture(io.BytesIO(data))
-    assert np.array_equal(picture.pixels, np.rot90(RGB, -1))
-    exif = Image.Exif()
-    exif.load(b"Exif\0\0" + picture.metadata["exif"])
-    assert 0x112 not in exif
+        shown = from_image(image)
+    assert np.array_equal(picture.pixels, RGB)
+    assert np.array_equal(shown.pixels, np.rot90(RGB, -1))
+    for block, orientation in ((picture.metadata["exif"], 6), (shown.metadata["exif"], None)):
+        exif = Image.Exif()
+        exif.load(b"Exif\0\0" + block)
+        assert (exif[0x10F], exif.get(0x112)) == ("Maker", orientation)
+        assert exif.get_ifd(0x8769)[0x9003] == "2024:02:29 12:00:00"
 
 
 @pytest.mark.parametrize("format", ["png", "webp", "jpeg"])
@@ -234,13 +236,15 @@ def test_metadata_in_the_text_chunks_of_png() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Raw profile type exif", f"\nexif\n{len(METADATA['exif']):8}\n{METADATA['exif'].hex()}\n", zip=True)
     text.add_itxt("XML:com.adobe.xmp", XMP.decode(), zip=True)
-    text.add_text("icc_profile", "only a text")
-    text.add_text("transparency", "only a text")
+    for keyword in ("icc_profile", "transparency", "interlace"):  # what Pillow's info calls other things by
+        text.add_text(keyword, "only a text")
     with saved(Image.fromarray(RGB), "PNG", pnginfo=text) as file:
-        assert read_picture(file).metadata == {"exif": METADATA["exif"], "xmp": XMP}
+        found = dict(read_picture(file).metadata)
+        del found["png"]
+        assert found == {"exif": METADATA["exif"], "xmp": XMP}
 
 
-@pytest.mark.parametrize("format", ["jpg", "gif", "", "idfc", "PNG8"])
+@pytest.mark.parametrize("format", ["jpg", "avif", "", "idfc", "PNG8"])
 def test_unknown_and_lossy_formats_are_not_written(format: str) -> None:
     with pytest.raises(UnsupportedImage, match="not written as"):
         write_picture(Picture(RGB), io.BytesIO(), format)
@@ -251,7 +255,7 @@ def test_a_failed_write_names_the_cause() -> None:
         def write(self, data: Any) -> int:
             raise OSError(28, "No space left on device")
 
-    for format in FORMATS:
+    for format in set(FORMATS) - {"pbm"}:
         with pytest.raises(IDFError, match="No space left on device"):
             write_picture(Picture(GRAY), Full(), format)
     with pytest.raises(IDFError, match="cannot write the picture as webp"):
@@ -269,7 +273,7 @@ def test_a_pipe_is_read_and_written(tmp_path: Path) -> None:
         def tell(self) -> int:
             raise io.UnsupportedOperation("tell")
 
-    for format in FORMATS:
+    for format in set(FORMATS) - {"pbm"}:
         pipe = Pipe()
         write_picture(Picture(GRAY), pipe, format)
         pixels = read_picture(Pipe(pipe.getvalue())).pixels
@@ -282,9 +286,17 @@ def test_a_pipe_is_read_and_written(tmp_path: Path) -> None:
 # Files: what Pillow would lose
 
 
-def animated(format: str) -> BinaryIO:
+PAGE = Image.fromarray(RGB)
+
+
+def animated(format: str, **options: Any) -> BinaryIO:
     frames = [Image.fromarray(np.roll(RGB, shift)) for shift in range(3)]
-    return saved(frames[0], format, save_all=True, append_images=frames[1:], lossless=True)
+    return saved(frames[0], format, save_all=True, append_images=frames[1:], lossless=True, **options)
+
+
+def pam(channels: int, kind: str, samples: bytes) -> bytes:
+    """A PAM file of one pixel."""
+    return f"P7\nWIDTH 1\nHEIGHT 1\nDEPTH {channels}\nMAXVAL 255\nTUPLTYPE {kind}\nENDHDR\n".encode() + samples
 
 
 def tiff(array: NDArray[Any], samples: int, bits: int, **tags: int) -> BinaryIO:
@@ -316,36 +328,31 @@ def bmp(bits: int, rows: bytes, palette: bytes = b"") -> BinaryIO:
 
 
 REFUSED: list[tuple[str, Callable[[], BinaryIO], str]] = [
-    ("png-rgb16", lambda: io.BytesIO(png(1, 1, 16, 2, bytes(7))), "16 bits"),
-    ("png-gray16", lambda: io.BytesIO(png(1, 1, 16, 0, bytes(3))), "mode I;16"),
     ("png-rgb-trns", lambda: io.BytesIO(png(1, 1, 8, 2, bytes(4), chunk(b"tRNS", bytes(6)))), "transparent colour"),
     ("png-gray-trns", lambda: io.BytesIO(png(1, 1, 8, 0, bytes(2), chunk(b"tRNS", bytes(2)))), "transparent colour"),
-    ("png-interlace-text", lambda: io.BytesIO(png(1, 1, 8, 0, bytes(2), chunk(b"tEXt", b"interlace\0x"))), "keyword"),
-    ("png-palette", lambda: saved(Image.new("P", (3, 2)), "PNG"), "mode P .a palette"),
-    ("png-alpha", lambda: saved(Image.new("RGBA", (3, 2)), "PNG"), "mode RGBA .RGB with alpha"),
-    ("apng", lambda: animated("PNG"), "several frames"),
+    ("apng-default", lambda: animated("PNG", default_image=True), "first picture is not one of the frames"),
     (
         "apng-without-acTL",
         lambda: io.BytesIO(png(1, 1, 8, 0, bytes(2))[:-12] + chunk(b"fdAT", bytes(5)) + END),
-        "several frames",
+        "frames that it does not announce",
     ),
-    ("webp-animation", lambda: animated("WEBP"), "several frames"),
-    ("tiff-pages", lambda: animated("TIFF"), "several frames"),
-    ("gif", lambda: animated("GIF"), "GIF"),
-    ("webp-alpha", lambda: saved(Image.new("RGBA", (3, 2)), "WEBP"), "mode RGBA"),
-    ("tiff-rgb16", lambda: tiff(np.zeros((2, 2, 3), np.uint16), 3, 16), "16 bits"),
+    (
+        "tiff-sizes",
+        lambda: saved(PAGE, "TIFF", save_all=True, append_images=[PAGE.crop((0, 0, 3, 3))]),
+        "differ in size",
+    ),
+    ("tiff-kinds", lambda: saved(PAGE, "TIFF", save_all=True, append_images=[PAGE.convert("L")]), "differ in kind"),
+    ("tiff-float", lambda: saved(Image.new("F", (3, 2)), "TIFF"), "mode F .floating point"),
+    ("tiff-lab", lambda: saved(Image.new("LAB", (3, 2)), "TIFF"), "mode LAB .CIE"),
+    ("tiff-32", lambda: tiff(np.zeros((2, 2), np.uint32), 1, 32), "32"),
+    ("tiff-premultiplied", lambda: tiff(np.zeros((2, 2, 4), np.uint16), 4, 16, extra=1), "multiplied by alpha"),
     ("tiff-extra", lambda: tiff(np.zeros((2, 2, 4), np.uint8), 4, 8, extra=0), "extra samples"),
     ("tiff-signed", lambda: tiff(np.zeros((2, 2), np.int8), 1, 8, format=2), "unsigned"),
-    ("ppm-1023", lambda: io.BytesIO(b"P6 1 1 1023\n" + bytes(6)), "maximum 1023"),
-    ("ppm-65535", lambda: io.BytesIO(b"P6 1 1 65535\n" + bytes(6)), "maximum 65535"),
-    ("ppm-100", lambda: io.BytesIO(b"P6 1 1 100\n" + bytes(3)), "maximum 100"),
-    ("ppm-plain-7", lambda: io.BytesIO(b"P3 1 1 7\n1 2 3\n"), "maximum 7"),
-    ("pgm-4095", lambda: io.BytesIO(b"P5 1 1 4095\n" + bytes(2)), "mode I"),
-    ("pbm", lambda: io.BytesIO(b"P4 8 1\n\0"), "mode 1"),
+    ("ppm-65536", lambda: io.BytesIO(b"P6 1 1 65536\n" + bytes(6)), "samples up to 65536"),
+    ("pam-kind", lambda: io.BytesIO(pam(5, "SPECTRUM", bytes(5))), "5 channels of the type 'SPECTRUM'"),
     ("pnm-two", lambda: io.BytesIO(b"P5 1 1 255\nxP5 1 1 255\ny"), "more than one picture"),
     ("bmp-32", lambda: bmp(32, bytes(range(32))), "fourth channel"),
     ("bmp-gray-4", lambda: bmp(4, bytes(4), b"".join(bytes([i, i, i, 0]) for i in range(16))), "gray BMP of 4 bits"),
-    ("jpeg-cmyk", lambda: saved(Image.new("CMYK", (3, 2)), "JPEG"), "mode CMYK"),
 ]
 
 
@@ -413,7 +420,7 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     text.write_text("P is for picture")
     (tmp_path / "empty.png").touch()
     cases = {
-        "notes.txt": "not a PNG, JPEG, WebP, TIFF, BMP or PNM file",
+        "notes.txt": "not a PNG, JPEG, WebP, TIFF, GIF, BMP or PNM file",
         "empty.png": "the file is empty",
         "missing.png": "No such file",
         ".": "directory",
@@ -489,20 +496,15 @@ SMALL_MIXED = 150_000
 
 
 @pytest.mark.skipif(not MIXED.is_dir(), reason="the collection ../shared/data/mixed is not here")
-def test_all_kinds_of_files_are_right_or_refused() -> None:
-    read, compared = 0, 0
-    for path in sorted(MIXED.iterdir()):
-        outcome = outcome_of(path)
-        if isinstance(outcome, UnsupportedImage):
-            assert "8-bit" in str(outcome) or "single pictures" in str(outcome), path.name
-        elif isinstance(outcome, IDFError):
-            assert path.suffix == ".pam", path.name
-            assert "not a PNG" in str(outcome)
-        elif path.suffix == ".png" and outcome.pixels.size <= SMALL_MIXED:
-            assert np.array_equal(outcome.pixels, decode_png(path.read_bytes())), path.name
+def test_small_png_files_are_right() -> None:
+    compared = 0
+    for path in sorted(MIXED.glob("*.png")):
+        depth, colour = path.read_bytes()[24:26]
+        if colour not in (0, 2) or depth == 16:
+            continue
+        picture = read_picture(path)
+        if picture.pixels.size <= SMALL_MIXED:
+            expected = decode_png(path.read_bytes())
+            assert np.array_equal(picture.pixels * np.uint8(255) if depth == 1 else picture.pixels, expected), path.name
             compared += 1
-        else:
-            with Image.open(path) as image:
-                assert np.array_equal(outcome.pixels, np.asarray(image)), path.name
-            read += 1
-    assert (read, compared) == (22, 22)
+    assert compared == 23
