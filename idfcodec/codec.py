@@ -22,7 +22,6 @@ from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.names import names_of, samples_of
 from idfcodec.picture.picture import Picture, palette_of
 from idfcodec.picture.pillow import from_image
 from idfcodec.tile import decode_tile, encode_tile, is_same
@@ -68,7 +67,7 @@ def kind_problem(kind: Kind, coder: Coder) -> str | None:
 
 def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
     """The payload of a picture of 8 bits as names of colours, or its samples where they are shorter."""
-    names = names_of(kind.samples(picture.column)).reshape(picture.structure.count, *picture.shape[:2])
+    names = kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
     coded = encode_names(names, channels=kind.distinct, palette=picture.palette, effort=effort)
     return min(coded, kind.stored(picture.column), key=len)
 
@@ -83,7 +82,7 @@ def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pix
         raise CorruptFile("a tile has names of colours, and the picture none")
     shape = (structure.count, out.shape[0] // structure.count, out.shape[1])
     names = decode_names(payload, shape, channels=kind.distinct, palette=palette_of(structure))
-    kind.write_samples(samples_of(names.reshape(out.shape[:2]), kind.distinct), out)
+    kind.write_names(names.reshape(out.shape[:2]), out)
 
 
 def _tiled(kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.picture.colour import Kind
-from idfcodec.picture.names import names_of
 from idfcodec.picture.picture import Picture
+from idfcodec.tile import encode_tile
 from idfcodec.types import Pixels
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def likely_families(kind: Kind, picture: Picture, effort: str, coder: Coder) -> 
         return share >= SURE, share < SURE
     by_names = by_model = 0
     for part in sample(pixels):
-        by_names += len(encode_names(names_of(kind.samples(part)), channels=kind.distinct, effort="sample"))
-        planes, extra = kind.planes(part)
-        by_model += len(coder.encode([planes], kind.types_with(extra))[0]) + len(extra)
+        by_names += len(encode_names(kind.names(part)[None], channels=kind.distinct, effort="sample"))
+        by_model += len(encode_tile(part, kind, coder))
     ratio, slack = by_names / (by_model * BIAS), 1 + CLOSE if effort == "max" else 1
     return ratio < slack, ratio * slack >= 1

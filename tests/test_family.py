@@ -48,6 +48,14 @@ def test_photographs_are_coded_by_the_model() -> None:
         assert unpack(encode(generate(kind, 160, 120, 3), effort="fast")).model != NO_MODEL
 
 
+def test_a_sample_of_one_colour_tells_too(rng: np.random.Generator) -> None:
+    """Noise around a flat middle, where the samples lie: no plane of theirs is coded."""
+    pixels = rng.integers(0, 256, (600, 600, 3), np.uint8)
+    pixels[110:500, 110:500] = 200
+    assert {len(np.unique(part)) for part in sample(pixels)} == {1}
+    encode(pixels, effort="fast", verify=True)
+
+
 def test_gray_in_three_channels_is_one_channel_of_names() -> None:
     pixels = np.repeat(drawn(1)[..., None], 3, 2)
     data = encode(pixels)

@@ -26,6 +26,7 @@ from idfcodec.picture.conversion import (
     unpack_source,
 )
 from idfcodec.picture.depth import DEPTH, Scale, pack_scales, unpack_scales
+from idfcodec.picture.names import names_of, samples_of
 from idfcodec.picture.values import Table, Values, pack_values, unpack_values, values_of
 from idfcodec.types import Buffer, Pixels, Plane, Planes, PlaneType, Role, Shape
 
@@ -76,12 +77,9 @@ class Kind:
         return self.depth <= 8 and self.conversion is None
 
     def names(self, pixels: Pixels) -> NDArray[np.uint32]:
-        """Each pixel as one number (H, W): 8 bits for each distinct channel, the first one highest; or a palette's."""
-        samples = self.samples(pixels).reshape(*pixels.shape[:2], self.distinct)
-        found = np.zeros(pixels.shape[:2], np.uint32)
-        for channel in range(self.distinct):
-            found = found << np.uint32(8) | samples[..., channel]
-        return found
+        """Each pixel as one number (H, W): channel c of the distinct ones at bits 8 c; or a palette's."""
+        names: NDArray[np.uint32] = names_of(self.samples(pixels))[0]
+        return names
 
     def write_names(self, names: NDArray[np.uint32], out: Pixels) -> None:
         """Writes to `out` what `names` made.
@@ -92,8 +90,7 @@ class Kind:
         bits = min(8 * self.distinct, 8 * self.distinct - 8 + self.depth)
         if bits < 32 and names.size and int(names.max()) >> bits:
             raise CorruptFile("a tile decodes to colours outside of their range")
-        shifts = np.arange(self.distinct, dtype=np.uint32)[::-1] * np.uint32(8)
-        self.write_samples((names[..., None] >> shifts & np.uint32(255)).astype(out.dtype), out)
+        self.write_samples(samples_of(names, self.distinct), out)
 
     def empty(self, height: int, width: int) -> Pixels:
         """An array for the pixels of such a picture."""
@@ -165,7 +162,6 @@ class Kind:
             if layout is None:
                 return KINDS[Mode.RGB].types
             return (self.types[0], *(replace(plane, grid=layout.grid()) for plane in self.types[1:]))
-            return self.types
         return tuple(of for of in self._all_types(self._values(extra)) if of.high > of.low)
 
     def _all_types(self, values: Sequence[Values]) -> list[PlaneType]:

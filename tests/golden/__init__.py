@@ -11,6 +11,7 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -320,7 +321,7 @@ def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
     return [generate(kind, width, height, seed) for kind in kinds for seed in range(3)]
 
 
-def chosen(recipe: dict[str, object]) -> dict[str, str]:
+def chosen(recipe: dict[str, object]) -> dict[str, Any]:
     """What a recipe has the encoder take: an effort, or a model."""
     return {"effort": str(recipe["effort"])} if "effort" in recipe else {"model": str(recipe["by"])}
 

@@ -92,10 +92,9 @@ class Tile:
 
     def pixels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(2, H) rows and (2, W) columns of the pixels that each halved sample stands for, first and last."""
-        assert self.lower is not None
         found = []
         for side, whole, step, first in zip(
-            self.lower.local.shape, self.main.local.shape, self.grid.step, self.grid.first, strict=True
+            self.work(1).local.shape, self.main.local.shape, self.grid.step, self.grid.first, strict=True
         ):
             start = step * np.arange(side) + first
             found.append(np.clip(np.stack((start, start + step - 1)), 0, whole - 1))
