@@ -37,8 +37,7 @@ PASTS = """\
 What a codec can save depends on what a picture went through, so every data set has a class. *Clean photographs* were
 never coded with losses, or were reduced in size since. Photographs *of a known past* were PhotoCD, JPEG or video once:
 they have only some of the colours and frequencies that they could have, and this codec learns which while it decodes;
-that is most of its gain on Kodak. *Screens and drawings* are what programs make, and scans of prints; the models
-learned from photographs, and JPEG XL is better there."""
+that is most of its gain on Kodak. *Screens and drawings* are what programs make, and scans of prints."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,4 +1,4 @@
-"""The blocks of a file that say what its samples are beside the mode: palette, frames, white. FORMAT.md, 2.1."""
+"""The blocks of a file that say what its samples are beside the mode: palette, frames, white. FORMAT.md, 2.2."""
 
 from __future__ import annotations
 
