@@ -1,0 +1,240 @@
+"""The candidates for a colour: what the surroundings, and what followed them before, suggest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from idfcodec.compiled import compiled_loops
+from idfcodec.flow.categorical.kernels.decisions import decided
+from idfcodec.flow.categorical.kernels.numbers import (
+    ALL,
+    AS_BEFORE,
+    BASES,
+    BY,
+    BY_MATCH,
+    CANDIDATES,
+    CELLS,
+    CERTAINTY,
+    COLOUR,
+    CONTEXTS,
+    DUE,
+    EARLIER,
+    ESCAPES,
+    FLAT,
+    FLAT_HERE,
+    HASHES,
+    KEYS,
+    LEVEL,
+    LEVELS,
+    LIST,
+    MASK,
+    MEMORIES,
+    MEMORY_BITS,
+    NE,
+    NEAR,
+    NONE,
+    OF_RANKS,
+    PREVIOUS,
+    RUN,
+    RUN_HERE,
+    SCORES,
+    SOURCES,
+    VOTES,
+    N,
+    magnitude,
+    mixed_hash,
+)
+
+__all__ = ["gathered", "goes_on", "looked_around", "ranked", "remembered"]
+
+
+@compiled_loops
+def gathered(scratch, trust):
+    """Joins what the sources say to candidates, the most trusted first; returns their number."""
+    number = np.int64(0)
+    for s in range(SOURCES):
+        level = scratch[LEVEL + s]
+        if level == NONE:
+            continue
+        colour, score = scratch[COLOUR + s], trust[s * 64 + level]
+        j = np.int64(0)
+        while j < number and scratch[CANDIDATES + j] != colour:
+            j += 1
+        votes = np.int64(1) << s
+        if j == number:
+            number += 1
+        else:
+            votes |= scratch[VOTES + j]
+            score = max(score, scratch[SCORES + j])
+        while j > 0 and scratch[SCORES + j - 1] < score:
+            scratch[CANDIDATES + j] = scratch[CANDIDATES + j - 1]
+            scratch[VOTES + j] = scratch[VOTES + j - 1]
+            scratch[SCORES + j] = scratch[SCORES + j - 1]
+            j -= 1
+        scratch[CANDIDATES + j], scratch[VOTES + j], scratch[SCORES + j] = colour, votes, score
+    return number
+
+
+@compiled_loops
+def looked_around(scratch, plan, rows, place, memory, x):
+    """The neighbours, hashes of them, and what followed them: the widest surroundings that are known speak."""
+    w = rows[place[4] + x]
+    mixed = differs = np.int64(0)
+    scratch[COLOUR], scratch[LEVEL], scratch[BY], scratch[CERTAINTY] = w, NONE, 0, 0
+    memory_bits = plan[MEMORY_BITS]
+    for j in range(MEMORIES):
+        for i in range(plan[LEVELS + j], plan[LEVELS + j + 1]):
+            v = rows[place[4 + i] + x]
+            scratch[NEAR + i] = v
+            differs |= v ^ w
+            mixed += (v * plan[KEYS + i]) & MASK
+        if j == 2:
+            scratch[FLAT_HERE] = differs == 0
+        h = mixed_hash(mixed & MASK, mixed >> 32)
+        m = ((np.int64(j) << memory_bits) + (h >> (32 - memory_bits))) * 2
+        scratch[HASHES + j], scratch[CELLS + j] = h, m
+        e = np.int64(memory[m + 1])
+        c = e & 63
+        if e >> 8 == h & 0xFFFFFF and c:
+            scratch[COLOUR], scratch[LEVEL] = np.int64(memory[m]), min(j * 12 + min(c, 11), 63)
+            scratch[BY], scratch[CERTAINTY] = j + 1, min(c, 3)
+
+
+@compiled_loops
+def remembered(scratch, memory, value):
+    """What followed the surroundings, kept for the next time."""
+    for i in range(MEMORIES):
+        m, check = scratch[CELLS + i], scratch[HASHES + i] & 0xFFFFFF
+        e = np.int64(memory[m + 1])
+        c = e & 63
+        right = np.int64(memory[m]) == value
+        if e >> 8 != check or c == 0 or (c <= 3 and not right):
+            memory[m], memory[m + 1] = value, check << 8 | 1
+        elif right:
+            memory[m + 1] = e + np.int64(c < 30)
+        else:
+            memory[m + 1] = e - ((c >> 1) + 1)
+
+
+@compiled_loops
+def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value):
+    """The rank of the colour among the candidates: the first? any? the second? ... -1 where it is none."""
+    w, run, by, escapes = scratch[NEAR], scratch[RUN_HERE], scratch[BY], scratch[ESCAPES]
+    long = min(run, 8) if run < 8 else 8 + min(magnitude(run) - 3, 6)
+    scratch[BASES] = scratch[HASHES]
+    scratch[BASES + 1] = scratch[HASHES + 2]
+    scratch[BASES + 2] = scratch[HASHES + 4]
+    scratch[BASES + 3] = scratch[HASHES + 5]
+    scratch[BASES + 4] = w
+    scratch[BASES + 5] = mixed_hash(scratch[NEAR + N], scratch[NEAR + NE])
+    scratch[BASES + 6] = escapes
+    scratch[BASES + 7] = scratch[HASHES + 1]
+    if scratch[PREVIOUS]:
+        scratch[BASES + 7] = mixed_hash(scratch[EARLIER], scratch[AS_BEFORE])
+    of = plan[OF_RANKS]
+    spoken = 3 if by > 3 else min(by, 1) + by // 3
+    told = (by * 4 + scratch[CERTAINTY]) * 128 + scratch[LEVEL + BY_MATCH]
+    for d in range(number + 1):
+        k = np.int64(max(d - 1, 0))
+        if d and k == number - 1:
+            return k if d > 1 else np.int64(-1)
+        colour, votes, bit = scratch[CANDIDATES + k], scratch[VOTES + k], np.int64(0)
+        if d == 1:
+            colour, k = np.int64(0x12345678), np.int64(1)
+            for j in range(1, number):
+                bit |= np.int64(value == scratch[CANDIDATES + j])
+        elif value == colour:
+            bit = np.int64(1)
+        kind = np.int64(min(d, 3))
+        close = (votes >> 1) & 63
+        for i in range(of):
+            scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i] ^ colour, kind * 16 + i)
+        scratch[CONTEXTS + of] = mixed_hash(votes * 4 + kind, kind * 16 + 8)
+        scratch[CONTEXTS + of + 1] = mixed_hash(told * 8 + (votes & 1) * 2 + ((votes >> BY_MATCH) & 1), kind * 16 + 9)
+        scratch[CONTEXTS + of + 2] = mixed_hash((long * 64 + close) * 8 + (alike >> 6 & 7), kind * 16 + 10)
+        scratch[CONTEXTS + of + 3] = mixed_hash(alike * 16 + escapes, close * 64 + kind * 16 + 11)
+        first = kind * 512 + (votes & 31) * 16 + spoken * 4 + min(number - 1, 3)
+        extra = np.int64(tables[scratch[SCORES + k] >> 4])
+        bit = decided(
+            decisions,
+            words,
+            coder,
+            state,
+            plan,
+            slots,
+            weights,
+            inputs,
+            tables,
+            scratch,
+            np.int64(LIST),
+            bit,
+            of + 4,
+            extra,
+            kind,
+            first,
+            kind * 1024 + alike,
+        )
+        if d == 1:
+            if not bit:
+                return np.int64(-1)
+        elif bit:
+            return k
+    return np.int64(-1)
+
+
+@compiled_loops
+def goes_on(
+    decisions,
+    words,
+    coder,
+    state,
+    plan,
+    slots,
+    weights,
+    inputs,
+    tables,
+    scratch,
+    kind,
+    ahead,
+    w,
+    expected,
+    value,
+):
+    """Whether what is around goes on: the next pixel, or at once the `BLOCK` next ones.
+
+    Args:
+        kind: FEW, ALL or BLOCKS; plus 1 for what was in the frame before.
+        ahead: pixels to the next change in the row above.
+        w, expected, value: colours: of the left pixel; that is asked about; of the pixel.
+    """
+    run, due = state[RUN], state[DUE]
+    ahead = min(ahead, 16) if ahead < 32 else min(11 + magnitude(ahead), 18)
+    long = min(run, 16) if run < 16 else min(11 + magnitude(run), 24)
+    if due:
+        long = 24 + due
+    known = scratch[BY] * 4 + scratch[CERTAINTY] if kind < ALL else np.int64(0)
+    scratch[CONTEXTS] = mixed_hash(expected, 100 + kind)
+    scratch[CONTEXTS + 1] = (long * 32 + ahead) * 8 + kind
+    scratch[CONTEXTS + 2] = mixed_hash(expected, long * 8 + 1100 + kind)
+    scratch[CONTEXTS + 3] = mixed_hash(expected, ahead * 8 + 1600 + kind)
+    scratch[CONTEXTS + 4] = mixed_hash(w, 1800 + kind * 32 + known)
+    scratch[CONTEXTS + 5] = mixed_hash(expected, scratch[HASHES + 4]) if kind < ALL else mixed_hash(long, 1700 + kind)
+    return decided(
+        decisions,
+        words,
+        coder,
+        state,
+        plan,
+        slots,
+        weights,
+        inputs,
+        tables,
+        scratch,
+        np.int64(FLAT),
+        value,
+        np.int64(6),
+        np.int64(0),
+        kind,
+        long * 19 + ahead,
+        known * 8 + kind,
+    )

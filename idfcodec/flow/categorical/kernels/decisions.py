@@ -1,0 +1,124 @@
+"""One binary decision: coded, or mixed from several contexts first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from idfcodec.compiled import compiled_loops
+from idfcodec.flow.categorical.kernels.numbers import (
+    BASE,
+    CONTEXTS,
+    COUNT,
+    DECODE,
+    FIRST,
+    GROUP,
+    INPUTS,
+    LIMIT,
+    MODE,
+    MOST,
+    MOST_WEIGHT,
+    PAST,
+    RATE,
+    SECOND,
+    SIZE,
+    SLOTS,
+    SPEED,
+    SQUASH,
+    TOTAL,
+)
+
+__all__ = ["coded", "decided"]
+
+
+@compiled_loops
+def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance):
+    """A decision that is 1 with a chance of so many 65536ths."""
+    if plan[MODE] == DECODE:
+        s = coder[0]
+        quantile, size = np.int64(s & np.uint64(TOTAL - 1)), chance << 8
+        bit = np.int64(quantile < size)
+        if not bit:
+            quantile, size = quantile - size, TOTAL - size
+        s = (s >> np.uint64(24)) * np.uint64(size) + np.uint64(quantile)
+        if s < np.uint64(1 << 32) and coder[1] > np.uint64(0):
+            coder[1] -= np.uint64(1)
+            s = (s << np.uint64(32)) | np.uint64(words[coder[1]])
+        coder[0] = s
+    else:
+        decisions[np.uint64(state[COUNT])] = bit << 16 | chance
+    state[COUNT] += 1
+    return bit
+
+
+@compiled_loops
+def decided(
+    decisions,
+    words,
+    coder,
+    state,
+    plan,
+    slots,
+    weights,
+    inputs,
+    tables,
+    scratch,
+    group,
+    bit,
+    count,
+    extra,
+    past,
+    first,
+    second,
+):
+    """A decision whose chance is mixed from those of `count` contexts, whose hashes are in `scratch`.
+
+    Args:
+        deck: all arrays.
+        group: which kind of decision.
+        bit: what is coded; ignored where it is decoded.
+        count: of contexts.
+        extra: a further logit.
+        past, first, second: set of the chances by history, and of the two weights.
+    """
+    g, x = group * GROUP, group << 5
+    base, mask, limit = plan[g + BASE], plan[g + SIZE] - 1, plan[g + LIMIT]
+    history = plan[g + PAST] + (past << 12)
+    w1, w2 = plan[g + FIRST] + first * INPUTS, plan[g + SECOND] + second * INPUTS
+    for i in range(count):
+        a = base + (scratch[np.uint64(CONTEXTS + i)] & mask)
+        v = np.int64(slots[np.uint64(a)])
+        h = history + (i << 8) + (v & 255)
+        scratch[np.uint64(CONTEXTS + i)] = a
+        scratch[np.uint64(SLOTS + i)] = h
+        inputs[np.uint64(x + 2 * i)] = tables[np.uint64(v >> 20)]
+        inputs[np.uint64(x + 2 * i + 1)] = tables[np.uint64(np.int64(slots[np.uint64(h)]) >> 20)]
+    inputs[np.uint64(x + 2 * count)] = 256
+    inputs[np.uint64(x + 2 * count + 1)] = extra
+    total = np.int32(0)
+    for i in range(INPUTS):
+        weight = weights[np.uint64(w1 + i)] + weights[np.uint64(w2 + i)]
+        total = np.int32(total + np.int32(np.int32(inputs[np.uint64(x + i)] * weight) >> 8))
+    logit = min(max(np.int64(total) >> 8, -MOST), MOST)
+    chance = np.int64(tables[np.uint64(SQUASH + MOST + logit)])
+    bit = coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance)
+    goal = 65535 * bit
+    error = np.int32(((goal - chance) * plan[g + SPEED]) >> 4)
+    for i in range(INPUTS):
+        change = np.int32(np.int32(inputs[np.uint64(x + i)] * error) + 0x8000) >> 16
+        a, b = np.uint64(w1 + i), np.uint64(w2 + i)
+        weights[a] = min(max(np.int32(weights[a] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
+        weights[b] = min(max(np.int32(weights[b] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
+    for i in range(count):
+        s = np.uint64(scratch[np.uint64(CONTEXTS + i)])
+        v = np.int64(slots[s])
+        p, k, h = v >> 16, (v >> 8) & 255, (v & 255) << 1 | bit
+        p += ((goal - p) * np.int64(tables[np.uint64(RATE + k)])) >> 16
+        if h > 255:
+            h = h & 127 | 128
+        slots[s] = p << 16 | min(k + 1, limit) << 8 | h
+        s = np.uint64(scratch[np.uint64(SLOTS + i)])
+        v = np.int64(slots[s])
+        p, k = v >> 16, v & 255
+        p += ((goal - p) * np.int64(tables[np.uint64(RATE + k)])) >> 16
+        slots[s] = p << 16 | min(k + 1, 250)
+    return bit
