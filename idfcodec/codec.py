@@ -161,7 +161,7 @@ def encode(
     coder = load_model(chosen, device=device)
     kind = kind_of_picture(picture, coder, conversion=conversion)
     effort = effort or "default"
-    by_names, by_model = likely_families(kind, picture, effort, coder) if model is None else (False, True)
+    by_names, by_model = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
     found = []
     if by_names:
         plain = kind_of_picture(picture, coder, conversion=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.parallel import each
 from idfcodec.picture.colour import Kind
 from idfcodec.picture.picture import Picture
 from idfcodec.tile import encode_tile
@@ -15,12 +16,14 @@ from idfcodec.types import Pixels
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
-__all__ = ["likely_families", "repeats", "sample"]
+__all__ = ["QUICK", "likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
-PART = 16  # of a picture's pixels, a sample has one in so many
-LEAST = 2**14  # pixels of a sample, if there are so many
+PART, LEAST, MOST = 16, 2**14, 2**15
+"""A sample has one in so many of a picture's pixels, but so many at least and at most."""
+QUICK = 2 * 48**2  # pixels of a first, smaller sample
+FAR = 1.1  # where a size on it is so many times the other one, it tells enough
 TINY = 2**12  # pixels up to which both families are tried
 BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
 CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
@@ -38,10 +41,10 @@ def repeats(pixels: Pixels) -> float:
     return float(same.mean())
 
 
-def sample(pixels: Pixels) -> list[Pixels]:
-    """Two rectangles on the picture's diagonal; all of a small picture."""
+def sample(pixels: Pixels, count: int) -> list[Pixels]:
+    """Two rectangles on the picture's diagonal, of some `count` pixels together; all of a small picture."""
     height, width = pixels.shape[:2]
-    share = max(height * width / PART, LEAST) / (height * width)
+    share = count / (height * width)
     if share >= 0.25:
         return [pixels]
     h, w = (max(int(side * (share / 2) ** 0.5), 1) for side in (height, width))
@@ -49,7 +52,22 @@ def sample(pixels: Pixels) -> list[Pixels]:
     return [np.ascontiguousarray(pixels[top : top + h, left : left + w]) for top, left in corners]
 
 
-def likely_families(kind: Kind, picture: Picture, effort: str, coder: Coder) -> tuple[bool, bool]:
+def _ratio(kind: Kind, parts: list[Pixels], coder: Coder, threads: int | None) -> float:
+    """How many times the model's size that of names is."""
+
+    def size(index: int) -> int:
+        part = parts[index // 2]
+        if index % 2:
+            return len(encode_tile(part, kind, coder))
+        return len(encode_names(kind.names(part)[None], channels=kind.distinct, effort="sample"))
+
+    sizes = each(size, 2 * len(parts), threads, None)
+    return sum(sizes[::2]) / (sum(sizes[1::2]) * BIAS)
+
+
+def likely_families(
+    kind: Kind, picture: Picture, effort: str, coder: Coder, threads: int | None = None
+) -> tuple[bool, bool]:
     """Whether a picture is to be coded as names of colours, and whether by the model.
 
     Args:
@@ -57,20 +75,21 @@ def likely_families(kind: Kind, picture: Picture, effort: str, coder: Coder) -> 
         picture: it.
         effort: "max" tries both where a sample does not tell for sure.
         coder: the model.
+        threads: parts of a sample coded at a time. The answer does not depend on it.
     """
     if kind.depth > 8:
         return False, True
     if picture.palette is not None or picture.frames or kind.depth == 1:
         return True, effort == "max"
     pixels = picture.pixels
-    if pixels.shape[0] * pixels.shape[1] <= TINY:
+    count = pixels.shape[0] * pixels.shape[1]
+    if count <= TINY:
         return True, True
     share = repeats(pixels)
     if share >= SURE or share < POSSIBLE:
         return share >= SURE, share < SURE
-    by_names = by_model = 0
-    for part in sample(pixels):
-        by_names += len(encode_names(kind.names(part)[None], channels=kind.distinct, effort="sample"))
-        by_model += len(encode_tile(part, kind, coder))
-    ratio, slack = by_names / (by_model * BIAS), 1 + CLOSE if effort == "max" else 1
+    slack = 1 + CLOSE if effort == "max" else 1
+    ratio = _ratio(kind, sample(pixels, QUICK), coder, threads)
+    if 1 / (FAR * slack) <= ratio <= FAR * slack:
+        ratio = _ratio(kind, sample(pixels, min(max(count // PART, LEAST), MOST)), coder, threads)
     return ratio < slack, ratio * slack >= 1
