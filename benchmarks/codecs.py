@@ -173,6 +173,8 @@ def _ours(name: str, effort: str, threads: int, device: str) -> OurCodec:
         effort = {model: effort for effort, model in EFFORTS.items()}.get(called, "")
     settings = f"effort {effort}, model {called}" if effort else f"model {called}"
     called = effort or called
+    # An effort leaves it to the codec whether a picture is coded by the model at all.
+    asked: dict[str, Any] = {"model": None, "effort": effort} if effort else {"model": folder}
     return OurCodec(
         key=f"idfcodec-{called}",
         label=f"idfcodec {called}",
@@ -180,8 +182,8 @@ def _ours(name: str, effort: str, threads: int, device: str) -> OurCodec:
         version="" if missing else f"idfcodec {__version__}",
         settings=settings,
         threads=threads,
-        encode=lambda pixels: codec.encode(pixels, model=folder, threads=threads, device=device),
-        decode=lambda data: codec.decode(data, model=folder, threads=threads, device=device),
+        encode=lambda pixels: codec.encode(pixels, **asked, threads=threads, device=device),
+        decode=lambda data: codec.decode(data, model=asked["model"], threads=threads, device=device),
         missing=missing,
         folder=folder,
         device=device,
