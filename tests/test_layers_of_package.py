@@ -16,7 +16,7 @@ LAYERS = [
     ("entropy", "format"),
     ("info", "picture"),
     ("files", "flow"),
-    ("models",),
+    ("models", "targets"),
     ("codec", "density"),
     ("batch",),
     ("code_length",),

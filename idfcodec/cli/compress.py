@@ -24,7 +24,8 @@ from idfcodec.cli.options import (
 )
 from idfcodec.cli.report import Outcome, Progress, Report, common, describe, finish, label, shape_text, speed
 from idfcodec.errors import IDFError
-from idfcodec.files import load_picture, plan, read_source
+from idfcodec.files import load_picture, read_source
+from idfcodec.targets import plan
 
 if TYPE_CHECKING:
     from idfcodec.picture.pillow import Picture
@@ -50,6 +51,7 @@ def compress(
     output: str | None,
     stdout: bool,
     force: bool,
+    preserve: bool,
     effort: str | None,
     model: str | None,
     no_conversion: bool,
@@ -81,7 +83,7 @@ def compress(
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if batch:
         compress_batch(inputs, output, report, force=force, model=model, verify=not no_verify, **options)
-    targets = plan(inputs, output, SUFFIX)
+    targets = plan(inputs, output, SUFFIX, owner=preserve, warn=report.warn)
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
@@ -114,7 +116,7 @@ def compress(
         detail = detail_of(data, coder.kernel, seconds)
         return Outcome(line, values, detail, size, before, len(data), len(data), seconds)
 
-    finish(inputs, work, report)
+    finish(inputs, work, report, refused=targets.meeting())
 
 
 @click.command()
@@ -130,6 +132,7 @@ def decompress(
     output: str | None,
     stdout: bool,
     force: bool,
+    preserve: bool,
     pictures: str | None,
     model: str | None,
     threads: int | None,
@@ -153,7 +156,7 @@ def decompress(
     """
     output = check_usage(inputs, output, stdout, as_json)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
-    targets = plan(inputs, output, ".png", replaces=SUFFIX)
+    targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
     format = picture_format(output)
     chosen = parse_pictures(pictures)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
@@ -186,7 +189,7 @@ def decompress(
         detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, len(data), len(result), len(data), seconds)
 
-    finish(inputs, work, report)
+    finish(inputs, work, report, refused=targets.meeting())
 
 
 @click.command()
