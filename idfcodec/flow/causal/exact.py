@@ -29,7 +29,7 @@ LIMIT = 2**24  # of a sum of integers in binary32
 TOP = 255  # of an activation
 WIDE = 510  # what greatest and least value of a plane of 8 bits differ by; networks have seen no other planes,
 MOST_UNIT = 2.5  # and of the local errors of others, which are in the hundreds, are told no more than this log2
-_INPUTS, _OUTPUTS = 16, 4  # the kernel's loops take so many at a time
+_MULTIPLE = 16  # of inputs and of outputs: the kernel takes so many at a time, see `kernels.layer`
 
 
 def set_of(types: Sequence[PlaneType]) -> str:
@@ -88,11 +88,18 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
+def _aligned(*shape: int) -> Floats:
+    """Zeros whose rows begin where a line of the cache does, if they are a multiple of 16."""
+    room = np.zeros(int(np.prod(shape)) + 15, np.float32)
+    first = -(room.ctypes.data // 4) % 16
+    return room[first:][: int(np.prod(shape))].reshape(shape)
+
+
 def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tuple[Any, ...]:
     """Layers, sizes, scales and tops, if every sum is proved to be exact."""
     shapes = config.layers(place)
-    padded = [(_up(inputs, _INPUTS), _up(outputs, _OUTPUTS)) for inputs, outputs in shapes]
-    layers = np.zeros((len(shapes), max(o for _, o in padded), max(i for i, _ in padded) + 1), np.float32)
+    padded = [(_up(inputs, _MULTIPLE), _up(outputs, _MULTIPLE)) for inputs, outputs in shapes]
+    layers = _aligned(len(shapes), max(i for i, _ in padded) + 1, max(o for _, o in padded))
     for k, (inputs, outputs) in enumerate(shapes):
         weight, bias = arrays[f"{name}.weight{k}"], arrays[f"{name}.bias{k}"]
         if (
@@ -104,8 +111,8 @@ def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tup
         most = TOP if k else 2 ** (INPUT_BITS + 3)
         if (np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))).max() >= LIMIT:
             raise ModelError(f"the model's layer {k} of {name} is not proved to be exact")
-        layers[k, :outputs, :inputs] = weight.T
-        layers[k, :outputs, padded[k][0]] = bias
+        layers[k, :inputs, :outputs] = weight
+        layers[k, padded[k][0], :outputs] = bias
     last = len(shapes) - 1
     shifts = [WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS) * (k == last) for k in range(len(shapes))]
     tops = [0 if k == last else TOP for k in range(len(shapes))]
@@ -202,7 +209,7 @@ def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
     predictors, n = plane.near.shape[:2]
     products = n * (n + 3) // 2
     cells = -(-width // int(plane.every.min()))
-    layers, outputs, inputs = plane.layers.shape
+    layers, inputs, outputs = plane.layers.shape
 
     def zeros(*shape: int) -> Floats:
         return np.zeros(shape, np.float32)
@@ -223,7 +230,7 @@ def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
         zeros(predictors, 3, width + 2 * MARGIN),
         zeros(width),
         zeros(width),
-        zeros(max(inputs, _up(plane.inputs, _INPUTS))),
+        zeros(max(inputs, _up(plane.inputs, _MULTIPLE))),
         zeros(layers, max(inputs, outputs)),
         zeros(width),
         np.zeros(9, np.int64),

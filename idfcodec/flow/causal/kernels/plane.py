@@ -70,7 +70,7 @@ def code_plane(
         most_unit: what log2 of sigma is bounded to where the network sees it.
         near: (K, N, 3) of each predictor its regressors: plane, rows down, columns to the right.
         counts, every, forget, ridge, prior: (K,) of each predictor, and (K, N, N + 1).
-        layers, sizes, scales, tops: (L, O, I + 1) the network, (L, 2) its inputs and outputs, (L,), (L,).
+        layers, sizes, scales, tops: (L, I + 1, O) the network, (L, 2) its inputs and outputs, (L,), (L,).
         earlier: (Q,) planes whose errors the network sees.
         raw: (R, 2) pixels that it sees: how far they are from the one in hand, the planes row by row; and so the pixel
             that they are compared with, 0 for the prediction.
