@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from idfcodec.arguments import check_options
 from idfcodec.batch import prepared, side_by_side
 from idfcodec.codec import TILE, cut, kind_problem
 from idfcodec.errors import UnsupportedImage
@@ -19,7 +20,8 @@ from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, kind_of
-from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.picture.given import picture_of
+from idfcodec.picture.pillow import Picture
 from idfcodec.types import Pixels
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def code_length(
         ModelError: see `load_model`.
         IDFError: there is no such effort.
     """
-    picture = image if isinstance(image, Picture) else from_image(image)
+    check_options(threads=threads, device=device, conversion=conversion)
+    picture = picture_of(image)
     coder = load_model(choose_model(model, effort), device=device)
     kind = kind_of(picture.pixels, conversions=conversion and coder.capabilities.any_planes)
     if problem := kind_problem(kind, coder):

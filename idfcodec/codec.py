@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from idfcodec.arguments import check_options, file_bytes
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
+from idfcodec.format.batch import refuse_batch
 from idfcodec.format.container import Container, pack, unpack
 from idfcodec.format.payload import STORED, first_byte, split_patches, with_patches
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.picture.given import picture_of
+from idfcodec.picture.pillow import Picture
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -76,8 +79,9 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
+    check_options(threads=threads, device=device, progress=progress, conversion=conversion, verify=verify)
     model = choose_model(model, effort)
-    picture = image if isinstance(image, Picture) else from_image(image)
+    picture = picture_of(image)
     pixels = picture.pixels
     coder = load_model(model, device=device)
     kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
@@ -137,7 +141,8 @@ def decode_picture(
         ModelError: the file's model is not installed, or see `load_model`.
         IDFError: the picture is larger than `max_pixels`.
     """
-    container = unpack(data)
+    check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels)
+    container = unpack(refuse_batch(file_bytes(data)))
     height, width, kind = container.height, container.width, KINDS[container.mode]
     if height * width > max_pixels:
         raise IDFError(f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}")

@@ -18,8 +18,8 @@ from idfcodec.files import (
 __all__ = ["PICTURES", "Targets", "is_folder", "plan", "target_of"]
 
 PICTURES = frozenset([
-    "apng", "avif", "bmp", "dib", "gif", "heic", "heif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl", "mpo", "pam",
-    "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
+    "apng", "avif", "bmp", "dib", "gif", "heic", "heif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl", "mpo",
+    "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
 ])  # fmt: skip
 """Suffixes of pictures, lower case and without a dot: those that give way to the suffix of a result."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "PATCHED",
     "PLAIN",
     "STORED",
+    "TURNED",
     "first_byte",
     "restored",
     "split_patches",
@@ -31,6 +32,8 @@ PATCHED = 129
 """The exceptions of a colour conversion, u32 their length first; then the payload itself."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
+TURNED = 1
+"""The same of planes whose rows are the picture's columns; of the causal family."""
 
 
 def first_byte(payload: Buffer) -> int:

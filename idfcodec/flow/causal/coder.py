@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,8 +15,9 @@ from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.causal.config import CausalConfig
 from idfcodec.flow.causal.exact import Arrays, ExactPlane, Work, exact_plane, places_of, run_plane, set_of
 from idfcodec.flow.causal.kernels import ANALYSE, DECODE, ENCODE, INVERT
+from idfcodec.flow.causal.turning import is_tall, turned, turned_shapes
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
-from idfcodec.format.payload import PLAIN, restored, trimmed
+from idfcodec.format.payload import PLAIN, TURNED, first_byte, restored, trimmed
 from idfcodec.types import Buffer, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["CausalFlow"]
@@ -73,20 +75,22 @@ class CausalFlow(Coder):
     def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         payloads = []
         for picture in pictures:
+            tall = not small and is_tall([plane.shape for plane in picture])
             encoder = Encoder()
-            encoder.push_intervals(self._intervals(picture, types))
-            payload = bytes([PLAIN]) + encoder.finish()
+            encoder.push_intervals(self._intervals(turned(picture) if tall else picture, types))
+            payload = bytes([TURNED if tall else PLAIN]) + encoder.finish()
             payloads.append(trimmed(payload) if small else payload)
         return payloads
 
     def decode(
         self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
     ) -> list[Planes]:
-        shape = _shape(shapes, types)
-        return [self._decode(restored(payload) if small else payload, shape, types) for payload in payloads]
+        return [self._decode(restored(payload) if small else payload, shapes, types) for payload in payloads]
 
-    def _decode(self, payload: Buffer, shape: Shape, types: Sequence[PlaneType]) -> Planes:
-        data = memoryview(payload)
+    def _decode(self, payload: Buffer, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
+        if first_byte(payload) == TURNED:
+            return turned(self._decode(bytes([PLAIN]) + payload[1:], turned_shapes(shapes), types))
+        shape, data = _shape(shapes, types), memoryview(payload)
         if not len(data) or data[0] != PLAIN or len(data) % 4 != 1:
             raise CorruptFile(_DAMAGED)
         words = np.frombuffer(data[1:], "<u4").astype(np.uint32)
@@ -102,6 +106,9 @@ class CausalFlow(Coder):
         return _planes(work)
 
     def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
+        if is_tall([plane.shape for plane in picture]):
+            lying = self.code_length(turned(picture), types)
+            return replace(lying, pixels=np.ascontiguousarray(lying.pixels.T))
         work = self._work(picture, types, ENCODE)
         work.targets = np.zeros((work.local.size, 4), np.float32)
         pixels, parts, begin = np.zeros(work.local.size), {}, 0
