@@ -47,7 +47,10 @@ class CompilingNotice(event.Listener):
             self._start = time.monotonic()
             self._timer = threading.Timer(self._left, self._say)
             self._timer.daemon = True
-            self._timer.start()
+            try:
+                self._timer.start()
+            except RuntimeError:  # the interpreter shuts down, or there is no room for a thread: nothing is said
+                self._timer = None
 
     def on_end(self, event: object) -> None:
         """A pass ends."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from idfcodec.arguments import check_device, named_model
 from idfcodec.errors import IDFError, ModelError
+from idfcodec.memory import check_room
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -173,6 +174,7 @@ def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu
     with _lock:
         coder = _loaded.pop(key, None)
         if coder is None:
+            check_room()
             from idfcodec.flow.loading import load
 
             names = {entry.path: entry.name for entry in list_models()}
