@@ -1,4 +1,4 @@
-"""Whether a limit of memory leaves room for the libraries that compute: some of them wait for ever, or abort, without."""
+"""Whether a limit of memory leaves room for the libraries that compute; without, some wait for ever or abort."""
 
 from __future__ import annotations
 

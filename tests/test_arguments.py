@@ -107,8 +107,20 @@ def test_pictures_that_were_made_by_hand() -> None:
 
 @pytest.mark.parametrize(
     "images",
-    [PIXELS, PIXELS[..., 0], Image.fromarray(PIXELS), Picture(PIXELS), [], iter(()), "ab", None, 5, {"a": PIXELS}]
-    + [np.ma.masked_less(PIXELS[None], 100), [PIXELS, None]],
+    [
+        PIXELS,
+        PIXELS[..., 0],
+        Image.fromarray(PIXELS),
+        Picture(PIXELS),
+        [],
+        iter(()),
+        "ab",
+        None,
+        5,
+        {"a": PIXELS},
+        np.ma.masked_less(PIXELS[None], 100),
+        [PIXELS, None],
+    ],
     ids=lambda images: type(images).__name__,
 )
 def test_what_is_no_batch(images: Any) -> None:

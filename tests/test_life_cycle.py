@@ -74,7 +74,7 @@ def test_errors_of_pieces_of_work() -> None:
 
     for threads in (1, 2, 8):
         done.clear()
-        with pytest.raises(IDFError, match="^5$"):
+        with pytest.raises(IDFError, match=r"^5$"):
             each(work, 100, threads, None)
         assert len(done) < 100
         assert threading.active_count() == len({t.ident for t in threading.enumerate()})
