@@ -5,6 +5,7 @@ encode: picture -> planes -> tiles -> a model's coder -> container; decode is th
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_problem"]
 
+logger = logging.getLogger(__name__)
+
 TILE = 512
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
@@ -52,6 +55,7 @@ def encode(
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
     conversion: bool = True,
+    strip: bool = False,
     verify: bool = False,
     threads: int | None = None,
     device: str = "cpu",
@@ -61,11 +65,12 @@ def encode(
 
     Args:
         image: (H, W) or (H, W, C) uint8 or uint16, C from 2 to 4 (gray and alpha, RGB, RGB and alpha), a PIL image of
-            mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
+            mode L or RGB, or a `Picture`, with its metadata; what of a PIL image's `info` is not kept is logged.
         model: name, id or folder; None is the default.
         effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
             takes as long as encoding, and need not be told.
         conversion: undo the colour conversion that made the picture, if one did and the model codes what was before.
+        strip: leave out all metadata, such as profiles, EXIF and texts.
         verify: decode the result and compare before returning it.
         threads: tiles coded at a time; None is one for each core. The bytes do not depend on it.
         device: "cpu" or "cuda". The bytes do not depend on it.
@@ -79,9 +84,12 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
-    check_options(threads=threads, device=device, progress=progress, conversion=conversion, verify=verify)
+    check_options(threads=threads, device=device, progress=progress, conversion=conversion, verify=verify, strip=strip)
     model = choose_model(model, effort)
     picture = picture_of(image)
+    for note in picture.notes if not isinstance(image, Picture) else ():
+        logger.warning(note)
+    metadata = {} if strip else picture.metadata
     pixels = picture.pixels
     coder = load_model(model, device=device)
     kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
@@ -106,13 +114,13 @@ def encode(
             tile=TILE,
             model=coder.id,
             checksum=kind.checksum(pixels),
-            metadata=picture.metadata,
+            metadata=metadata,
             tiles=tuple(payloads),
         )
     )
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
-        if not np.array_equal(again.pixels, pixels) or dict(again.metadata) != dict(picture.metadata):
+        if not np.array_equal(again.pixels, pixels) or dict(again.metadata) != dict(metadata):
             raise IDFError("verification failed: the file does not decode to the picture it was made from")
     return data
 

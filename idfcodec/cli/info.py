@@ -1,8 +1,12 @@
 """The command `info`: what a file says of itself, from its header alone."""
 
+import sys
+from dataclasses import asdict
+
 import click
 
 from idfcodec.cli.batch import info_batch, is_batch
+from idfcodec.cli.metadata import shown
 from idfcodec.cli.options import inputs_argument, json_option
 from idfcodec.cli.report import Outcome, Report, finish, label
 from idfcodec.errors import IDFError
@@ -12,6 +16,7 @@ __all__ = ["conversion_of", "info"]
 
 CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
 """What pictures of these modes were: a name for people."""
+MOST = 100  # lines about metadata
 
 
 @click.command()
@@ -51,6 +56,9 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         conversion = CONVERSIONS.get(header.mode.name)
         kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
         size = header.width * header.height * channels
+        parts = list(shown(header.metadata))
+        blocks = [showable(part.line) for part in parts[:MOST]]
+        blocks += [f"and {len(parts) - MOST:,} more"] if len(parts) > MOST else []
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
             "input": name,
@@ -67,8 +75,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "tiles": len(header.tile_lengths),
             "checksum": header.checksum.hex(),
             "metadata": metadata,
+            "metadata_parts": [asdict(part) for part in parts],
         }
-        blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
         was = f", was {conversion}" if conversion else ""
         lines = [
             label(name),
@@ -77,11 +85,17 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
             f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",
             f"  checksum  {header.checksum.hex()}",
-            f"  metadata  {blocks}",
+            "\n            ".join(["  metadata  " + (blocks[0] if blocks else "none"), *blocks[1:]]),
         ]
         return Outcome("\n".join(lines), values)
 
     finish(inputs, work, report, total=False)
+
+
+def showable(line: str) -> str:
+    """A line with an escape for each letter that standard output has none for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def conversion_of(data: bytes) -> str | None:

@@ -29,7 +29,7 @@ LIMIT = 2**24  # of a sum of integers in binary32
 TOP = 255  # of an activation
 WIDE = 510  # what greatest and least value of a plane of 8 bits differ by; networks have seen no other planes,
 MOST_UNIT = 2.5  # and of the local errors of others, which are in the hundreds, are told no more than this log2
-_MULTIPLE = 16  # of inputs and of outputs: the kernel takes so many at a time, see `kernels.layer`
+MOST_WEIGHT = 2**15 - 1
 
 
 def set_of(types: Sequence[PlaneType]) -> str:
@@ -67,10 +67,10 @@ class ExactPlane:
     ridge: Floats
     belief: np.float32
     prior: Floats
-    layers: Floats
+    layers: NDArray[np.int16]
+    biases: NDArray[np.int32]
     sizes: NDArray[np.int64]
-    scales: Floats
-    tops: Floats
+    rescalings: NDArray[np.int32]
     inverse_scale: NDArray[np.int64]
     exponential: NDArray[np.int64]
     logistic: NDArray[np.int64]
@@ -88,18 +88,15 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-def _aligned(*shape: int) -> Floats:
-    """Zeros whose rows begin where a line of the cache does, if they are a multiple of 16."""
-    room = np.zeros(int(np.prod(shape)) + 15, np.float32)
-    first = -(room.ctypes.data // 4) % 16
-    return room[first:][: int(np.prod(shape))].reshape(shape)
-
-
 def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tuple[Any, ...]:
-    """Layers, sizes, scales and tops, if every sum is proved to be exact."""
+    """Layers, biases, sizes and rescalings, if every sum is proved to be exact."""
+    from idfcodec.flow.causal.kernels import INPUTS, WIDTH
+
     shapes = config.layers(place)
-    padded = [(_up(inputs, _MULTIPLE), _up(outputs, _MULTIPLE)) for inputs, outputs in shapes]
-    layers = _aligned(len(shapes), max(i for i, _ in padded) + 1, max(o for _, o in padded))
+    padded = [(_up(inputs, INPUTS), _up(outputs, WIDTH)) for inputs, outputs in shapes]
+    most_inputs, most_outputs = (max(sizes) for sizes in zip(*padded, strict=True))
+    layers = np.zeros((len(shapes), most_inputs // 2, most_outputs, 2), np.int16)
+    biases = np.zeros((len(shapes), most_outputs), np.int32)
     for k, (inputs, outputs) in enumerate(shapes):
         weight, bias = arrays[f"{name}.weight{k}"], arrays[f"{name}.bias{k}"]
         if (
@@ -109,18 +106,20 @@ def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tup
         ):
             raise ModelError(f"the model's layer {k} of {name} has the wrong shape or type")
         most = TOP if k else 2 ** (INPUT_BITS + 3)
-        if (np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))).max() >= LIMIT:
+        sums = np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))
+        if sums.max() >= LIMIT or np.abs(weight.astype(np.int64)).max() > MOST_WEIGHT:
             raise ModelError(f"the model's layer {k} of {name} is not proved to be exact")
-        layers[k, :inputs, :outputs] = weight
-        layers[k, padded[k][0], :outputs] = bias
+        rows = np.zeros((padded[k][0], outputs), np.int16)
+        rows[:inputs] = weight
+        layers[k, : len(rows) // 2, :outputs] = rows.reshape(-1, 2, outputs).swapaxes(1, 2)
+        biases[k, :outputs] = bias
     last = len(shapes) - 1
-    shifts = [WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS) * (k == last) for k in range(len(shapes))]
-    tops = [0 if k == last else TOP for k in range(len(shapes))]
+    hidden, final = (WEIGHT_BITS, 0, TOP), (WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS), -LIMIT, LIMIT)
     return (
-        layers,
+        layers.reshape(len(shapes), most_inputs // 2, 2 * most_outputs),
+        biases,
         np.array(padded, np.int64),
-        np.array([2.0**-s for s in shifts], np.float32),
-        np.array(tops, np.float32),
+        np.array([hidden] * last + [final], np.int32),
     )
 
 
@@ -153,7 +152,7 @@ def exact_plane(
             raise ModelError("the model's tables have the wrong shape, type or range")
     if (np.diff(tables[2]) < 0).any() or tables[1][0] != 2**16:
         raise ModelError("the model's tables are not monotonic")
-    layers, sizes, scales, tops = _network(config, arrays, name, place)
+    layers, biases, sizes, rescalings = _network(config, arrays, name, place)
     return ExactPlane(
         near,
         np.array([len(neighbours) for neighbours in lists], np.int64),
@@ -163,9 +162,9 @@ def exact_plane(
         np.float32(config.belief),
         np.ascontiguousarray(prior),
         layers,
+        biases,
         sizes,
-        scales,
-        tops,
+        rescalings,
         tables[0],
         tables[1],
         tables[2],
@@ -204,12 +203,13 @@ class Work:
 
 
 def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
-    from idfcodec.flow.causal.kernels import LANES, MARGIN, ZEROS
+    from idfcodec.flow.causal.kernels import LANES, MARGIN, WIDTH, ZEROS
 
     predictors, n = plane.near.shape[:2]
     products = n * (n + 3) // 2
     cells = -(-width // int(plane.every.min()))
-    layers, inputs, outputs = plane.layers.shape
+    layers, outputs = plane.biases.shape
+    inputs = _up(2 * plane.layers.shape[1], WIDTH)
 
     def zeros(*shape: int) -> Floats:
         return np.zeros(shape, np.float32)
@@ -230,8 +230,10 @@ def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
         zeros(predictors, 3, width + 2 * MARGIN),
         zeros(width),
         zeros(width),
-        zeros(max(inputs, _up(plane.inputs, _MULTIPLE))),
-        zeros(layers, max(inputs, outputs)),
+        zeros(inputs),
+        np.zeros(inputs, np.int16),
+        np.zeros((layers, max(inputs, outputs)), np.int16),
+        np.zeros(outputs, np.int32),
         zeros(width),
         np.zeros(9, np.int64),
         real,
@@ -250,10 +252,13 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
     step = np.array([work.planes[0].size, work.planes.shape[2], 1])  # to the next plane, row and column
     values, residuals = ((seen - [plane, 0, 0]) @ step for seen in (model.values, model.residuals))
     compared = (model.values[:, 0] - plane) * step[0]
+    reach = 1 - min(values.min(), residuals.min(), compared.min())
+    pixels = np.stack((values + reach, np.where(compared, compared + reach, 0)), 1)
     call(
-        work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), most_unit, model.near,
-        model.counts, model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes,
-        model.scales, model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier,
-        np.stack((values, compared), 1), residuals, work.errors, work.spread, work.local, work.coder, work.words,
-        work.starts, work.lengths, work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
+        work.mode, work.planes, work.planes.ravel(), plane, low, high, np.float32((kind.high - kind.low) / 800),
+        most_unit, model.near, model.counts, model.every, model.forget, model.ridge, model.belief, model.prior,
+        model.layers, model.biases, model.sizes, model.rescalings, model.inverse_scale, model.exponential,
+        model.logistic, model.earlier, reach, pixels.astype(np.uint64), (residuals + reach).astype(np.uint64),
+        work.errors, work.errors.ravel(), work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
+        work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
     )  # fmt: skip
