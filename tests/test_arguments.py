@@ -66,13 +66,14 @@ def test_files_of_another_kind(name: str) -> None:
         function(wrong)
     released = memoryview(bytearray(FILE))
     released.release()
-    for value in (5, None, [1, 2], io.BytesIO(FILE), released, np.zeros((), object), {}):
+    values: list[Any] = [5, None, [1, 2], io.BytesIO(FILE), released, np.zeros((), object), {}]
+    for value in values:
         with pytest.raises(IDFError):
             function(value)
     if name != "read_info":
-        for value in ("p.idfc", Path("p.idfc")):
+        for path in ("p.idfc", Path("p.idfc")):
             with pytest.raises(IDFError, match="not its name"):
-                function(value)
+                function(path)
 
 
 @pytest.mark.parametrize(

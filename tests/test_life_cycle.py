@@ -51,7 +51,12 @@ def test_objects_are_copied(how: Any) -> None:
 def test_threads_help_and_are_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     data = idfcodec.encode(draw(700, 30), threads=2)
     names: set[str] = set()
-    assert each(lambda i: names.add(threading.current_thread().name) or i, 3, 1, None) == [0, 1, 2]
+
+    def work(number: int) -> int:
+        names.add(threading.current_thread().name)
+        return number
+
+    assert each(work, 3, 1, None) == [0, 1, 2]
     assert names == {threading.current_thread().name}
 
     def refuse(thread: threading.Thread) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from idfcodec import files
 from idfcodec.targets import plan, target_of
 
 RESTORED = ("idfc",)
@@ -72,7 +71,7 @@ def test_the_work_for_a_target_does_not_grow_with_the_number_of_inputs(
             Path(name).touch()
             Path(name).with_suffix(".idfc").touch()
         with monkeypatch.context() as patch:
-            patch.setattr(files.os, "stat", counted)
+            patch.setattr(os, "stat", counted)
             targets = plan(names, None, ".idfc")
             for name in names:
                 with pytest.raises(FileExistsError):
