@@ -42,7 +42,7 @@ def test_layout() -> None:
     assert found.tables[0][0] == 8  # 16 at quality 50, half of it at 75
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_files_are_none_or_pictures(data: st.DataObject) -> None:
     """Never an error, never memory that is not there."""

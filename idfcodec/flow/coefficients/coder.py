@@ -94,7 +94,7 @@ class _Run:
         model = Model(coder=coder, words=words, starts=starts, sizes=sizes, **self.learned)
         for plane, begin, end in parts:
             other = self.planes[plane - 1] if plane else np.empty((0, 1, 64), np.int16)
-            code_rows(
+            code_rows(  # type: ignore[no-untyped-call]
                 mode, min(plane, KINDS - 1), self.planes[plane], begin, end, other, self.steps[plane], BASIS, ZIGZAG,
                 self.memory[plane], model,
             )  # fmt: skip
