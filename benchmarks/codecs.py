@@ -124,7 +124,7 @@ class OurCodec(Codec):
 
         batch = unpack_batch(data)
         lengths = [len(payload) for payload in batch.payloads]
-        return shares(sum(lengths) + len(batch.common), lengths)
+        return shares(sum(lengths), lengths)
 
     def batch_code_lengths(self, pictures: Sequence[Pixels]) -> list[float]:
         """The bits of each picture of a batch by the model."""

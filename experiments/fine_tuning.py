@@ -73,7 +73,7 @@ def fine_tune(pictures: dict[str, Pixels], start: Path, folder: Path, **settings
         Image.fromarray(pixels).save(source / f"{name}.png")
     config = fine_tuning(start, **settings)
     trained = train(source, folder, config, start_from=start, report=progress)
-    export(trained.model, folder, note={"training": trained.summary}, **trained.kept)
+    export(trained.model, folder, note={"training": trained.summary})
     return trained.summary
 
 

@@ -13,7 +13,7 @@ from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.flow.contract import Coder
 from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
 from idfcodec.format.batch import Shape as BatchShape
-from idfcodec.format.container import CHECKSUM_SIZE, Mode
+from idfcodec.format.container import CHECKSUM_SIZE
 from idfcodec.format.payload import STORED, first_byte
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
@@ -24,7 +24,7 @@ from idfcodec.types import Buffer, Pixels, Planes, Progress
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode_batch", "encode_batch", "prepared", "shared_of", "side_by_side"]
+__all__ = ["decode_batch", "encode_batch", "prepared", "side_by_side"]
 
 PART = 4096  # tasks handed out to the threads at a time
 T = TypeVar("T")
@@ -101,12 +101,6 @@ def prepared(images: Sequence[Pixels | Image.Image]) -> tuple[list[Pixels], list
     return pictures, shapes, [kind.split(pixels) for kind, pixels in zip(kinds, pictures, strict=True)]
 
 
-def shared_of(coder: Coder, shapes: Sequence[BatchShape], planes: Sequence[Planes]) -> bytes:
-    """What the coder tells once of all RGB pictures of a batch; the format has room for no other kind's."""
-    rgb = [picture for picture, (mode, _, _) in zip(planes, shapes, strict=True) if mode is Mode.RGB]
-    return coder.fit_shared(rgb, KINDS[Mode.RGB].types) if rgb else b""
-
-
 def _problem(coder: Coder, shapes: Sequence[BatchShape]) -> str | None:
     """Why a model does not code pictures, if it does not."""
     return next(filter(None, (kind_problem(KINDS[mode], coder) for mode, _, _ in shapes)), None)
@@ -140,17 +134,16 @@ def encode_batch(
     pictures, shapes, planes = prepared(images)
     if problem := _problem(coder, shapes):
         raise UnsupportedImage(problem)
-    shared = shared_of(coder, shapes, planes)
 
     def work(numbers: list[int]) -> list[bytes]:
         kind = KINDS[shapes[numbers[0]][0]]
-        coded = coder.encode([planes[i] for i in numbers], kind.types, shared)
+        coded = coder.encode([planes[i] for i in numbers], kind.types, small=True)
         stored = [kind.stored(pictures[i]) for i in numbers]
         return [a if len(a) < len(b) else b for a, b in zip(coded, stored, strict=True)]
 
     payloads = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
     checksum = _batch_checksum(shapes, pictures)
-    return pack_batch(Batch(coder.id, checksum, tuple(shapes), shared, tuple(payloads)))
+    return pack_batch(Batch(coder.id, checksum, tuple(shapes), tuple(payloads)))
 
 
 def decode_batch(
@@ -194,9 +187,8 @@ def decode_batch(
         kind = KINDS[mode]
         payloads = [batch.payloads[wanted[i]] for i in numbers]
         coded = [payload for payload in payloads if first_byte(payload) != STORED]
-        planes = iter(
-            coder.decode(coded, [(height, width)] * len(kind.types), kind.types, batch.common) if coded else []
-        )
+        size = [(height, width)] * len(kind.types)
+        planes = iter(coder.decode(coded, size, kind.types, small=True) if coded else [])
         out = [kind.empty(height, width) for _ in numbers]
         for picture, payload in zip(out, payloads, strict=True):
             if first_byte(payload) == STORED:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from idfcodec.batch import prepared, shared_of, side_by_side
+from idfcodec.batch import prepared, side_by_side
 from idfcodec.codec import TILE, cut, kind_problem
 from idfcodec.errors import UnsupportedImage
 from idfcodec.flow.contract import CodeLength
@@ -81,7 +81,6 @@ def batch_code_lengths(
     effort: str | None = None,
     threads: int | None = None,
     device: str = "cpu",
-    fitted: bool = True,
 ) -> list[float]:
     """What the exported model says in bits that each picture of a batch takes.
 
@@ -91,7 +90,6 @@ def batch_code_lengths(
         effort: chooses a shipped model instead.
         threads: at a time.
         device: "cpu" or "cuda".
-        fitted: with what the encoder tells once of all pictures, of which each has an equal share.
 
     Raises:
         UnsupportedImage: another kind of picture.
@@ -100,11 +98,9 @@ def batch_code_lengths(
     """
     coder = load_model(choose_model(model, effort, batch=True), device=device)
     _, shapes, planes = prepared(images)
-    shared = shared_of(coder, shapes, planes) if fitted else b""
 
     def work(numbers: list[int]) -> list[float]:
         types = KINDS[shapes[numbers[0]][0]].types
-        each_share = 8 * len(shared) / len(planes)
-        return [coder.code_length(planes[i], types, shared).total + each_share for i in numbers]
+        return [coder.code_length(planes[i], types).total for i in numbers]
 
     return side_by_side(work, shapes, coder.capabilities.side_by_side, threads, None)

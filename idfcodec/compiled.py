@@ -1,9 +1,9 @@
 """Compiled loops: what is too slow in Python and too irregular for whole-array operations.
 
 A compiled function runs without the interpreter's lock, so that tiles are coded side by side. Nothing may depend on
-how it is compiled: loops work on integers, or on binary64 one correctly rounded operation at a time. Arrays of other
-modules are given as arguments: as globals they would be part of machine code that is kept when those modules change.
-Numbers and the one small function that loops of several modules need are repeated in each; a test holds them equal.
+how it is compiled: loops work on integers, or on binary32 or binary64 one correctly rounded operation at a time. A
+compiled function may take numbers and compiled functions from the modules that stamp the machine code, and arrays as
+arguments alone: see `code_cache`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import event
+
+from idfcodec.code_cache import CodeCache
 
 __all__ = ["CompilingNotice", "compiled", "compiled_sums", "inlined"]
 
@@ -67,12 +69,10 @@ event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-c
 
 
 def _compiled(function: F, **options: Any) -> F:
-    options |= {"nogil": True, "error_model": "numpy"}
-    try:
-        out: F = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder to keep the machine code in: compile anew in every process
-        out = numba.njit(**options)(function)
-    return out
+    out: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    if out is not function:  # as it is with NUMBA_DISABLE_JIT
+        out._cache = CodeCache(function)
+    return cast(F, out)
 
 
 def compiled(function: F) -> F:

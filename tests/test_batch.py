@@ -127,17 +127,6 @@ def test_pictures_cost_little_beside_their_pixels() -> None:
     assert len(data) / len(pictures) < 0.8 * sum(alone) / len(alone)
 
 
-def test_common_corrections_are_for_rgb_pictures_only() -> None:
-    """A gray picture has the same payload, whatever else the batch holds: of the family that has corrections."""
-    gray = [generate("gray", 24, 16), generate("gray_as_rgb", 24, 16)]
-    lattice = [generate("lattice", 48, 48, i) for i in range(12)]
-    batch = unpack_batch(module.encode_batch([*gray, *lattice], model="idf-fast"))
-    alone = unpack_batch(module.encode_batch(gray, model="idf-fast"))
-    assert batch.common, "else this tests nothing"
-    assert not alone.common
-    assert batch.payloads[:2] == alone.payloads
-
-
 # --- Limits and wrong calls ----------------------------------------------------------------------------------------
 
 
@@ -179,7 +168,7 @@ def test_max_pixels(photos: bytes) -> None:
 
 def test_millions_of_large_pictures_without_bytes_are_refused() -> None:
     count = MAX_PIXELS // 512**2 + 1
-    hostile = Batch(load_model(MODEL).id, bytes(8), ((Mode.RGB, 512, 512),) * count, b"", (b"",) * count)
+    hostile = Batch(load_model(MODEL).id, bytes(8), ((Mode.RGB, 512, 512),) * count, (b"",) * count)
     with pytest.raises(IDFError, match="more than the limit"):
         decode_batch(pack_batch(hostile))
 
@@ -235,12 +224,6 @@ def test_noise_is_stored() -> None:
     gray = np.repeat(noise[0, ..., :1], 3, 2)
     assert len(unpack_batch(encode_batch([gray])).payloads[0]) == 1 + gray[..., 0].size
     assert np.array_equal(decode_batch(encode_batch([gray]))[0], gray)
-
-
-@pytest.mark.parametrize("common", [b"c", b"cccc", bytes(4), b"\xff" * 40])
-def test_other_corrections_are_refused(few: bytes, common: bytes) -> None:
-    with pytest.raises(CorruptFile):
-        decode_batch(changed(few, common=common))
 
 
 def test_the_checksum_binds_order_shapes_and_pixels(few: bytes) -> None:

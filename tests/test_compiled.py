@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dis
+import functools
 import importlib
 import inspect
 import os
@@ -20,10 +22,8 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import idfcodec
-from idfcodec import entropy
+from idfcodec.code_cache import PACKAGE, covered_files
 from idfcodec.compiled import CompilingNotice
-from idfcodec.flow.exact import tables
-from idfcodec.flow.hierarchical import correction, lattice, rows
 from tests.conftest import REPOSITORY
 
 OUTSIDE = {"numpy", "math", "numba", "builtins"}
@@ -45,94 +45,67 @@ def names_used(code: CodeType) -> set[str]:
     return used.union(*(names_used(part) for part in code.co_consts if isinstance(part, CodeType)))
 
 
-def assigned_in(module: ModuleType) -> set[str]:
-    """The names that a module's own top level binds otherwise than by an import."""
-    imported: set[str] = set()
-    bound: set[str] = set()
-    code = compile(inspect.getsource(module), str(module.__file__), "exec")
-    after_import = False
-    for step in dis.get_instructions(code):
-        if step.opname in ("STORE_NAME", "STORE_GLOBAL"):
-            (imported if after_import else bound).add(step.argval)
-        elif step.opname not in ("POP_TOP", "EXTENDED_ARG", "NOP", "CACHE"):
-            after_import = step.opname in ("IMPORT_NAME", "IMPORT_FROM")
-    return bound - imported
+@functools.cache
+def imported(name: str) -> dict[str, str]:
+    """The names that a module imports, and the module that each is from."""
+    tree = ast.parse(inspect.getsource(sys.modules[name]))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: str(node.module) for node in nodes for alias in node.names}
 
 
-def _is_foreign(value: object) -> bool:
-    """Whether it is a type or an object of a library's, not a number, an array or something of this package."""
-    if isinstance(value, int | float | tuple | np.ndarray | np.generic):
-        return False
-    return (getattr(value, "__module__", None) or "builtins").partition(".")[0] in OUTSIDE
+def sources(name: str, module: str) -> Iterator[str]:
+    """The modules that a global name of a module passes through, up to the one that makes it."""
+    yield module
+    above = imported(module).get(name)
+    if above and above.partition(".")[0] not in OUTSIDE:
+        yield from sources(name, above)
 
 
-def taken_from_elsewhere(function: FunctionType, seen: set[FunctionType] | None = None) -> list[str]:
-    """What a function, or one of the same module that it calls, takes from other modules of the package."""
-    seen = set() if seen is None else seen
+def taken_from(function: FunctionType, seen: set[FunctionType]) -> set[str]:
+    """The modules that a function, and all that it calls, takes anything from."""
     if function in seen:
-        return []
+        return set()
     seen.add(function)
-    module = sys.modules[function.__module__]
-    own = assigned_in(module)
-    wrong = []
-    closure = inspect.getclosurevars(function).nonlocals
-    for name in sorted(names_used(function.__code__) | set(closure)):
-        value = closure[name] if name in closure else function.__globals__.get(name)
-        if name not in function.__globals__ and name not in closure:
-            continue  # a builtin
+    assert not function.__closure__, "what a closure holds is no part of a file's name"
+    found = {function.__module__}
+    for name in names_used(function.__code__) & function.__globals__.keys():
+        value = function.__globals__[name]
+        assert not isinstance(value, np.ndarray), f"{name} would be a part of the machine code: give it as an argument"
+        found |= {*sources(name, function.__module__)}
         called = value.py_func if isinstance(value, Dispatcher) else value
-        if isinstance(called, FunctionType):
-            if called.__module__ == function.__module__:
-                wrong += taken_from_elsewhere(called, seen)
-            elif called.__module__.partition(".")[0] not in OUTSIDE:
-                wrong.append(f"{function.__module__}.{function.__name__} calls {called.__module__}.{called.__name__}")
-        elif isinstance(value, ModuleType):
-            if value.__name__.partition(".")[0] not in OUTSIDE:
-                wrong.append(f"{function.__module__}.{function.__name__} reads the module {value.__name__}")
-        elif name not in own and name not in closure and not _is_foreign(value):
-            wrong.append(f"{function.__module__}.{function.__name__} takes {name} from another module")
-    return wrong
+        if isinstance(called, FunctionType) and called.__module__.partition(".")[0] not in OUTSIDE:
+            found |= taken_from(called, seen)
+        elif isinstance(value, ModuleType) and value.__name__.partition(".")[0] not in OUTSIDE:
+            found.add(value.__name__)
+    return found
+
+
+def files_of(modules: set[str]) -> set[str]:
+    """The modules' files, below the package."""
+    return {os.path.relpath(str(sys.modules[name].__file__), PACKAGE) for name in modules}
 
 
 def test_machine_code_cannot_go_stale() -> None:
-    """Numba stamps machine code with the date of the defining file alone, so that the rest must come as arguments."""
+    """All that compiled functions take is from modules whose contents stamp the code."""
     found = dict(dispatchers())
     assert len(found) > 10
-    assert not {line for dispatcher in found.values() for line in taken_from_elsewhere(dispatcher.py_func)}
-
-
-@pytest.mark.parametrize(
-    ("name", "other"),
-    [
-        *((name, tables) for name in ("walk", "lookup", "rows", "plane", "adaptive", "correction", "fitting")),
-        *(("rows", lattice), ("rows", entropy), ("fitting", correction)),
-    ],
-)
-def test_numbers_that_loops_repeat_are_equal(name: str, other: ModuleType) -> None:
-    loops = importlib.import_module(f"idfcodec.flow.hierarchical.{name}")
-    both = [word for word in assigned_in(loops) & assigned_in(other) if isinstance(getattr(loops, word), int | float)]
-    assert both
-    assert all(getattr(loops, word) == getattr(other, word) for word in both)
-
-
-def test_the_function_that_loops_repeat_is_the_same() -> None:
-    mine, theirs = (getattr(module.interval_of, "py_func") for module in (rows, entropy))  # noqa: B009
-    assert inspect.getsource(mine) == inspect.getsource(theirs)
+    taken = set().union(*(taken_from(dispatcher.py_func, set()) for dispatcher in found.values()))
+    assert files_of(taken) <= {*covered_files()}
 
 
 def test_what_is_taken_from_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The walk sees a number and a function of other modules, also through a function of the same one."""
+    """A number and a function of other modules, also through a function of the same one and one in between."""
+    (tmp_path / "probe_between.py").write_text("from idfcodec.format.container import TILE_STEP\n")
     (tmp_path / "probe_of_loops.py").write_text(
-        "import numpy as np\nfrom idfcodec.format.container import TILE_STEP\n"
+        "import numpy as np\nfrom probe_between import TILE_STEP as STEP\n"
         "from idfcodec.format.tiles import tile_count\nOWN = 3\n"
-        "def helper(x):\n    return x * TILE_STEP + OWN\n"
+        "def helper(x):\n    return x * STEP + OWN\n"
         "def outer(x):\n    return helper(x) + tile_count(x, x, 8) + int(np.floor(x))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert taken_from_elsewhere(importlib.import_module("probe_of_loops").outer) == [
-        "probe_of_loops.helper takes TILE_STEP from another module",
-        "probe_of_loops.outer calls idfcodec.format.tiles.tile_count",
-    ]
+    found = taken_from(importlib.import_module("probe_of_loops").outer, set())
+    assert {"probe_of_loops", "probe_between", "idfcodec.format.tiles"} <= found
+    assert not files_of({"idfcodec.format.tiles"}) <= {*covered_files()}
 
 
 LOOP = """
@@ -164,25 +137,25 @@ CALL = "from loop import total; print(total(np.arange(10)))"
 
 
 def test_processes_that_start_together_both_succeed(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    both = [run_loop(tmp_path, call=CALL, NUMBA_CACHE_DIR=str(cache)) for _ in range(2)]
+    both = [run_loop(tmp_path, call=CALL, IDFCODEC_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
     for process in both:
-        out, error = process.communicate(timeout=120)
-        assert (process.returncode, out, error) == (0, "45\n", "")
-    assert list(cache.rglob("*.nbc"))
+        assert process.communicate(timeout=120) == ("45\n", "")
+        assert process.returncode == 0
+    assert len([*(tmp_path / "cache").rglob("*")]) == 2  # a folder, and the one file in it
 
 
-def test_without_a_place_to_keep_machine_code_it_is_made_anew(tmp_path: Path) -> None:
-    """As with a read-only home and site-packages: nothing can be written anywhere."""
-    refuse = (
-        "from numba.core import caching\n"
-        "def refuse(self): raise PermissionError(13, 'read-only')\n"
-        "caching._CacheLocator.ensure_cache_path = refuse\n"
-    )
-    process = run_loop(tmp_path, call=refuse + CALL, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    out, error = process.communicate(timeout=120)
-    assert (process.returncode, out, error) == (0, "45\n", "")
-    assert not list(tmp_path.rglob("*.nbc"))
+def test_two_modules_of_the_same_lines_are_two(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(LOOP.replace("out += value", "out -= value"))
+    call = "import loop, other; print(loop.total(np.arange(4)), other.total(np.arange(4)))"
+    for _ in range(2):
+        out, error = run_loop(tmp_path, call=call, IDFCODEC_CACHE_DIR=str(tmp_path / "cache")).communicate(timeout=120)
+        assert (out, error) == ("6 -6\n", "")
+
+
+def test_not_compiled_at_all(tmp_path: Path) -> None:
+    process = run_loop(tmp_path, call=CALL, IDFCODEC_CACHE_DIR=str(tmp_path / "cache"), NUMBA_DISABLE_JIT="1")
+    assert process.communicate(timeout=120) == ("45\n", "")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_first_use_says_so_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, intervals, log_likelihood
+from idfcodec.entropy import Decoder, Encoder, intervals
 from idfcodec.errors import CorruptFile
 
 TOTAL = 2**24
@@ -114,24 +114,6 @@ def test_the_last_symbol_is_pushed_first() -> None:
     assert decoder.pop(rows).tolist() == [4, 0, 2]
     assert decoder.pop(rows).tolist() == [1, 2, 3]
     decoder.finish()
-
-
-def test_likelihood_of_powers_of_two_is_exact() -> None:
-    for power in range(25):
-        assert log_likelihood(np.array([2**power], np.int32)) == (power - 24) * 2**20
-
-
-def test_likelihood_is_monotone_and_near_the_logarithm(rng: np.random.Generator) -> None:
-    near_ends = [*range(1, 5000), *(2**p + d for p in range(13, 24) for d in (-1, 0, 1)), TOTAL - 1]
-    sizes = np.unique(np.concatenate([near_ends, rng.integers(1, TOTAL, 5000)])).astype(np.int32)
-    each = np.array([log_likelihood(size[None]) for size in sizes])
-    assert (np.diff(each) >= 0).all()
-    assert (np.diff(each[:5000]) > 0).all()
-    short = np.log2(sizes / TOTAL) - each / 2**20
-    assert (short > -(2.0**-19)).all()
-    assert (short < 0.0861).all()
-    assert log_likelihood(sizes) == each.sum()
-    assert log_likelihood(np.zeros(0, np.int32)) == 0
 
 
 def test_nothing_is_an_empty_stream() -> None:

@@ -12,7 +12,7 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 LAYERS = [
     ("errors", "demo"),
     ("types",),
-    ("compiled", "parallel"),
+    ("code_cache", "compiled", "parallel"),
     ("entropy", "format"),
     ("info", "picture"),
     ("files", "flow"),

@@ -152,7 +152,7 @@ def fitted(name: str, seed: int, options: Options) -> Path:
     (folder / "log.jsonl").unlink(missing_ok=True)
     trained = train(train_folder(options), folder, config, clock=time.process_time)
     count = parameters(trained.model)
-    family_of(config).export(trained.model, folder, summary=trained.summary, kept=trained.kept)
+    family_of(config).export(trained.model, folder, summary=trained.summary)
     record = {
         "training": wanted,
         "parameters": count,

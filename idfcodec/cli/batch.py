@@ -187,7 +187,6 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         "bits_per_subpixel": 8 * len(data) / size,
         "model": model,
         "model_name": model_names.get(model),
-        "common_bytes": len(batch.common),
         "overhead_bytes": batch.overhead,
         "checksum": batch.checksum.hex(),
     }
@@ -199,7 +198,6 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
         f"  model     {model} ({model_names.get(model, 'not installed')})",
         f"  header    {batch.overhead:,} bytes, {batch.overhead / count:.2f} a picture",
-        f"  common    {len(batch.common):,} bytes of corrections",
         f"  checksum  {batch.checksum.hex()}",
     ]
     return Outcome("\n".join(lines), values)

@@ -172,7 +172,7 @@ def train(
             identity = ""
             if processes.leads:
                 family = family_of(config)
-                identity = family.export(trained.model, target, summary=trained.summary, kept=trained.kept)
+                identity = family.export(trained.model, target, summary=trained.summary)
         return Outcome(f"{name} -> {out}: trained and exported as {identity}", {})
 
     finish([folder], work, report)

@@ -1,7 +1,6 @@
 """What a family of models is, and what a model of any family can do once it is loaded.
 
-A family codes pictures that are given as planes. The pictures of one call are alike: same planes, same sizes. What many
-pictures share is fitted once, and handed to the coder with each of them.
+A family codes pictures that are given as planes. The pictures of one call are alike: same planes, same sizes.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class CodeLength:
 
     Args:
         pixels: (H, W) float64 of each pixel, all its planes together.
-        rest: of flags, corrections and lists of colours.
+        rest: of what stands beside the pixels, such as exceptions.
         parts: the bits of the pixels by the family's own names of its coding steps, plane after plane.
     """
 
@@ -84,8 +83,7 @@ class Capabilities:
 class Coder(ABC):
     """A model, ready to code.
 
-    `shared` is what `fit_shared` said of a set of pictures that this one belongs to, which may be nothing (`b""`), and
-    None for a picture on its own.
+    A `small` picture is one of many of a file, whose payloads leave out zero bytes at their ends.
 
     Args:
         id: content hash of the model, 8 bytes.
@@ -99,9 +97,7 @@ class Coder(ABC):
     capabilities: ClassVar[Capabilities] = Capabilities()
 
     @abstractmethod
-    def encode(
-        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
-    ) -> list[bytes]:
+    def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         """One payload for each picture. Its first byte is below `format.payload.STORED`.
 
         Raises:
@@ -110,24 +106,16 @@ class Coder(ABC):
 
     @abstractmethod
     def decode(
-        self,
-        payloads: Sequence[Buffer],
-        shapes: Sequence[Shape],
-        types: Sequence[PlaneType],
-        shared: bytes | None = None,
+        self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
     ) -> list[Planes]:
         """The pictures that `encode` coded; `shapes` and `types` are of the planes of each.
 
         Raises:
-            CorruptFile: a payload is not that of such a picture, or `shared` is damaged.
+            CorruptFile: a payload is not that of such a picture.
         """
 
-    def fit_shared(self, pictures: Sequence[Planes], types: Sequence[PlaneType]) -> bytes:
-        """What is worth telling once of many small pictures of any sizes; empty if nothing is."""
-        return b""
-
     @abstractmethod
-    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
+    def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
         """What the model says that `encode` takes."""
 
     def known_answers(self) -> list[str]:

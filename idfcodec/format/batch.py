@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -43,15 +43,13 @@ class Batch:
         model: content hash of the model, 8 bytes.
         checksum: of all pixels, see `pixels_checksum` in `codec.py`, 8 bytes.
         shapes: of each picture.
-        common: the common corrections of the RGB pictures, empty if there are none.
         payloads: of each picture, without the zero bytes at its end.
-        overhead: bytes of the file that are neither payloads nor common. Set when reading, not compared.
+        overhead: bytes of the file that are no payloads. Set when reading, not compared.
     """
 
     model: bytes
     checksum: bytes
     shapes: tuple[Shape, ...]
-    common: bytes
     payloads: tuple[bytes, ...]
     overhead: int = field(default=0, compare=False)
 
@@ -88,8 +86,6 @@ def pack_batch(batch: Batch) -> bytes:
             raise IDFError(f"the {name} field has {len(value)} bytes instead of {size}")
     if len(batch.shapes) != len(batch.payloads):
         raise IDFError(f"{len(batch.payloads)} payloads, but {len(batch.shapes)} shapes")
-    if batch.common and not _any_rgb(batch.shapes):
-        raise IDFError("common corrections of RGB pictures, but there are no such pictures")
     for index, payload in enumerate(batch.payloads):
         if len(payload) > _MAX_LENGTH:
             raise IDFError(f"the payload of picture {index} has {len(payload)} bytes")
@@ -102,17 +98,13 @@ def pack_batch(batch: Batch) -> bytes:
     blocks = [batch.payloads[i : i + BLOCK] for i in range(0, len(batch.payloads), BLOCK)]
     header = b"".join(
         (
-            _FIXED.pack(MAGIC, VERSION, batch.model, batch.checksum, len(batch.payloads), len(runs), len(batch.common)),
+            _FIXED.pack(MAGIC, VERSION, batch.model, batch.checksum, len(batch.payloads), len(runs), 0),
             *(_RUN.pack(*run) for run in runs),
-            *(_digest([batch.common, *block]) for block in blocks),
+            *(_digest(block) for block in blocks),
             *(_varint(len(payload)) for payload in batch.payloads),
         )
     )
-    return b"".join((header, _CRC.pack(zlib.crc32(header)), batch.common, *batch.payloads))
-
-
-def _any_rgb(shapes: Iterable[Shape]) -> bool:
-    return any(mode is Mode.RGB for mode, _, _ in shapes)
+    return b"".join((header, _CRC.pack(zlib.crc32(header)), *batch.payloads))
 
 
 class _Cursor:
@@ -162,19 +154,19 @@ def unpack_batch(data: Buffer) -> Batch:
     cursor = _Cursor(data)
     if bytes(cursor.view[: len(MAGIC)]) != MAGIC[: len(cursor.view)] or not len(cursor.view):
         raise CorruptFile("not a batch of pictures")
-    _, version, model, checksum, count, run_count, common_size = _FIXED.unpack(
+    _, version, model, checksum, count, run_count, reserved = _FIXED.unpack(
         cursor.take(_FIXED.size, "the fixed part of the header")
     )
     if version != VERSION:
         raise CorruptFile(f"the batch has format version {version}: this release reads version {VERSION}")
     if not 1 <= count <= MAX_COUNT:
         raise CorruptFile(f"a batch of {count} pictures")
+    if reserved:
+        raise CorruptFile("the reserved field of the header is not zero")
     block_count = -(-count // BLOCK)
     least = run_count * _RUN.size + block_count * CHECKSUM_SIZE + count + _CRC.size  # a length takes a byte or more
-    cursor.need(least + common_size, "the least that such a header announces")
+    cursor.need(least, "the least that such a header announces")
     shapes = _shapes(cursor, count, run_count)
-    if common_size and not _any_rgb(shapes):
-        raise CorruptFile("the file has common corrections of RGB pictures, but no such pictures")
     sums = [cursor.take(CHECKSUM_SIZE, "a block's checksum") for _ in range(block_count)]
     lengths = [cursor.varint(f"the length of picture {i}") for i in range(count)]
     end = cursor.position
@@ -182,15 +174,14 @@ def unpack_batch(data: Buffer) -> Batch:
     if zlib.crc32(cursor.view[:end]) != crc:
         raise CorruptFile("the header checksum does not match: the header is damaged")
     overhead = cursor.position
-    common = cursor.take(common_size, "the common corrections")
     payloads = [cursor.take(length, f"picture {i}") for i, length in enumerate(lengths)]
     if cursor.position != len(cursor.view):
         raise CorruptFile(f"{len(cursor.view) - cursor.position} bytes follow the last picture")
     for index, wanted in enumerate(sums):
-        if _digest([common, *payloads[index * BLOCK : (index + 1) * BLOCK]]) != wanted:
+        if _digest(payloads[index * BLOCK : (index + 1) * BLOCK]) != wanted:
             last = min((index + 1) * BLOCK, count) - 1
             raise CorruptFile(f"the checksum of pictures {index * BLOCK} to {last} does not match")
-    return Batch(model, checksum, tuple(shapes), common, tuple(payloads), overhead)
+    return Batch(model, checksum, tuple(shapes), tuple(payloads), overhead)
 
 
 def _shapes(cursor: _Cursor, count: int, run_count: int) -> list[Shape]:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
 __all__ = [
-    "CORRECTED",
-    "LEARNED",
-    "PALETTE",
     "PATCHED",
     "PLAIN",
     "STORED",
@@ -34,12 +31,6 @@ PATCHED = 129
 """The exceptions of a colour conversion, u32 their length first; then the payload itself."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
-LEARNED = 1 | 2 | 4
-"""Flags of the hierarchical family: what is learned while decoding, see `hierarchical.adaptive.Switches`."""
-CORRECTED = 8
-"""Flag of the hierarchical family: corrections of the network's parameters stand first."""
-PALETTE = 64
-"""Hierarchical family: the colours of the tile, then each pixel as one of them."""
 
 
 def first_byte(payload: Buffer) -> int:

@@ -6,7 +6,6 @@ likelihood itself where the model has one for integers, else a bound on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ class Baseline(Family[Density]):
         parts = torch.split(torch.stack(squares).to(device), BATCH)
         return [float(torch.cat([bits(model, part, generator=generator) for part in parts]).mean())]
 
-    def export(self, model: Density, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
+    def export(self, model: Density, out: Path, *, summary: dict[str, Any]) -> str:
         path = out / f"{self.config.family}.safetensors"
         model.cpu().save(path)
         return str(path)

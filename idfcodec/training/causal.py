@@ -124,13 +124,13 @@ class CausalFamily(Family[TrainableCausalFlow]):
                 total[place] += bits(model.networks[f"{SETS[0]}{place}"](inputs), targets).sum().cpu()
         return [value / (PLACES * count) for value in total.tolist()]
 
-    def restore(self, model: TrainableCausalFlow, folder: Path) -> tuple[str, Mapping[str, Any]]:
+    def restore(self, model: TrainableCausalFlow, folder: Path) -> str:
         exported = read_exported(folder)
         restore(model, exported)
-        return exported.id.hex(), {}
+        return exported.id.hex()
 
-    def export(self, model: TrainableCausalFlow, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
-        return export(model, out, note={"training": summary}, **kept)
+    def export(self, model: TrainableCausalFlow, out: Path, *, summary: dict[str, Any]) -> str:
+        return export(model, out, note={"training": summary})
 
 
 def _architecture(settings: Mapping[str, Any]) -> CausalConfig:

@@ -42,7 +42,7 @@ def export(network: Exportable, folder: Path, *, note: Mapping[str, Any] | None 
         network: trained; its own rounding need not be on.
         folder: made if need be.
         note: kept in `config.json` for the reader (how it was trained); not part of the id.
-        changes: to its configuration, such as `levels` and `search` of a hierarchical flow.
+        changes: to its configuration, such as `levels` of a hierarchical flow.
 
     Raises:
         ModelError: a convolution breaks the bound of exact arithmetic.

@@ -7,7 +7,7 @@ it leaves behind. All else, from crops to checkpoints, is the same for all: see 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -62,8 +62,8 @@ class Family(ABC, Generic[M]):
         """Bits per subpixel of (H, W, 3) uint8 crops, in parts that are logged; their sum is the total."""
 
     @abstractmethod
-    def export(self, model: M, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
-        """Leave the trained model in the folder `out`, with the settings that were `kept`; the name for the user."""
+    def export(self, model: M, out: Path, *, summary: dict[str, Any]) -> str:
+        """Leave the trained model in the folder `out`; the name for the user."""
 
     def begin(self, model: M, batch: Tensor) -> None:
         """Called with the first batch of a fresh run, for weights that are set by data."""
@@ -73,8 +73,8 @@ class Family(ABC, Generic[M]):
         """Called before every step and every validation, with the share of the run that is done."""
         return
 
-    def restore(self, model: M, folder: Path) -> tuple[str, Mapping[str, Any]]:
-        """Take the weights of an exported model; its id, and the settings that training does not change.
+    def restore(self, model: M, folder: Path) -> str:
+        """Take the weights of an exported model; its id.
 
         Raises:
             IDFError: it is none that this family can start from.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -80,10 +79,10 @@ class HierarchicalFamily(Family[TrainableFlow]):
             subpixels += x.numel()
         return [value / subpixels for value in total.tolist()]
 
-    def restore(self, model: TrainableFlow, folder: Path) -> tuple[str, Mapping[str, Any]]:
+    def restore(self, model: TrainableFlow, folder: Path) -> str:
         exported = read_exported(folder)
         restore(model, exported)
-        return exported.id.hex(), {"search": exported.architecture["search"]}
+        return exported.id.hex()
 
-    def export(self, model: TrainableFlow, out: Path, *, summary: dict[str, Any], kept: Mapping[str, Any]) -> str:
-        return export(model, out, note={"training": summary}, **kept)
+    def export(self, model: TrainableFlow, out: Path, *, summary: dict[str, Any]) -> str:
+        return export(model, out, note={"training": summary})

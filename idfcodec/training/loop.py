@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,10 @@ class Trained:
     Args:
         model: the averaged weights, in `eval`.
         summary: what was done, for the model's `config.json`.
-        kept: settings of the model it started from that training does not change, for `export`.
     """
 
     model: nn.Module
     summary: dict[str, Any]
-    kept: Mapping[str, Any]
 
 
 class _Run:
@@ -62,7 +60,6 @@ class _Run:
         self.step = 0
         self.seconds = 0.0
         self.started_from: str | None = None  # id of the model whose weights were the first ones
-        self.kept: Mapping[str, Any] = {}  # of that model, for the one that comes of it
 
     @property
     def progress(self) -> float:
@@ -81,8 +78,7 @@ class _Run:
     def save(self, path: Path) -> None:
         temporary = path.with_suffix(".tmp")
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
-        start = {"id": self.started_from, **self.kept}
-        metadata = {"step": self.step, "seconds": self.seconds, "start": start}
+        metadata = {"step": self.step, "seconds": self.seconds, "start": self.started_from}
         save_file(tensors, temporary, {name: json.dumps(value) for name, value in metadata.items()})
         os.replace(temporary, path)
 
@@ -99,13 +95,11 @@ class _Run:
                 state.setdefault(int(index), {})[key] = tensor
             optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
-        start = json.loads(metadata.get("start", "{}"))
-        self.started_from = start.get("id")
-        self.kept = {name: value for name, value in start.items() if name != "id" and value is not None}
+        self.started_from = json.loads(metadata.get("start", "null"))
 
     def start(self, folder: Path) -> None:
         """Take the weights of an exported model."""
-        self.started_from, self.kept = self.family.restore(self.model, folder)
+        self.started_from = self.family.restore(self.model, folder)
         self.average.load_state_dict(self.model.state_dict())
 
     def begin(self, batch: Tensor, processes: Processes) -> None:
@@ -246,4 +240,4 @@ def train(
         "pictures": len(training),
         "megapixels": sum(p.shape[0] * p.shape[1] for p in training) / 1e6,
     }
-    return Trained(run.average, summary, run.kept)
+    return Trained(run.average, summary)

@@ -16,13 +16,12 @@ NAMES = [
     "causal-gray-as-rgb-20x21",
     "causal-metadata-9x7",
     "causal-constant-30x20",
-    "constant-30x20",
-    "gray-as-rgb-20x21",
+    "idf-constant-30x20",
+    "idf-gray-as-rgb-20x21",
     "jfif-fast-40x33",
     "jfif-exceptions-64x40",
-    "metadata-8x6",
-    "noise-16x16",
-    "pixel-1x1",
+    "idf-noise-16x16",
+    "idf-pixel-1x1",
 ]
 BODY = 24  # bytes of the payloads that are changed, spread over them
 
@@ -60,7 +59,7 @@ def test_a_changed_byte_is_refused(name: str) -> None:
     ("width", "height"), [(2**24, 256), (2**16, 2**16), (2**32 - 1, 1)], ids=["wide", "square", "beyond the format"]
 )
 def test_a_few_bytes_cannot_claim_much_memory(width: int, height: int) -> None:
-    data = golden("pixel-1x1")
+    data = golden("idf-pixel-1x1")
     fixed = bytearray(data[:33])
     struct.pack_into("<IIH", fixed, 6, width, height, 1024)
     with pytest.raises(IDFError):

@@ -24,9 +24,7 @@ class Rows(Coder):
     def __init__(self, identity: bytes, name: str) -> None:
         self.id, self.name, self.kernel = identity, name, "exact"
 
-    def encode(
-        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
-    ) -> list[bytes]:
+    def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         rows = [picture[0].astype(np.uint8) for picture in pictures]
         return [b"\0" + (plane[:1] if (plane == plane[0]).all() else plane).tobytes() for plane in rows]
 
@@ -35,7 +33,8 @@ class Rows(Coder):
         payloads: Sequence[Buffer],
         shapes: Sequence[Shape],
         types: Sequence[PlaneType],
-        shared: bytes | None = None,
+        *,
+        small: bool = False,
     ) -> list[Planes]:
         height, width = shapes[0]
         if any(len(payload) not in (1 + width, 1 + width * height) for payload in payloads):
@@ -43,7 +42,7 @@ class Rows(Coder):
         rows = [np.frombuffer(payload, np.uint8, offset=1).reshape(-1, width) for payload in payloads]
         return [[np.broadcast_to(plane, (height, width)).astype(np.int32)] for plane in rows]
 
-    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
+    def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
         return CodeLength(np.full(picture[0].shape, 8.0))
 
 

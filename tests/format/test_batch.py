@@ -23,7 +23,6 @@ SMALL = Batch(
     model=b"model-id",
     checksum=b"checksum",
     shapes=((Mode.RGB, 2, 3),) * 66 + ((Mode.GRAY, 512, 1), (Mode.GRAY_AS_RGB, 1, 512), (Mode.RGB, 2, 3)),
-    common=b"corrections!",
     payloads=(b"first", b"", *(bytes([i]) for i in range(1, 64)), b"x" * 127, b"y" * 128, b"z" * 300, b"last"),
 )
 
@@ -39,8 +38,7 @@ def file(
     count: int | None = None,
     runs: tuple[tuple[int, int, int, int], ...] = (RUN,),
     run_count: int | None = None,
-    common: bytes = b"",
-    common_size: int | None = None,
+    reserved: int = 0,
     sums: bytes | None = None,
     lengths: bytes | None = None,
     payloads: tuple[bytes, ...] = (b"p",),
@@ -52,20 +50,20 @@ def file(
         "<III",
         len(payloads) if count is None else count,
         len(runs) if run_count is None else run_count,
-        len(common) if common_size is None else common_size,
+        reserved,
     )
     header += b"".join(struct.pack("<IBHH", *run) for run in runs)
-    header += digest(common, *payloads) if sums is None else sums
+    header += digest(*payloads) if sums is None else sums
     header += bytes(map(len, payloads)) if lengths is None else lengths
-    return header + struct.pack("<I", zlib.crc32(header)) + common + b"".join(payloads) + after
+    return header + struct.pack("<I", zlib.crc32(header)) + b"".join(payloads) + after
 
 
 def test_bytes_of_a_small_file() -> None:
     """The layout, byte for byte."""
-    batch = Batch(bytes(8), bytes(range(8)), ((Mode.RGB, 258, 3),) * 2, b"cccc", (b"a" * 300, b""))
-    fields = "89494442 01 0000000000000000 0001020304050607 02000000 01000000 04000000 02000000 01 0201 0300"
-    header = bytes.fromhex(fields) + digest(b"cccc", b"a" * 300) + bytes.fromhex("ac02 00")
-    data = header + struct.pack("<I", zlib.crc32(header)) + b"cccc" + b"a" * 300
+    batch = Batch(bytes(8), bytes(range(8)), ((Mode.RGB, 258, 3),) * 2, (b"a" * 300, b""))
+    fields = "89494442 01 0000000000000000 0001020304050607 02000000 01000000 00000000 02000000 01 0201 0300"
+    header = bytes.fromhex(fields) + digest(b"a" * 300) + bytes.fromhex("ac02 00")
+    data = header + struct.pack("<I", zlib.crc32(header)) + b"a" * 300
     assert pack_batch(batch) == data
     assert unpack_batch(data) == batch
     assert unpack_batch(data).overhead == len(header) + 4
@@ -73,8 +71,7 @@ def test_bytes_of_a_small_file() -> None:
 
 def test_own_file_is_valid() -> None:
     """`file` writes valid files, so the rules below fail for their own reason."""
-    assert unpack_batch(file()) == Batch(b"model-id", b"checksum", ((Mode.RGB, 2, 3),), b"", (b"p",))
-    assert unpack_batch(file(common=b"c", payloads=(b"",))).common == b"c"
+    assert unpack_batch(file()) == Batch(b"model-id", b"checksum", ((Mode.RGB, 2, 3),), (b"p",))
 
 
 def test_fields_come_back() -> None:
@@ -83,7 +80,7 @@ def test_fields_come_back() -> None:
         assert is_batch(source)
         batch = unpack_batch(source)
         assert batch == SMALL
-        assert batch.overhead + len(batch.common) + sum(map(len, batch.payloads)) == len(data)
+        assert batch.overhead + sum(map(len, batch.payloads)) == len(data)
     assert not is_batch(b"\x89IDF\1" + bytes(60))
     assert not is_batch(b"")
 
@@ -100,7 +97,6 @@ def batches(draw: st.DrawFn) -> Batch:
         model=draw(st.binary(min_size=8, max_size=8)),
         checksum=draw(st.binary(min_size=8, max_size=8)),
         shapes=shapes,
-        common=draw(st.binary(max_size=20)) if Mode.RGB in {mode for mode, _, _ in shapes} else b"",
         payloads=tuple(bytes([i % 256]) * few[i % len(few)] for i in range(count)),
     )
 
@@ -144,12 +140,9 @@ def test_round_trip(batch: Batch) -> None:
         (file(lengths=b"\xff\xff\xff\x7f"), "truncated: picture 0 ends"),
         (file(lengths=b"\x00"), "1 bytes follow the last picture"),
         (file(after=b"more"), "4 bytes follow the last picture"),
-        (file(common_size=2**32 - 1), "truncated"),
+        (file(reserved=1), "reserved field of the header is not zero"),
         (file(run_count=2**32 - 1), "truncated"),
-        (file(runs=((1, 0, 2, 3),), common=b"c"), "common corrections"),
-        (file(runs=((1, 2, 2, 3),), common=b"c"), "common corrections"),
         (file(sums=b"checksum"), "checksum of pictures 0 to 0 does not match"),
-        (file(common=b"c", sums=digest(b"p")), "checksum of pictures 0 to 0 does not match"),
     ],
 )
 def test_each_violated_rule_is_named(data: bytes, message: str) -> None:
@@ -196,7 +189,6 @@ def test_any_bytes_are_refused(data: bytes) -> None:
         file(count=MAX_COUNT, runs=((MAX_COUNT, 1, MAX_SIDE, MAX_SIDE),)),
         file(count=MAX_COUNT, runs=((MAX_COUNT - 1, 1, 1, 1), RUN), after=bytes(10**5)),
         file(run_count=2**32 - 1),
-        file(common_size=2**32 - 1),
         file(lengths=b"\xff\xff\xff\x7f"),
     ],
 )
@@ -215,7 +207,7 @@ def test_hostile_numbers_cost_nothing(data: bytes) -> None:
 def test_memory_is_bounded_by_the_bytes_that_are_there() -> None:
     """Many empty payloads of large pictures: a byte each."""
     count = 2**16
-    data = pack_batch(Batch(bytes(8), bytes(8), ((Mode.RGB, 512, 512),) * count, b"", (b"",) * count))
+    data = pack_batch(Batch(bytes(8), bytes(8), ((Mode.RGB, 512, 512),) * count, (b"",) * count))
     tracemalloc.start()
     try:
         assert unpack_batch(data).shapes[-1] == (Mode.RGB, 512, 512)
@@ -229,11 +221,10 @@ def test_memory_is_bounded_by_the_bytes_that_are_there() -> None:
     [
         ({"model": b"short"}, "model field has 5 bytes"),
         ({"checksum": b""}, "checksum field has 0 bytes"),
-        ({"shapes": (), "payloads": (), "common": b""}, "a batch of 0 pictures"),
+        ({"shapes": (), "payloads": ()}, "a batch of 0 pictures"),
         ({"shapes": SMALL.shapes[1:]}, "69 payloads, but 68 shapes"),
         ({"shapes": ((Mode.RGB, 0, 3),) * 69}, "picture of 3x0 pixels"),
         ({"shapes": ((Mode.RGB, 3, MAX_SIDE + 1),) * 69}, f"picture of {MAX_SIDE + 1}x3 pixels"),
-        ({"shapes": ((Mode.GRAY, 2, 3),) * 69}, "no such pictures"),
     ],
 )
 def test_pack_writes_no_invalid_file(change: dict[str, Any], message: str) -> None:

@@ -15,7 +15,7 @@ FOLDER = REPOSITORY / "tests" / "golden" / "1"
 PAGE = REPOSITORY / "docs" / "format.md"
 
 
-@pytest.mark.parametrize("name", ["metadata-8x6", "two-tiles-513x9", "pixel-1x1"])
+@pytest.mark.parametrize("name", ["causal-metadata-9x7", "idf-two-tiles-513x9", "causal-pixel-1x1"])
 def test_every_byte_is_in_one_field(name: str) -> None:
     data = (FOLDER / f"{name}.idfc").read_bytes()
     found = list(fields(data))
@@ -28,16 +28,16 @@ def test_every_byte_is_in_one_field(name: str) -> None:
 
 
 def test_numbers_are_those_of_their_bytes() -> None:
-    found = {field.name: field for field in fields((FOLDER / "metadata-8x6.idfc").read_bytes())}
+    found = {field.name: field for field in fields((FOLDER / "causal-metadata-9x7.idfc").read_bytes())}
     for name in ("width", "height"):
         assert found[name].meaning == f"{int.from_bytes(found[name].data, 'little')} pixels"
 
 
 def test_the_page_shows_what_the_command_prints() -> None:
-    shown = dissect((FOLDER / "metadata-8x6.idfc").read_bytes())
+    shown = dissect((FOLDER / "causal-metadata-9x7.idfc").read_bytes())
     assert f"```\n{shown}```\n" in PAGE.read_text(encoding="utf-8")
 
 
 def test_a_damaged_file_is_refused() -> None:
     with pytest.raises(CorruptFile, match="truncated"):
-        dissect((FOLDER / "metadata-8x6.idfc").read_bytes()[:-1])
+        dissect((FOLDER / "causal-metadata-9x7.idfc").read_bytes()[:-1])

@@ -48,28 +48,16 @@ FOLDER = ROOT / str(VERSION)
 BATCH_FOLDER = ROOT / f"batch-{BATCH_VERSION}"
 PLANES_FOLDER = ROOT / "causal-1"  # payloads alone, for planes that files may have no kind of picture for
 RECIPES: dict[str, dict[str, object]] = {
-    "lattice-320x256": {"kind": "lattice", "width": 320, "height": 256, "seed": 1, "by": "idf"},
-    "stretched-192x160": {"kind": "stretched", "width": 192, "height": 160, "seed": 14, "by": "idf"},
-    "grainy-160x128": {"kind": "grainy", "width": 160, "height": 128, "seed": 9, "by": "idf"},
-    "fast-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 10, "by": "idf-fast"},
-    "max-128x96": {"kind": "photo", "width": 128, "height": 96, "seed": 11, "by": "idf-max"},
-    "lattice-96x64": {"kind": "lattice", "width": 96, "height": 64, "seed": 1, "by": "idf"},
-    "photo-45x32": {"kind": "photo", "width": 45, "height": 32, "seed": 7, "by": "idf"},
-    "colours-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12, "by": "idf"},
-    "constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13, "by": "idf"},
-    "gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2, "by": "idf"},
-    "gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3, "by": "idf"},
-    "noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4, "by": "idf"},
-    "pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5, "by": "idf"},
-    "two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6, "by": "idf"},
-    "metadata-8x6": {
-        "kind": "photo",
-        "width": 8,
-        "height": 6,
-        "seed": 8,
-        "by": "idf",
-        "metadata": {"xmp": "<xmp/>", "icc": "icc"},
-    },
+    "idf-photo-96x80": {"kind": "photo", "width": 96, "height": 80, "seed": 1, "by": "idf"},
+    "idf-fast-96x64": {"kind": "photo", "width": 96, "height": 64, "seed": 10, "by": "idf-fast"},
+    "idf-max-64x48": {"kind": "grainy", "width": 64, "height": 48, "seed": 11, "by": "idf-max"},
+    "idf-extremes-64x48": {"kind": "extremes", "width": 64, "height": 48, "seed": 12, "by": "idf"},
+    "idf-constant-30x20": {"kind": "constant", "width": 30, "height": 20, "seed": 13, "by": "idf"},
+    "idf-gray-33x17": {"kind": "gray", "width": 33, "height": 17, "seed": 2, "by": "idf"},
+    "idf-gray-as-rgb-20x21": {"kind": "gray_as_rgb", "width": 20, "height": 21, "seed": 3, "by": "idf"},
+    "idf-noise-16x16": {"kind": "noise", "width": 16, "height": 16, "seed": 4, "by": "idf"},
+    "idf-pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 5, "by": "idf"},
+    "idf-two-tiles-513x9": {"kind": "gray", "width": 513, "height": 9, "seed": 6, "by": "idf"},
     "causal-fast-64x48": {"kind": "photo", "width": 64, "height": 48, "seed": 21, "by": "photo-fast"},
     "causal-default-80x64": {"kind": "photo", "width": 80, "height": 64, "seed": 22, "by": "photo"},
     "causal-max-72x56": {"kind": "grainy", "width": 72, "height": 56, "seed": 23, "by": "photo-max"},
@@ -109,7 +97,7 @@ RECIPES: dict[str, dict[str, object]] = {
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model."""
 
 BATCHES: dict[str, dict[str, object]] = {
-    "photographs": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
+    "idf-fast-40x24": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
     "causal-fast-24x17": {"kinds": ["photo", "gray", "noise"], "width": 24, "height": 17, "by": "photo-fast"},
     "thumbnails-32x32": {
         "kinds": ["photo", "gray", "gray_as_rgb", "noise", "constant", "lattice"],
@@ -148,14 +136,6 @@ PLANES: dict[str, dict[str, object]] = {
     },
 }  # fmt: skip
 """The same for payloads of the causal family: a role, least and greatest value of each plane."""
-
-
-def _stretched(width: int, height: int, seed: int) -> Pixels:
-    """Three brightnesses in four, and the colour says which: what PhotoCD leaves in the pairs of G and R-G."""
-    photo = generate("photo", width, height, seed).astype(int)
-    luma, colour = photo[..., 1] * 3 // 4, photo[..., 0] // 8
-    green = (4 * luma + colour % 3) // 3
-    return np.stack((green + 3 * colour - 40, green, green - 2 * colour + 30), 2).clip(0, 255).astype(np.uint8)
 
 
 def _converted(number: int, width: int, height: int, seed: int, *, exceptions: bool) -> Pixels:
@@ -220,11 +200,9 @@ def picture(recipe: dict[str, object]) -> Picture:
     assert isinstance(seed, int)
     assert isinstance(metadata, dict)
     blocks = {name: text.encode() for name, text in metadata.items()}
-    if kind == "stretched":
-        pixels = _stretched(width, height, seed)
-    elif kind.startswith("mode "):
+    if kind.startswith("mode "):
         return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
-    elif kind.startswith(("was ", "nearly ")):
+    if kind.startswith(("was ", "nearly ")):
         pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
     else:
         pixels = generate(kind, width, height, seed)

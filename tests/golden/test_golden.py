@@ -12,10 +12,9 @@ import pytest
 
 from idfcodec.batch import decode_batch, encode_batch
 from idfcodec.codec import decode_picture, encode
-from idfcodec.flow.hierarchical.adaptive import Switches
 from idfcodec.format.batch import unpack_batch
 from idfcodec.format.container import Mode, unpack
-from idfcodec.format.payload import CORRECTED, PALETTE, PATCHED, STORED
+from idfcodec.format.payload import PATCHED, PLAIN, STORED
 from idfcodec.models import BATCH_EFFORTS, EFFORTS, load_model
 from tests.golden import (
     BATCH_FOLDER,
@@ -97,9 +96,7 @@ def test_every_kind_of_tile_and_mode_is_among_them() -> None:
     headers = [unpack((FOLDER / f"{name}.idfc").read_bytes()) for name in RECIPES]
     assert {header.mode for header in headers} == set(Mode)
     kinds = {tile[0] for header in headers for tile in header.tiles}
-    assert {0, PALETTE, STORED, PATCHED} <= kinds
-    flags = {kind for kind in kinds if kind < PALETTE}
-    assert all(any(flag & kind for kind in flags) for flag in (*Switches, CORRECTED))
+    assert {PLAIN, STORED, PATCHED} <= kinds
 
 
 def test_every_preset_is_among_them() -> None:
@@ -126,7 +123,7 @@ def test_every_kind_of_payload_is_among_the_batches() -> None:
     batches = [unpack_batch((BATCH_FOLDER / f"{name}.idfb").read_bytes()) for name in BATCHES]
     assert {mode for batch in batches for mode, _, _ in batch.shapes} >= {Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB}
     first = {payload[:1] for batch in batches for payload in batch.payloads}
-    assert {b"\0", bytes([PALETTE]), bytes([STORED])} <= first
+    assert {b"\0", bytes([STORED])} <= first
 
 
 @pytest.mark.parametrize("file", PLANE_FILES, ids=named)

@@ -84,7 +84,7 @@ def test_a_model_is_trained_exported_and_codes(pictures: Path, tmp_path: Path) -
     records: list[dict[str, Any]] = []
     trained = train(pictures, tmp_path, config, report=records.append)
     folder = tmp_path / "model"
-    family_of(config).export(trained.model, folder, summary=trained.summary, kept=trained.kept)
+    family_of(config).export(trained.model, folder, summary=trained.summary)
     losses = [record["loss"] for record in records if "loss" in record]
     assert losses[-1] < losses[0]
     image = generate("photo", 30, 20)

@@ -13,13 +13,12 @@ from click.testing import CliRunner, Result
 from idfcodec.cli.main import cli
 from idfcodec.cli.train import train as command
 from idfcodec.errors import ModelError
-from idfcodec.flow.hierarchical.config import HierarchicalConfig, Search
+from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.training.config import FINE_TUNING, TrainConfig, fine_tuning
 from idfcodec.training.export import export, read_exported, restore
 from idfcodec.training.loop import build, train
 
 TINY = TrainConfig(steps=2, batch=2, size=32, levels=2, channels=16, blocks=(1, 2, 1), networks=2, threads=1)
-SEARCH = Search(samples=1000)
 RUN = ["--steps", "2", "--batch", "2", "--size", "32", "--levels", "2", "-T", "1"]
 
 
@@ -27,7 +26,7 @@ RUN = ["--steps", "2", "--batch", "2", "--size", "32", "--levels", "2", "-T", "1
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny"
     network: Any = build(TINY)
-    export(network, path, search=SEARCH)
+    export(network, path)
     return path
 
 
@@ -69,7 +68,6 @@ def test_a_resumed_run_knows_where_it_started(pictures: Path, model: Path, tmp_p
     summary = settings(tmp_path)
     assert (summary["steps_done"], summary["channels"]) == (3, 16)
     assert summary["started_from"] == read_exported(model).id.hex()
-    assert Search.of(read_exported(tmp_path).architecture["search"]) == SEARCH
 
 
 def test_a_run_from_nothing_says_so(pictures: Path, tmp_path: Path) -> None:

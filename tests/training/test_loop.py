@@ -16,7 +16,6 @@ from idfcodec import codec
 from idfcodec.code_length import code_length
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError
-from idfcodec.flow.hierarchical.config import Search
 from idfcodec.training.config import TrainConfig, resumed
 from idfcodec.training.data import random_batches
 from idfcodec.training.export import export
@@ -48,7 +47,7 @@ def test_a_run_is_logged_exported_and_codes(folder: Path, tmp_path: Path) -> Non
 def test_the_exported_model_costs_no_more_than_the_trained_one(folder: Path, tmp_path: Path) -> None:
     """It may cost less: coding keeps locations within the range of pixels, training does not."""
     model: Any = train(folder, tmp_path, SMALL).model
-    export(model, tmp_path / "model", levels=SMALL.levels, search=Search(classes=(), weights=0))
+    export(model, tmp_path / "model", levels=SMALL.levels)
     pixels = draw(64, 64)
     with torch.inference_mode():
         trained = float(model(torch.from_numpy(pixels).permute(2, 0, 1)[None]).sum())

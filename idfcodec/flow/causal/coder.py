@@ -70,28 +70,20 @@ class CausalFlow(Coder):
         count = int(work.coder[2])
         return work.starts[:count], work.lengths[:count]
 
-    def encode(
-        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
-    ) -> list[bytes]:
+    def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         payloads = []
         for picture in pictures:
             encoder = Encoder()
             encoder.push_intervals(self._intervals(picture, types))
             payload = bytes([PLAIN]) + encoder.finish()
-            payloads.append(payload if shared is None else trimmed(payload))
+            payloads.append(trimmed(payload) if small else payload)
         return payloads
 
     def decode(
-        self,
-        payloads: Sequence[Buffer],
-        shapes: Sequence[Shape],
-        types: Sequence[PlaneType],
-        shared: bytes | None = None,
+        self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
     ) -> list[Planes]:
-        if shared:
-            raise CorruptFile("there is something common to all pictures, which this model has no use for")
         shape = _shape(shapes, types)
-        return [self._decode(payload if shared is None else restored(payload), shape, types) for payload in payloads]
+        return [self._decode(restored(payload) if small else payload, shape, types) for payload in payloads]
 
     def _decode(self, payload: Buffer, shape: Shape, types: Sequence[PlaneType]) -> Planes:
         data = memoryview(payload)
@@ -109,7 +101,7 @@ class CausalFlow(Coder):
             raise CorruptFile(_DAMAGED)
         return _planes(work)
 
-    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
+    def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
         work = self._work(picture, types, ENCODE)
         work.targets = np.zeros((work.local.size, 4), np.float32)
         pixels, parts, begin = np.zeros(work.local.size), {}, 0

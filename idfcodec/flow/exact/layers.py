@@ -92,7 +92,7 @@ class AdditiveCoupling(Layer):
 
 
 class ColourTransform(Composition):
-    """R, G, B to G, R-G, B-G: the planes on which pictures that were YCbCr once show their lattice."""
+    """R, G, B to G, R-G, B-G."""
 
     def __init__(self) -> None:
         super().__init__((Permutation((1, 0, 2)), AdditiveCoupling(1, lambda green: green)))

@@ -12,10 +12,10 @@ import torch
 from idfcodec.errors import IDFError
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
 from idfcodec.flow.hierarchical import code_length, coding, density
-from idfcodec.flow.hierarchical.correction import Corrections
 from idfcodec.flow.hierarchical.exact import known_answer
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import Values
+from idfcodec.format.payload import restored, trimmed
 from idfcodec.types import Buffer, Planes, PlaneType, Shape
 
 __all__ = ["HierarchicalFlow"]
@@ -38,37 +38,19 @@ class HierarchicalFlow(Coder):
     prepared: Prepared
     capabilities: ClassVar[Capabilities] = Capabilities(previews=True, density=True)
 
-    def encode(
-        self, pictures: Sequence[Planes], types: Sequence[PlaneType], shared: bytes | None = None
-    ) -> list[bytes]:
-        if shared is None:
-            return [coding.encode_tile(self.prepared, _stacked(picture)) for picture in pictures]
-        corrections = _corrections(shared, types)
-        return [coding.encode_small(self.prepared, _stacked(picture), corrections) for picture in pictures]
+    def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
+        found = [coding.encode_tile(self.prepared, _stacked(picture)) for picture in pictures]
+        return [trimmed(payload) for payload in found] if small else found
 
     def decode(
-        self,
-        payloads: Sequence[Buffer],
-        shapes: Sequence[Shape],
-        types: Sequence[PlaneType],
-        shared: bytes | None = None,
+        self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
     ) -> list[Planes]:
         shape = _common_shape(shapes)
-        if shared is None:
-            return [[*coding.decode_tile(self.prepared, payload, shape)] for payload in payloads]
-        corrections = _corrections(shared, types)
-        return [[*coding.decode_small(self.prepared, payload, shape, corrections)] for payload in payloads]
+        whole = [restored(payload) if small else payload for payload in payloads]
+        return [[*coding.decode_tile(self.prepared, payload, shape)] for payload in whole]
 
-    def fit_shared(self, pictures: Sequence[Planes], types: Sequence[PlaneType]) -> bytes:
-        if len(types) != 3:
-            return b""
-        corrections = coding.fit_small(self.prepared, [_stacked(picture) for picture in pictures])
-        return coding.write_corrections(corrections, 3) if corrections else b""
-
-    def code_length(self, picture: Planes, types: Sequence[PlaneType], shared: bytes | None = None) -> CodeLength:
-        if shared is None:
-            return code_length.of_tile(self.prepared, _stacked(picture))
-        return code_length.of_small(self.prepared, _stacked(picture), _corrections(shared, types))
+    def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
+        return code_length.of_tile(self.prepared, _stacked(picture))
 
     def known_answers(self) -> list[str]:
         with torch.inference_mode():
@@ -105,8 +87,3 @@ def _common_shape(shapes: Sequence[Shape]) -> tuple[int, int, int]:
     if len(shapes) not in (1, 3) or len(set(shapes)) != 1:
         raise IDFError("a hierarchical flow codes one or three planes of one size")
     return len(shapes), *shapes[0]
-
-
-def _corrections(shared: bytes, types: Sequence[PlaneType]) -> Corrections:
-    """The corrections that pictures of three planes share; there are none of one plane."""
-    return coding.read_corrections(shared, 3) if shared and len(types) == 3 else {}

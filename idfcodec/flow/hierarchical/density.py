@@ -15,7 +15,7 @@ __all__ = ["inverse", "latents", "sample"]
 
 
 def _shifts(prior: StepPrior, plane: int, known: Values) -> Values:
-    return prior.tables(plane, known)[3]
+    return prior.tables(plane, known)[2]
 
 
 def latents(model: Prepared, planes: Values) -> list[Values]:
@@ -23,8 +23,8 @@ def latents(model: Prepared, planes: Values) -> list[Values]:
     values = steps(planes, model.config.levels)
     out: list[Values] = []
 
-    def visit(level: int, group: int, prior: StepPrior) -> Values:
-        x = values[level, group]
+    def visit(level: int, phase: int, prior: StepPrior) -> Values:
+        x = values[level, phase]
         out.append(np.stack([x[p] - _shifts(prior, p, x) for p in range(len(x))]))
         return x
 
@@ -36,7 +36,7 @@ def inverse(model: Prepared, z: Sequence[Values], shape: tuple[int, int, int]) -
     """The (C, H, W) planes whose latents are `z`, to the bit."""
     left = iter(z)
 
-    def visit(level: int, group: int, prior: StepPrior) -> Values:
+    def visit(level: int, phase: int, prior: StepPrior) -> Values:
         latents = next(left)
         x = np.empty_like(latents)
         for p in range(len(x)):
@@ -64,10 +64,10 @@ def sample(model: Prepared, shape: tuple[int, int, int], temperature: float, rng
         rng: where the randomness comes from.
     """
 
-    def visit(level: int, group: int, prior: StepPrior) -> Values:
+    def visit(level: int, phase: int, prior: StepPrior) -> Values:
         x = np.empty(prior.location.shape, np.int32)
         for p in range(len(x)):
-            _, classes, cells, shift = prior.tables(p, x)
+            classes, cells, shift = prior.tables(p, x)
             for index, kind in enumerate(CLASSES):
                 where = np.flatnonzero(classes == index)
                 if len(where):

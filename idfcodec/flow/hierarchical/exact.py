@@ -46,7 +46,7 @@ class ExactNetwork:
         self._type = torch.uint8 if kernel == "int8" else torch.float32
         self._device = device
         self._up = build("up", 0, phases=4)  # the channels of each of the four phases stand together
-        self._groups = [
+        self._phases = [
             (
                 build(f"groups.{g}.first", 0),
                 [
@@ -65,18 +65,18 @@ class ExactNetwork:
         y = y.reshape(count, rows, columns, 2, -1).transpose(2, 3).reshape(count, 2 * rows, 2 * columns, channels // 4)
         return y[:, :height, :width].contiguous().permute(0, 3, 1, 2)
 
-    def step(self, group: int, known: Tensor, trunk: Tensor | None) -> tuple[Tensor, Tensor]:
+    def step(self, phase: int, known: Tensor, trunk: Tensor | None) -> tuple[Tensor, Tensor]:
         """One coding step.
 
         Args:
-            group: 0, 1 or 2, for the phases D, B and C.
-            known: (B, 3 * (group + 1), h + 2, w + 2) integers in [0, 255], edges replicated, any dtype.
+            phase: 0, 1 or 2, for D, B and C.
+            known: (B, 3 * (phase + 1), h + 2, w + 2) integers in [0, 255], edges replicated, any dtype.
             trunk: (B, channels, h, w) of the step before, or None.
 
         Returns:
             The trunk, and the head's outputs (B, 12, h, w) in their fixed point: float32 integers below 2**24.
         """
-        first, blocks, head = self._groups[group]
+        first, blocks, head = self._phases[phase]
         x = known.to(self._device, self._type, memory_format=torch.channels_last)
         h = first(x, trunk)
         for inner, outer in blocks:
@@ -95,7 +95,7 @@ def known_answer(network: ExactNetwork) -> bytes:
     for _ in range(2):
         if trunk is not None:
             trunk = network.upsample(trunk[..., :8, :12].contiguous(memory_format=torch.channels_last), 16, 23)
-        for group in range(3):
-            trunk, head = network.step(group, known[:, : 3 * group + 3], trunk)
+        for phase in range(3):
+            trunk, head = network.step(phase, known[:, : 3 * phase + 3], trunk)
             digest.update(head.cpu().numpy().astype("<i4").tobytes())
     return digest.digest()[:8]

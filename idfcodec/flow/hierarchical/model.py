@@ -14,26 +14,26 @@ from idfcodec.flow.exact import mixture
 from idfcodec.flow.exact import tables as prior
 from idfcodec.flow.exact.layers import ColourTransform, Squeeze
 from idfcodec.flow.exact.quantisable import Meaning, QuantConv, Quantisable, normalise
-from idfcodec.flow.hierarchical.config import HierarchicalConfig, Search
+from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.flow.hierarchical.exact import head_exponents
 from idfcodec.flow.hierarchical.network import ContextNetwork
 
 __all__ = ["TrainableFlow", "interpolation"]
 
 
-def interpolation(known: Sequence[Tensor], group: int) -> Tensor:
-    """Sum of the four nearest known neighbours of phase `group` (0: D, 1: B, 2: C), edges replicated."""
+def interpolation(known: Sequence[Tensor], phase: int) -> Tensor:
+    """Sum of the four nearest known neighbours of `phase` (0: D, 1: B, 2: C), edges replicated."""
     a = F.pad(known[0], (0, 1, 0, 1), mode="replicate")
-    if group == 0:
+    if phase == 0:
         return a[..., :-1, :-1] + a[..., :-1, 1:] + a[..., 1:, :-1] + a[..., 1:, 1:]
     d = F.pad(known[1], (1, 0, 1, 0), mode="replicate")
-    if group == 1:
+    if phase == 1:
         return a[..., :-1, :-1] + a[..., :-1, 1:] + d[..., :-1, 1:] + d[..., 1:, 1:]
     return a[..., :-1, :-1] + a[..., 1:, :-1] + d[..., 1:, :-1] + d[..., 1:, 1:]
 
 
 class TrainableFlow(Quantisable):
-    """The flow as it is trained: all groups of all levels in one pass, since every phase is known.
+    """The flow as it is trained: all phases of all levels in one pass, since every phase is known.
 
     The finest levels have a network each, the others share one.
     """
@@ -49,7 +49,7 @@ class TrainableFlow(Quantisable):
         self.last = nn.Parameter(torch.tensor([[128.0, 0, 0], [5.0, 3.0, 3.0], [0.5, 1.0, 1.0]]))
 
     def _bits(self, x: Tensor, base: Tensor, head: Tensor) -> Tensor:
-        """Bits of one group: x (B, 3, h, w) values, base the sum of four neighbours, head the 12 outputs."""
+        """Bits of one phase: x (B, 3, h, w) values, base the sum of four neighbours, head the 12 outputs."""
         location = self.grid(base / 4 + 8 * head[:, 0:3], 2**prior.LOCATION_BITS)
         log_scale = self.grid(2 * head[:, 3:6] + 0.5, prior.SCALE_STEPS)
         shape = self.grid(2 * head[:, 6:9] + 1, prior.SHAPE_STEPS)
@@ -76,8 +76,8 @@ class TrainableFlow(Quantisable):
             inputs = [normalise(p).contiguous(memory_format=torch.channels_last) for p in split[:3]]
             heads, trunk = network(inputs, trunk)
             length = pixels.new_zeros((), dtype=torch.float32)
-            for group, head in enumerate(heads):
-                length = length + self._bits(split[group + 1], interpolation(split, group), head.float()).sum()
+            for phase, head in enumerate(heads):
+                length = length + self._bits(split[phase + 1], interpolation(split, phase), head.float()).sum()
             lengths.append(length)
         return torch.stack(lengths[::-1])
 
@@ -101,8 +101,6 @@ class TrainableFlow(Quantisable):
 
     def exported_config(self, **changes: Any) -> HierarchicalConfig:
         """With six levels: the coarser ones share weights, so there may be more than in training."""
-        if isinstance(changes.get("search"), Mapping):
-            changes["search"] = Search.of(changes["search"])
         config = replace(self.config, **{"levels": 6, **changes})
         return replace(config, levels=max(config.levels, config.networks))
 

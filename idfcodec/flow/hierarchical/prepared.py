@@ -18,14 +18,12 @@ class Prepared:
     """What every step of coding reads.
 
     Args:
-        config: sizes, and the encoder's search.
+        config: sizes.
         networks: as `HierarchicalConfig` counts them, finest first.
         last: (3, 3) int32 location, scale and shape (as `StepPrior` has them) of each plane of the last latents.
         tables: (CELLS,) int32, the rows of all width classes.
         escape_groups: (SCALES, EXCESS / PART) float64 integers, the excesses of escapes: sums of groups.
         escape_parts: (SCALES, EXCESS / PART, PART) float64 integers, the excesses' frequencies.
-        blurs: the kernel of each blur of the weights of pairs, see `lattice.py`.
-        blur_of: (SCALES,) the blur that stands for each scale.
     """
 
     config: HierarchicalConfig
@@ -34,8 +32,6 @@ class Prepared:
     tables: NDArray[np.int32]
     escape_groups: NDArray[np.float64]
     escape_parts: NDArray[np.float64]
-    blurs: tuple[NDArray[np.float64], ...]
-    blur_of: NDArray[np.int32]
 
     def network_of(self, level: int) -> ExactNetwork:
         """The network that serves a level, 0 the finest."""

@@ -1,7 +1,7 @@
 """The weights of each latent's columns, made row by row: the innermost loops of coding.
 
-A wide row is coded in two symbols, for time: first which group of PART columns, under the groups' sums, then which
-column of the group, under their weights plus one.
+A row is the model's, without the columns that no byte stands for. A wide row is coded in two symbols, for time: first
+which group of PART columns, under the groups' sums, then which column of the group, under their weights plus one.
 """
 
 from __future__ import annotations
@@ -12,53 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled, compiled_sums, inlined
-from idfcodec.entropy import Frequencies, Intervals
+from idfcodec.entropy import Frequencies, Intervals, interval_of
+from idfcodec.flow.exact.tables import HIGHEST
 from idfcodec.flow.hierarchical.walk import Values
 
 __all__ = ["PART", "Ingredients", "group_rows", "intervals", "part_rows", "rows", "split_intervals"]
 
 PART = 8  # columns of a group
-# Numbers of `exact.tables`, `lattice` and `entropy`, repeated for the loops below: see `compiled`.
-HIGHEST = 255
-EXPECTED_BITS, UNIT = 9, 2.0**-12
-_TOTAL = 2**24
-
-_NOTHING = np.zeros(0, np.int32)
 
 
 class Ingredients(NamedTuple):
-    """What the rows of the latents of a plane are made of. Arrays (N,) are int32, one number a latent.
+    """What the rows of the latents of a plane are made of.
 
     Args:
-        tables: (CELLS,) weights of the plane.
+        tables: (CELLS,) the model's.
         cells: (N,) where each latent's row begins in them.
         shift: (N,) of the coupling: column j of a row of n stands for the value shift - n / 2 + j.
         low: (N,) what makes a value a byte: 0 for G, G for the differences.
-        values: (256,) weight of each byte, or empty.
-        known: (N,) value of the plane before, with `pair`.
-        pair, pair_x, pair_y: weights W of the pairs of the plane before with this one, see `lattice.PairWeights`, and
-            their smallest values; or empty.
-        blurred, blurred_x, blurred_y: weights V of this plane's values, over their pairs with the next plane; or empty.
-        blur: (N,) which of `blurred` is right for the scale of the next plane.
-        at, slope: (N,) where the next plane is expected if this one is 0, in units of 2**-EXPECTED_BITS, and what one
-            step of this one adds to it.
     """
 
     tables: Values
     cells: Values
     shift: Values
     low: Values
-    values: Values = _NOTHING
-    known: Values = _NOTHING
-    pair: Values = _NOTHING.reshape(0, 0)
-    pair_x: int = 0
-    pair_y: int = 0
-    blurred: Values = _NOTHING.reshape(0, 0, 0)
-    blurred_x: int = 0
-    blurred_y: int = 0
-    blur: Values = _NOTHING
-    at: Values = _NOTHING
-    slope: Values = _NOTHING
 
 
 @inlined
@@ -73,38 +49,12 @@ def _make_row(out: Frequencies, n: int, i: int, width: int, left: int, right: in
         out[n, j] = of.tables[cell + j]
     if left == 0:
         out[n, 0] += 1  # no row is empty
-    first = of.shift[i] - width // 2
-    byte = first + of.low[i]
+    byte = of.shift[i] - width // 2 + of.low[i]
     least, end = max(left, min(max(1, -byte), right)), max(left, min(max(1, HIGHEST + 1 - byte), right))
     for j in range(max(1 - left, 0), least - left):
         out[n, j] = 0
     for j in range(end - left, right - left):
         out[n, j] = 0
-    if len(of.values):
-        to, start = np.uint64(least - left), np.uint64(byte + least)
-        for j in range(np.uint64(max(end - least, 0))):
-            out[n, to + j] = np.floor(out[n, to + j] * of.values[start + j] * UNIT)
-    if of.blurred.size:
-        x = first - of.blurred_x
-        begin, stop = max(least, -x), min(end, of.blurred.shape[2] - x)
-        to, start = np.uint64(begin - left), np.uint64(x + begin)
-        blur, slope = of.blur[i], of.slope[i]
-        expected = of.at[i] + slope * (first + begin) + (1 << EXPECTED_BITS >> 1)
-        last = np.int32(of.blurred.shape[1] - 1)
-        for j in range(np.uint64(max(stop - begin, 0))):
-            y = np.int32(expected >> EXPECTED_BITS) - of.blurred_y
-            expected += slope
-            out[n, to + j] = np.floor(
-                out[n, to + j] * of.blurred[blur, np.uint64(min(max(y, 0), last)), start + j] * UNIT
-            )
-    if of.pair.size:
-        x = of.known[i] - of.pair_x
-        if 0 <= x < of.pair.shape[0]:
-            y = first - of.pair_y
-            begin, stop = max(least, -y), min(end, of.pair.shape[1] - y)
-            to, start = np.uint64(begin - left), np.uint64(y + begin)
-            for j in range(np.uint64(max(stop - begin, 0))):
-                out[n, to + j] = np.floor(out[n, to + j] * of.pair[x, start + j] * UNIT)
 
 
 @inlined
@@ -138,22 +88,6 @@ def _make_part_rows(where: NDArray[np.int64], groups: Values, width: int, of: In
         _make_row(out, n, where[n], width, left, left + PART, of)
         for j in range(PART):
             out[n, j] += 1
-
-
-@inlined
-def interval_of(rows: NDArray[np.float64], n: int, column: int) -> tuple[int, int]:
-    """First quantile and size of the slice that a `Decoder` takes for a column of row n of integer weights."""
-    width = rows.shape[1]
-    total = 0.0
-    for j in range(width):
-        total += rows[n, j]
-    before = 0.0
-    for j in range(column):
-        before += rows[n, j]
-    scale = (_TOTAL - width) / total
-    start = int(before * scale) + column
-    end = int((before + rows[n, column]) * scale) + column + 1 if column < width - 1 else _TOTAL
-    return start, end - start
 
 
 @compiled_sums

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from idfcodec.compiled import compiled
 from idfcodec.flow.exact.layers import Squeeze
-from idfcodec.flow.exact.tables import OF_SCALE
+from idfcodec.flow.exact.tables import OF_SCALE, ONE, SCALE_MIN, SCALE_STEPS, SCALES, SHAPE_STEPS, SHAPES
 from idfcodec.flow.hierarchical.exact import ExactNetwork
-from idfcodec.flow.hierarchical.lookup import located, rows_of
+from idfcodec.flow.hierarchical.lookup import rows_of
 from idfcodec.flow.hierarchical.prepared import Prepared
 
 __all__ = [
@@ -37,10 +37,6 @@ __all__ = [
 
 Values = NDArray[np.int32]
 LOWEST = (0, -255, -255)  # of G, R-G, B-G
-# Numbers of `exact.tables`, repeated for the loops below: see `compiled`.
-ONE = 16
-SCALE_MIN, SCALE_STEPS, SCALES = -3, 4, 37
-SHAPE_STEPS, SHAPES = 4, 9
 
 
 @dataclass(frozen=True)
@@ -53,52 +49,33 @@ class StepPrior:
         shape: (C, N) int32 in [0, SHAPES).
         colour: (3, N) int32 in [-64, 64], in units of 2**-COLOUR_BITS: how the residual of G moves R-G and B-G, and
             how that of R-G moves B-G. None where there is one plane.
-        phases: those that are known, each (C, h, w), of the last latents none.
-        width: columns of the step's pixels, which are N / width rows of the phases' cells.
     """
 
     location: Values
     scale: Values
     shape: Values
     colour: Values | None
-    phases: tuple[Values, ...] = ()
-    width: int = 0
 
-    def located(self, plane: int, known: Values) -> Values:
-        """(N,) location of `plane` once the planes before it have the values `known` (C, N)."""
-        at: Values = located(plane, self.location, self._colours(), known)
-        return at
+    def tables(self, plane: int, known: Values) -> tuple[Values, Values, Values]:
+        """Width class, first cell of the table's row and shift of the coupling of each latent of `plane`, (N,) each.
 
-    def _colours(self) -> Values:
-        return self.colour if self.colour is not None else self.location[:0]
-
-    def sampled(self, every: int) -> StepPrior:
-        """Of one latent in so many, without the phases."""
-        arrays = (self.location, self.scale, self.shape, self._colours())
-        location, scale, shape, colour = (np.ascontiguousarray(a[:, ::every]) for a in arrays)
-        return StepPrior(location, scale, shape, None if self.colour is None else colour)
-
-    def residual(self, plane: int, known: Values) -> Values:
-        """(N,) value minus location of a plane that is known, as are those before it."""
-        residual: Values = known[plane] * ONE - self.located(plane, known)
-        return residual
-
-    def tables(self, plane: int, known: Values) -> tuple[Values, Values, Values, Values]:
-        """Location, see `located`, and width class, first cell of the table's row and shift of the coupling there."""
-        tables: tuple[Values, Values, Values, Values] = rows_of(
-            plane, self.location, self.scale, self.shape, self._colours(), known, OF_SCALE
+        The planes before it have the values `known` (C, N).
+        """
+        colour = self.colour if self.colour is not None else self.location[:0]
+        tables: tuple[Values, Values, Values] = rows_of(
+            plane, self.location, self.scale, self.shape, colour, known, OF_SCALE
         )
         return tables
 
 
-Step = tuple[int, int, StepPrior, Values]  # level, group, prior, values (C, N)
+Step = tuple[int, int, StepPrior, Values]  # level, phase, prior, values (C, N)
 
 
 class Visitor(Protocol):
     """What a walk calls at each step."""
 
-    def __call__(self, level: int, group: int, prior: StepPrior) -> Values:
-        """(C, N) values of the step; `group` 0, 1 and 2 are the phases D, B and C, -1 the last latents."""
+    def __call__(self, level: int, phase: int, prior: StepPrior) -> Values:
+        """(C, N) values of the step; `phase` 0, 1 and 2 are the phases D, B and C, -1 the last latents."""
 
 
 def squeezes(height: int, width: int, levels: int) -> list[Squeeze]:
@@ -111,21 +88,21 @@ def squeezes(height: int, width: int, levels: int) -> list[Squeeze]:
 
 
 def steps(planes: Values, levels: int) -> dict[tuple[int, int], Values]:
-    """What the walk codes: the values (C, N) of every coding step of (C, H, W) planes, by (level, group)."""
+    """What the walk codes: the values (C, N) of every coding step of (C, H, W) planes, by (level, phase)."""
     out = {}
     y = torch.from_numpy(planes)[None]
     for level, squeeze in enumerate(squeezes(planes.shape[1], planes.shape[2], levels)):
         split = squeeze.forward(y).chunk(4, 1)
-        for group in range(3):
-            height, width = squeeze.extent(group + 1)
-            out[level, group] = split[group + 1][0, :, :height, :width].reshape(len(planes), -1).numpy()
+        for phase in range(3):
+            height, width = squeeze.extent(phase + 1)
+            out[level, phase] = split[phase + 1][0, :, :height, :width].reshape(len(planes), -1).numpy()
         y = split[0]
     out[levels, -1] = y.reshape(len(planes), -1).numpy()
     return out
 
 
 def placed(steps: Mapping[tuple[int, int], NDArray[np.float64]], size: tuple[int, int]) -> NDArray[np.float64]:
-    """(H, W) from one number for each latent of every coding step, by (level, group): the inverse of `steps`."""
+    """(H, W) from one number for each latent of every coding step, by (level, phase): the inverse of `steps`."""
     levels = max(level for level, _ in steps)
     stack = squeezes(size[0], size[1], levels)
     y = steps[levels, -1].reshape(stack[-1].grid if stack else size)
@@ -133,9 +110,9 @@ def placed(steps: Mapping[tuple[int, int], NDArray[np.float64]], size: tuple[int
         squeeze = stack[level]
         phases = np.zeros((4, *squeeze.grid))
         phases[0] = y
-        for group in range(3):
-            height, width = squeeze.extent(group + 1)
-            phases[group + 1, :height, :width] = steps[level, group].reshape(height, width)
+        for phase in range(3):
+            height, width = squeeze.extent(phase + 1)
+            phases[phase + 1, :height, :width] = steps[level, phase].reshape(height, width)
         y = squeeze.inverse(torch.from_numpy(phases)[None])[0, 0].numpy()
     return y
 
@@ -160,15 +137,15 @@ def _show(phases: Values, count: int, seen: NDArray[np.uint8]) -> None:
 
 
 @compiled
-def _neighbours(phases: Values, group: int, plane: int, row: int, column: int) -> int:
-    """Sum of the four nearest known neighbours of a cell of phase `group`, edges repeated."""
+def _neighbours(phases: Values, phase: int, plane: int, row: int, column: int) -> int:
+    """Sum of the four nearest known neighbours of a cell of phase `phase`, edges repeated."""
     height, width = phases.shape[2:]
     a, d = phases[0, plane], phases[1, plane]
     below, right = min(row + 1, height - 1), min(column + 1, width - 1)
     total: int = a[row, column]
-    if group == 0:
+    if phase == 0:
         total += a[row, right] + a[below, column] + a[below, right]
-    elif group == 1:
+    elif phase == 1:
         total += a[row, right] + d[max(row - 1, 0), column] + d[row, column]
     else:
         total += a[below, column] + d[row, max(column - 1, 0)] + d[row, column]
@@ -179,7 +156,7 @@ def _neighbours(phases: Values, group: int, plane: int, row: int, column: int) -
 def _read(
     head: NDArray[np.float32],
     phases: Values,
-    group: int,
+    phase: int,
     width: int,
     location: Values,
     scale: Values,
@@ -192,7 +169,7 @@ def _read(
         for column in range(width):
             n = row * width + column
             for plane in range(planes):
-                base = _neighbours(phases, group, plane, row, column)
+                base = _neighbours(phases, phase, plane, row, column)
                 location[plane, n] = np.int32(head[row, column, plane]) + base * (ONE // 4)
                 level = np.int32(head[row, column, 3 + plane]) + SCALE_STEPS // 2 - SCALE_MIN * SCALE_STEPS
                 scale[plane, n] = min(max(level, 0), SCALES - 1)
@@ -202,16 +179,15 @@ def _read(
                 colour[i, n] = min(max(np.int32(head[row, column, 9 + i]), -64), 64)
 
 
-def _prior(head: Tensor, phases: Values, group: int, extent: tuple[int, int]) -> StepPrior:
-    """What the head (1, 12, h, w) says of phase `group`, which has `extent` rows and columns."""
+def _prior(head: Tensor, phases: Values, phase: int, extent: tuple[int, int]) -> StepPrior:
+    """What the head (1, 12, h, w) says of phase `phase`, which has `extent` rows and columns."""
     said = np.ascontiguousarray(head[0].permute(1, 2, 0).cpu().numpy())
     height, width = extent
     planes = phases.shape[1]
     location, scale, shape = (np.empty((planes, height * width), np.int32) for _ in range(3))
     colour = np.empty((3 if planes == 3 else 0, height * width), np.int32)
-    _read(said, phases, group, width, location, scale, shape, colour)
-    known = tuple(phases[: group + 1])
-    return StepPrior(location, scale, shape, colour if planes == 3 else None, known, width)
+    _read(said, phases, phase, width, location, scale, shape, colour)
+    return StepPrior(location, scale, shape, colour if planes == 3 else None)
 
 
 def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
@@ -248,13 +224,13 @@ def _walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, ...]
             trunk = network.upsample(trunk, *squeeze.grid)
         phases = np.empty((4, planes, *squeeze.grid), np.int32)
         phases[:] = y  # where the picture ends before the grid, A's values stand in
-        for group in range(3):
-            seen = np.empty((squeeze.grid[0] + 2, squeeze.grid[1] + 2, 3 * group + 3), np.uint8)
-            _show(phases, group + 1, seen)
-            trunk, head = network.step(group, torch.from_numpy(seen[None]).permute(0, 3, 1, 2), trunk)
-            height, width = extent = squeeze.extent(group + 1)
-            values = visit(level, group, _prior(head, phases, group, extent))
-            phases[group + 1, :, :height, :width] = values.reshape(planes, height, width)
+        for phase in range(3):
+            seen = np.empty((squeeze.grid[0] + 2, squeeze.grid[1] + 2, 3 * phase + 3), np.uint8)
+            _show(phases, phase + 1, seen)
+            trunk, head = network.step(phase, torch.from_numpy(seen[None]).permute(0, 3, 1, 2), trunk)
+            height, width = extent = squeeze.extent(phase + 1)
+            values = visit(level, phase, _prior(head, phases, phase, extent))
+            phases[phase + 1, :, :height, :width] = values.reshape(planes, height, width)
         y = squeeze.inverse(torch.from_numpy(phases.reshape(1, -1, *squeeze.grid)))[0].numpy()
     return y
 
@@ -264,9 +240,9 @@ def record(model: Prepared, planes: Values) -> list[Step]:
     values = steps(planes, model.config.levels)
     out: list[Step] = []
 
-    def visit(level: int, group: int, prior: StepPrior) -> Values:
-        out.append((level, group, prior, values[level, group]))
-        return values[level, group]
+    def visit(level: int, phase: int, prior: StepPrior) -> Values:
+        out.append((level, phase, prior, values[level, phase]))
+        return values[level, phase]
 
     walk(model, planes.shape, visit)
     return out

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.errors import IDFError
 from idfcodec.flow.causal.coder import CausalFlow
 from idfcodec.types import PlaneType, Role
 from tests.flow.causal.planes import (
@@ -29,7 +29,7 @@ SIDES = st.integers(1, 40)
 SEVERAL = {"gray": GRAY, "rgb": RGB, "ycc": YCC, "deep": DEEP}
 
 
-def check(coder: CausalFlow, planes: Sequence[np.ndarray], types: Sequence[PlaneType], **options: bytes) -> bytes:
+def check(coder: CausalFlow, planes: Sequence[np.ndarray], types: Sequence[PlaneType], **options: bool) -> bytes:
     (payload,) = coder.encode([planes], types, **options)
     (found,) = coder.decode([payload], [plane.shape for plane in planes], types, **options)
     for a, b in zip(found, planes, strict=True):
@@ -110,7 +110,7 @@ def test_pictures_of_a_call_are_coded_alone() -> None:
 @pytest.mark.parametrize("content", CONTENTS)
 def test_payloads_of_a_batch_have_no_zeros_at_their_end(content: str) -> None:
     for types in SEVERAL.values():
-        payload = check(flow("thumbnail"), draw(content, types, 6, 5), types, shared=b"")
+        payload = check(flow("thumbnail"), draw(content, types, 6, 5), types, small=True)
         assert not payload.endswith(b"\0")
 
 
@@ -159,11 +159,6 @@ def test_planes_of_several_sizes_are_refused() -> None:
     for shapes in ([(3, 3), (3, 4), (3, 3)], [(3, 3)], [(3, 3)] * 4):
         with pytest.raises(IDFError, match="planes of one size"):
             flow("photo").decode([b"\0"], shapes, RGB)
-
-
-def test_something_common_to_all_pictures_is_refused() -> None:
-    with pytest.raises(CorruptFile, match="no use for"):
-        flow("thumbnail").decode([b""], [(3, 3)], GRAY, shared=b"c")
 
 
 # --- The flow ------------------------------------------------------------------------------------------------------

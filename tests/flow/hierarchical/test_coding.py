@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,15 +12,13 @@ from hypothesis import strategies as st
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.exact.tables import HIGHEST
-from idfcodec.flow.hierarchical import coding, correction
-from idfcodec.flow.hierarchical.adaptive import Switches
 from idfcodec.flow.hierarchical.code_length import of_tile
 from idfcodec.flow.hierarchical.coding import decode_tile, encode_tile
 from idfcodec.flow.hierarchical.plane import Plane
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.walk import LOWEST, Values
-from idfcodec.format.payload import CORRECTED, PALETTE
-from tests.flow.hierarchical.steps import planes_of, random_correction, shape_of
+from idfcodec.format.payload import PLAIN
+from tests.flow.hierarchical.steps import planes_of, shape_of
 from tests.pictures import GENERATORS, generate
 
 SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (3, 5), (33, 65), (64, 64)]
@@ -137,82 +134,44 @@ def test_bytes_beyond_the_end(flow: Prepared) -> None:
         assert decoded is None or not np.array_equal(decoded, planes)
 
 
-ALLOWED = {1: 4 | CORRECTED, 3: 7 | CORRECTED}
-"""The bits that the first byte of a tile of so many planes may have, unless it says PALETTE."""
-
-
 @pytest.mark.parametrize("kind", ["photo", "gray"])
 def test_flags_are_checked(flow: Prepared, kind: str) -> None:
     planes = planes_of(generate(kind, 9, 7))
     data, shape = encode_tile(flow, planes), shape_of(planes)
-    allowed = ALLOWED[len(planes)]
-    assert data[0] & ~allowed == 0
+    assert data[0] == PLAIN
     with pytest.raises(CorruptFile, match="unknown flags"):
         decode_tile(flow, b"", shape)
-    for flags in set(range(256)) - {PALETTE}:
-        if flags & ~allowed:
-            with pytest.raises(CorruptFile, match="unknown flags"):
-                decode_tile(flow, bytes([flags]) + data[1:], shape)
-        else:
-            decoded = decode_damaged(flow, bytes([flags]) + data[1:], shape)
-            assert flags == data[0] or decoded is None or not np.array_equal(decoded, planes)
+    for flags in range(1, 256):
+        with pytest.raises(CorruptFile, match="unknown flags"):
+            decode_tile(flow, bytes([flags]) + data[1:], shape)
     for length in (1, 2, 3, 5):
         with pytest.raises(CorruptFile, match="damaged"):
             decode_tile(flow, bytes(1 + length), shape)
 
 
-@pytest.mark.parametrize("switches", range(8))
-@pytest.mark.parametrize("kind", ["photo", "lattice", "gradient", "extremes", "gray"])
-def test_every_choice_of_weights(flow: Prepared, kind: str, switches: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Round trips whatever the encoder chooses, with corrections or without."""
-    planes = planes_of(generate(kind, 45, 38))
-    chosen = Switches(switches & ALLOWED[len(planes)])
-    monkeypatch.setattr(coding, "choose", lambda flow, steps: chosen)
-    monkeypatch.setattr(coding, "colours_of", lambda planes: None)
-    assert check_round_trip(flow, planes)[0] & ~CORRECTED == chosen
-    monkeypatch.setattr("idfcodec.flow.hierarchical.correction.LEVELS", 0)
-    assert check_round_trip(flow, planes)[0] == chosen
-
-
-@pytest.mark.parametrize("allowed", range(8))
-def test_only_weights_that_the_model_asks_for_are_tried(flow: Prepared, allowed: int) -> None:
-    search = replace(flow.config.search, weights=allowed)
-    for kind in ("lattice", "gray"):
-        planes = planes_of(generate(kind, 64, 48))
-        data = encode_tile(replace(flow, config=replace(flow.config, search=search)), planes)
-        assert data[0] & 7 & ~allowed == 0
-        assert np.array_equal(decode_tile(flow, data, shape_of(planes)), planes)
-
-
 @settings(deadline=None, max_examples=150)
 @given(
-    flags=st.integers(0, 15) | st.just(PALETTE),
     words=st.one_of(
         st.lists(st.integers(0, 2**32 - 1), max_size=200),
         st.lists(st.sampled_from([0, 1, 2**31, 2**32 - 1]), max_size=80),
     ),
     shape=st.tuples(st.sampled_from([1, 3]), st.integers(1, 40), st.integers(1, 40)),
 )
-def test_garbage(flow: Prepared, flags: int, words: list[int], shape: tuple[int, int, int]) -> None:
-    decode_damaged(flow, bytes([flags]) + np.array(words, "<u4").tobytes(), shape)
+def test_garbage(flow: Prepared, words: list[int], shape: tuple[int, int, int]) -> None:
+    decode_damaged(flow, bytes([PLAIN]) + np.array(words, "<u4").tobytes(), shape)
 
 
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
-    switches=st.integers(0, 7),
     shape=st.tuples(st.sampled_from([1, 3]), st.integers(1, 70), st.integers(1, 70)),
 )
-def test_garbage_long_enough_to_be_read(flow: Prepared, seed: int, switches: int, shape: tuple[int, int, int]) -> None:
-    """Corrections that nobody would send, then noise that goes on for as long as it may."""
+def test_garbage_long_enough_to_be_read(flow: Prepared, seed: int, shape: tuple[int, int, int]) -> None:
+    """Noise that goes on for as long as it may."""
     rng = np.random.default_rng(seed)
     encoder = Encoder()
     encoder.push_uniform(rng.integers(0, 2**24, 4 * int(np.prod(shape))).astype(np.int32), 2**24)
-    keys = [(level, group, plane) for level in range(2) for group in range(3) for plane in range(shape[0])]
-    corrections = {key: random_correction(rng, key[1], key[2]) for key in keys if rng.random() < 0.5}
-    correction.push(encoder, corrections, shape[0])
-    flags = (switches | CORRECTED) & ALLOWED[shape[0]]
-    decode_damaged(flow, bytes([flags]) + encoder.finish(), shape)
+    decode_damaged(flow, bytes([PLAIN]) + encoder.finish(), shape)
 
 
 @pytest.fixture(scope="module")
