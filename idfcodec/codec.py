@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
-from idfcodec.format.container import Container, pack, unpack
-from idfcodec.format.payload import STORED, first_byte, split_patches, with_patches
+from idfcodec.family import likely_families
+from idfcodec.flow.categorical.coder import decode as decode_names
+from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.format.container import NO_MODEL, Container, pack, unpack
+from idfcodec.format.payload import CATEGORICAL, STORED, first_byte, split_patches, with_patches
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.names import names_of, samples_of
 from idfcodec.picture.pillow import Picture, from_image
 from idfcodec.types import Buffer, Pixels, Progress
 
@@ -43,6 +47,57 @@ def kind_problem(kind: Kind, coder: Coder) -> str | None:
     return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
 
 
+def _named(kind: Kind, pixels: Pixels, effort: str) -> bytes:
+    """The payload of a picture of 8 bits as names of colours, or its samples where they are shorter."""
+    coded = encode_names(names_of(kind.samples(pixels)), channels=kind.distinct, effort=effort)
+    return min(coded, kind.stored(pixels), key=len)
+
+
+def _write_names(kind: Kind, payload: memoryview, out: Pixels) -> None:
+    """Writes to `out` what `_named` coded.
+
+    Raises:
+        CorruptFile: there are no names in such a picture, or the payload is damaged.
+    """
+    if kind.depth != 8 or kind.conversion is not None:
+        raise CorruptFile("a tile has names of colours, and the picture none")
+    height, width = out.shape[:2]
+    (names,) = decode_names(payload, (1, height, width), channels=kind.distinct)
+    kind.write_samples(samples_of(names, kind.distinct), out)
+
+
+def _tiled(kind: Kind, pixels: Pixels, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:
+    """The payloads of a picture's tiles by a model."""
+    tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
+
+    def work(index: int) -> bytes:
+        part = cut(pixels, tiles[index])
+        planes, extra = kind.planes(part)
+        (coded,) = coder.encode([planes], kind.types_with(extra))
+        coded = with_patches(extra, coded)
+        stored = kind.stored(part)
+        return coded if len(coded) < len(stored) else stored
+
+    return each(work, len(tiles), threads, progress)
+
+
+def _pack(picture: Picture, kind: Kind, tile: int, model: bytes, payloads: list[bytes]) -> bytes:
+    """The file of a picture."""
+    height, width = picture.pixels.shape[:2]
+    return pack(
+        Container(
+            mode=kind.mode,
+            width=width,
+            height=height,
+            tile=tile,
+            model=model,
+            checksum=kind.checksum(picture.pixels),
+            metadata=picture.metadata,
+            tiles=tuple(payloads),
+        )
+    )
+
+
 def encode(
     image: Picture | Pixels | Image.Image,
     *,
@@ -59,9 +114,9 @@ def encode(
     Args:
         image: (H, W) or (H, W, C) uint8 or uint16, C from 2 to 4 (gray and alpha, RGB, RGB and alpha), a PIL image of
             mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
-        model: name, id or folder; None is the default.
-        effort: chooses a shipped model instead: "fast" for speed, "default", or "max" for the smallest files. Decoding
-            takes as long as encoding, and need not be told.
+        model: name, id or folder, which then codes the picture; None leaves it to the effort.
+        effort: "fast" for speed, "default", or "max" for the smallest files. It stands for a shipped model, beside
+            which the categorical family codes pictures of few or repeated colours. Decoding need not be told.
         conversion: undo the colour conversion that made the picture, if one did and the model codes what was before.
         verify: decode the result and compare before returning it.
         threads: tiles coded at a time; None is one for each core. The bytes do not depend on it.
@@ -76,36 +131,20 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
-    model = choose_model(model, effort)
+    named = choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
-    pixels = picture.pixels
-    coder = load_model(model, device=device)
-    kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
-    if problem := kind_problem(kind, coder):
-        raise UnsupportedImage(problem)
-    tiles = tile_grid(pixels.shape[0], pixels.shape[1], TILE)
-
-    def work(index: int) -> bytes:
-        part = cut(pixels, tiles[index])
-        planes, extra = kind.planes(part)
-        (coded,) = coder.encode([planes], kind.types_with(extra))
-        coded = with_patches(extra, coded)
-        stored = kind.stored(part)
-        return coded if len(coded) < len(stored) else stored
-
-    payloads = each(work, len(tiles), threads, progress)
-    data = pack(
-        Container(
-            mode=kind.mode,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            tile=TILE,
-            model=coder.id,
-            checksum=kind.checksum(pixels),
-            metadata=picture.metadata,
-            tiles=tuple(payloads),
-        )
-    )
+    pixels, kind = picture.pixels, kind_of(picture.pixels)
+    found = []
+    by_names, by_model = likely_families(kind, pixels, effort or "default") if model is None else (False, True)
+    if by_names:
+        found.append(_pack(picture, kind, 0, NO_MODEL, [_named(kind, pixels, effort or "default")]))
+    if by_model:
+        coder = load_model(named, device=device)
+        kind = kind_of(pixels, conversions=conversion and coder.capabilities.any_planes)
+        if problem := kind_problem(kind, coder):
+            raise UnsupportedImage(problem)
+        found.append(_pack(picture, kind, TILE, coder.id, _tiled(kind, pixels, coder, threads, progress)))
+    data = min(found, key=len)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
         if not np.array_equal(again.pixels, pixels) or dict(again.metadata) != dict(picture.metadata):
@@ -141,8 +180,8 @@ def decode_picture(
     height, width, kind = container.height, container.width, KINDS[container.mode]
     if height * width > max_pixels:
         raise IDFError(f"the picture has {width} x {height} pixels, more than the limit of {max_pixels}")
-    coder = model_of_file(container.model, model, device=device)
-    if problem := kind_problem(kind, coder):
+    coder = None if container.model == NO_MODEL else model_of_file(container.model, model, device=device)
+    if coder is not None and (problem := kind_problem(kind, coder)):
         raise CorruptFile(problem)
     pixels = kind.empty(height, width)
     tiles = tile_grid(height, width, container.tile)
@@ -152,6 +191,11 @@ def decode_picture(
         if first_byte(payload) == STORED:
             kind.write_stored(payload, cut(pixels, tile))
             return
+        if first_byte(payload) == CATEGORICAL:
+            _write_names(kind, payload, cut(pixels, tile))
+            return
+        if coder is None:
+            raise CorruptFile("a tile needs a model, and the file names none")
         extra, payload = split_patches(payload)
         types = kind.types_with(extra)
         (planes,) = coder.decode([payload], [(tile.height, tile.width)] * len(types), types)

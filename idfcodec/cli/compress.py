@@ -27,6 +27,7 @@ from idfcodec.errors import IDFError
 from idfcodec.files import load_picture, plan, read_source
 
 if TYPE_CHECKING:
+    from idfcodec.flow.contract import Coder
     from idfcodec.picture.pillow import Picture
 
 __all__ = ["compress", "decompress", "test"]
@@ -76,11 +77,11 @@ def compress(
       idfcodec compress --json photo.png           sizes and speed for a script
     """
     output = check_usage(inputs, output, stdout, as_json, batch=batch)
-    model = choose_model(model, effort, batch=batch)
+    chosen = choose_model(model, effort, batch=batch)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if batch:
-        compress_batch(inputs, output, report, force=force, model=model, verify=not no_verify, **options)
+        compress_batch(inputs, output, report, force=force, model=chosen, verify=not no_verify, **options)
     targets = plan(inputs, output, SUFFIX)
 
     def work(name: str) -> Outcome:
@@ -88,12 +89,13 @@ def compress(
         picture, before = load_picture(name)
         from idfcodec import codec, models
 
-        coder = models.load_model(model, device=device)  # loaded once for all inputs, so no picture's time
+        coder = models.load_model(chosen, device=device)  # loaded once for all inputs, so no picture's time
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = codec.encode(
                 picture,
                 model=model,
+                effort=effort,
                 conversion=not no_conversion,
                 verify=not no_verify,
                 threads=threads,
@@ -105,13 +107,14 @@ def compress(
         size, shape = picture.pixels.size, picture.pixels.shape
         values = common(name, shape, size, len(data), seconds)
         values |= {"output": written, "input_bytes": before, "output_bytes": len(data), "verified": not no_verify}
-        values |= {"conversion": conversion_of(data), "kernel": coder.kernel}
+        kernel = kernel_of(data, coder)
+        values |= {"conversion": conversion_of(data), "kernel": kernel}
         line = (
             f"{label(name)} -> {written}: {shape_text(shape)}, {describe(before, len(data))}, "
             f"{size / len(data):.2f}:1 against raw pixels, {8 * len(data) / size:.3f} bits per subpixel, "
             f"{speed(size, seconds)}{'' if no_verify else ', verified'}"
         )
-        detail = detail_of(data, coder.kernel, seconds)
+        detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, before, len(data), len(data), seconds)
 
     finish(inputs, work, report)
@@ -235,22 +238,30 @@ def timed_decode(
     """Decodes with a progress bar; returns the picture, the kernel that computed it and the seconds it took."""
     from idfcodec import codec, models
 
-    coder = models.load_model(model or data_model(data), device=device)
+    named = data_model(data)
+    coder = models.load_model(model or named, device=device) if named else None
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
         picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
-    return picture, coder.kernel, time.perf_counter() - start
+    return picture, kernel_of(data, coder), time.perf_counter() - start
+
+
+def kernel_of(data: bytes, coder: "Coder | None") -> str:
+    """What computed a file: the model's kernel, or the loops of the family that needs no model."""
+    return coder.kernel if coder is not None and data_model(data) else "exact"
 
 
 def detail_of(data: bytes, kernel: str, seconds: float) -> str:
     """The second line of `-v`."""
     conversion = conversion_of(data)
     was = f", was {conversion}" if conversion else ""
-    return f"model {data_model(data)}, kernel {kernel}{was}, {seconds:.2f} s"
+    return f"model {data_model(data) or 'none'}, kernel {kernel}{was}, {seconds:.2f} s"
 
 
-def data_model(data: bytes) -> str:
-    """The model id in a file's header."""
+def data_model(data: bytes) -> str | None:
+    """The model id in a file's header; None where no model is needed."""
+    from idfcodec.format.container import NO_MODEL
     from idfcodec.info import read_info
 
-    return read_info(data).model.hex()
+    model = read_info(data).model
+    return None if model == NO_MODEL else model.hex()

@@ -31,6 +31,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         raise click.UsageError("--bytes and --json exclude each other.")
     report = Report(as_json=as_json, to_stdout=True)
     from idfcodec import models
+    from idfcodec.format.container import NO_MODEL
     from idfcodec.info import read_info
 
     names = {entry.id: entry.name for entry in models.list_models()}
@@ -61,7 +62,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "conversion": conversion,
             "bytes": len(data),
             "bits_per_subpixel": 8 * len(data) / size,
-            "model": header.model.hex(),
+            "model": None if header.model == NO_MODEL else header.model.hex(),
             "model_name": names.get(header.model.hex()),
             "tile": header.tile,
             "tiles": len(header.tile_lengths),
@@ -70,12 +71,14 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         }
         blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
         was = f", was {conversion}" if conversion else ""
+        model = f"{header.model.hex()} ({names.get(header.model.hex(), 'not installed')})"
+        tiles = f"{len(header.tile_lengths):,} of at most {header.tile}x{header.tile}" if header.tile else "1"
         lines = [
             label(name),
             f"  picture   {header.width}x{header.height}, {kind}, {depth} bits{was}",
             f"  file      {len(data):,} bytes, {8 * len(data) / size:.3f} bits per subpixel",
-            f"  model     {header.model.hex()} ({names.get(header.model.hex(), 'not installed')})",
-            f"  tiles     {len(header.tile_lengths):,} of at most {header.tile}x{header.tile}",
+            f"  model     {'none is needed' if header.model == NO_MODEL else model}",
+            f"  tiles     {tiles}",
             f"  checksum  {header.checksum.hex()}",
             f"  metadata  {blocks}",
         ]

@@ -24,6 +24,7 @@ __all__ = [
     "MAX_SIDE",
     "METADATA_TYPES",
     "MODEL_SIZE",
+    "NO_MODEL",
     "TILE_STEP",
     "VERSION",
     "Container",
@@ -39,6 +40,8 @@ VERSION = 1
 """The format version that this release writes, and the only one it reads."""
 MODEL_SIZE = 8
 """Bytes of the model's content hash that a file names its model by."""
+NO_MODEL = bytes(MODEL_SIZE)
+"""What a file names in place of a model where none of its tiles needs one."""
 CHECKSUM_SIZE = 8
 """Bytes of the checksum of the pixels."""
 MAX_SIDE = 2**24
@@ -69,8 +72,9 @@ class Container:
         mode: What the samples are.
         width: Width of the picture in pixels, in [1, 2**24].
         height: Height of the picture in pixels, in [1, 2**24]; `width * height` is at most 2**32.
-        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024]; see `idfcodec.format.tiles`.
-        model: The first 8 bytes of the content hash of the model.
+        tile: Nominal side of a tile in pixels, a multiple of 64 in [64, 1024], or 0: the picture is one tile; see
+            `idfcodec.format.tiles`.
+        model: The first 8 bytes of the content hash of the model, or `NO_MODEL`.
         checksum: `pixel_checksum` of the decoded picture, 8 bytes.
         metadata: Blocks by the names in `METADATA_TYPES`, each of 1 byte to 64 MiB.
         tiles: The payloads of the tiles in the order of `tile_grid`, each of 1 to 2**32 - 1 bytes. `unpack` gives
@@ -263,9 +267,9 @@ def _size_problem(width: int, height: int) -> str | None:
 
 
 def _tile_problem(tile: int) -> str | None:
-    if MIN_TILE <= tile <= MAX_TILE and tile % TILE_STEP == 0:
+    if tile == 0 or (MIN_TILE <= tile <= MAX_TILE and tile % TILE_STEP == 0):
         return None
-    return f"a tile side of {tile} pixels: it must be a multiple of {TILE_STEP} from {MIN_TILE} to {MAX_TILE}"
+    return f"a tile side of {tile} pixels: it must be 0 or a multiple of {TILE_STEP} from {MIN_TILE} to {MAX_TILE}"
 
 
 def _mode(number: int) -> Mode:

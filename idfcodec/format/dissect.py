@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, METADATA_TYPES, MODEL_SIZE, Container, unpack
+from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, METADATA_TYPES, MODEL_SIZE, NO_MODEL, Container, unpack
 from idfcodec.format.tiles import tile_grid
 
 __all__ = ["Field", "dissect", "fields"]
@@ -63,8 +63,8 @@ def _parts(file: Container) -> Iterator[tuple[int, str, str]]:
     yield 1, "mode", file.mode.name
     yield 4, "width", f"{file.width} pixels"
     yield 4, "height", f"{file.height} pixels"
-    yield 2, "tile", f"tiles of at most {file.tile}x{file.tile} pixels"
-    yield MODEL_SIZE, "model", "content hash of the model"
+    yield 2, "tile", f"tiles of at most {file.tile}x{file.tile} pixels" if file.tile else "one tile"
+    yield MODEL_SIZE, "model", "none is needed" if file.model == NO_MODEL else "content hash of the model"
     yield CHECKSUM_SIZE, "checksum", "BLAKE2b of the decoded pixels"
     yield 1, "blocks", f"{len(file.metadata)} of metadata"
     for name, content in file.metadata.items():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
 __all__ = [
+    "CATEGORICAL",
     "PATCHED",
     "PLAIN",
     "STORED",
@@ -29,6 +30,8 @@ STORED = 128
 """Samples as they are, whatever the model."""
 PATCHED = 129
 """The exceptions of a colour conversion, u32 their length first; then the payload itself."""
+CATEGORICAL = 130
+"""Names of colours, by the categorical family, whatever the model; of a whole picture."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
 

@@ -34,13 +34,13 @@ def tile_grid(height: int, width: int, tile: int) -> tuple[Tile, ...]:
     Args:
         height: Height of the picture in pixels, at least 1.
         width: Width of the picture in pixels, at least 1.
-        tile: Nominal side of a tile in pixels, at least 1 (the container allows less).
+        tile: Nominal side of a tile in pixels, at least 1 (the container allows less); 0 for one tile, the picture.
 
     Returns:
         The tiles in row-major order: from top to bottom and, within a row, from left to right.
 
     Raises:
-        IDFError: An argument is below 1.
+        IDFError: A side is below 1, or the tile's is below 0.
 
     Example:
         >>> tile_grid(2, 5, 4)
@@ -58,7 +58,7 @@ def tile_count(height: int, width: int, tile: int) -> int:
     """The number of tiles of `tile_grid` with the same arguments, computed without making them.
 
     Raises:
-        IDFError: An argument is below 1.
+        IDFError: A side is below 1, or the tile's is below 0.
     """
     return _pieces(height, tile) * _pieces(width, tile)
 
@@ -69,6 +69,6 @@ def _boundaries(length: int, tile: int) -> list[int]:
 
 
 def _pieces(length: int, tile: int) -> int:
-    if length < 1 or tile < 1:
-        raise IDFError(f"a picture side of {length} and a tile side of {tile} pixels: both must be at least 1")
-    return -(-length // tile)
+    if length < 1 or tile < 0:
+        raise IDFError(f"a picture side of {length} and a tile side of {tile} pixels: they must be at least 1 and 0")
+    return -(-length // tile) if tile else 1

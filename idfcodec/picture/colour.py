@@ -95,7 +95,7 @@ class Kind:
         height, width = out.shape[:2]
         if len(payload) != 1 + height * width * self.distinct * self._stored.itemsize:
             raise CorruptFile("a stored tile has the wrong length")
-        self._fill(np.frombuffer(payload, self._stored, offset=1).reshape(height, width, self.distinct), out)
+        self.write_samples(np.frombuffer(payload, self._stored, offset=1).reshape(height, width, self.distinct), out)
 
     def planes(self, pixels: Pixels) -> tuple[Planes, bytes]:
         """What is coded of pixels: planes, and what else a reader needs: exceptions of a conversion, or scales."""
@@ -140,7 +140,7 @@ class Kind:
             if values.size and (values.min() < 0 or values.max() > scale.most):
                 raise CorruptFile("a tile decodes to values outside of their range")
             parts.append(scale.samples(values).astype(out.dtype))
-        self._fill(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2), out)
+        self.write_samples(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2), out)
 
     @property
     def _stored(self) -> np.dtype[Any]:
@@ -158,7 +158,8 @@ class Kind:
             raise CorruptFile("a tile has exceptions or scales, and the picture neither")
         return unpack_scales(extra, len(self.groups))
 
-    def _fill(self, samples: Pixels, out: Pixels) -> None:
+    def write_samples(self, samples: Pixels, out: Pixels) -> None:
+        """Writes to `out` (h, w, distinct) samples."""
         out[:] = samples[..., 0] if out.ndim == 2 else samples
 
 

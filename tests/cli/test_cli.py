@@ -49,8 +49,8 @@ def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) 
     run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "photo.png")
     run("decompress", "-f", "-T", "1", "photo.idfc")
     assert fake_codec.calls == [
-        {"model": None, "conversion": True, "verify": True, "threads": None, "device": "cpu"},
-        {"model": "mine", "conversion": True, "verify": False, "threads": 3, "device": "cuda"},
+        {"model": None, "effort": None, "conversion": True, "verify": True, "threads": None, "device": "cpu"},
+        {"model": "mine", "effort": None, "conversion": True, "verify": False, "threads": 3, "device": "cuda"},
         {"model": None, "threads": 1, "device": "cpu"},
     ]
 
@@ -62,7 +62,8 @@ def test_efforts_choose_models(run: Run, picture_file: Path, fake_codec: Any, co
         for effort, model in EFFORTS.items():
             fake_codec.calls.clear()
             assert run(command, option, effort, *force, "photo.png").code == 0
-            assert {call["model"] for call in fake_codec.calls} == {model}
+            wanted = ("effort", effort) if command == "compress" else ("model", model)
+            assert {call[wanted[0]] for call in fake_codec.calls} == {wanted[1]}
 
 
 @pytest.mark.parametrize("extension", sorted(planes.FORMATS))

@@ -143,7 +143,7 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(width=MAX_SIDE + 1), "both sides must be from 1 to"),
         (header(height=MAX_SIDE + 1), "both sides must be from 1 to"),
         (header(width=2**16 + 1, height=2**16), f"limit is {MAX_PIXELS} pixels"),
-        (header(tile=0) + b"p", "tile side of 0"),
+        (header(tile=1) + b"p", "tile side of 1"),
         (header(tile=65) + b"p", "tile side of 65"),
         (header(tile=1088) + b"p", "tile side of 1088"),
         (header(block_count=4) + b"p", "announces 4 metadata blocks"),

@@ -46,7 +46,7 @@ def test_count_needs_no_list() -> None:
     assert tile_count(2**24, 2**24, 64) == 2**36
 
 
-@pytest.mark.parametrize("sizes", [(0, 1, 64), (1, 0, 64), (1, 1, 0), (-1, 5, 64)])
+@pytest.mark.parametrize("sizes", [(0, 1, 64), (1, 0, 64), (1, 1, -1), (-1, 5, 64)])
 def test_sizes_below_one_are_refused(sizes: tuple[int, int, int]) -> None:
     with pytest.raises(IDFError, match="at least 1"):
         tile_grid(*sizes)

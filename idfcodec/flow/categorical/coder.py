@@ -1,0 +1,197 @@
+"""Pictures as names of colours to payloads and back. FORMAT.md, 9."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.entropy import Encoder
+from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.flow.categorical.choosing import likely_ways
+from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
+from idfcodec.flow.categorical.config import WAYS, Way
+from idfcodec.flow.categorical.kernels import DECODE, ENCODE
+from idfcodec.flow.categorical.work import Work
+from idfcodec.format.payload import CATEGORICAL, first_byte
+from idfcodec.types import Buffer
+
+__all__ = ["decode", "encode"]
+
+FAST = 16  # flag beside the number of a way
+PLAIN_WAY = WAYS[1]
+
+
+def encode(
+    names: NDArray[np.uint32], *, channels: int, palette: NDArray[np.uint8] | None = None, effort: str = "default"
+) -> bytes:
+    """The payload of a picture.
+
+    Args:
+        names: (F, H, W), of F frames: colours of `channels` channels, channel c at bits 8 c; with a palette, numbers of
+            its colours.
+        channels: 1 to 4.
+        palette: (n, channels) of at most 256 colours, which the decoder has as well; some may be equal.
+        effort: "fast", "default" or "max": which ways are tried.
+
+    Raises:
+        IDFError: a name is none of these.
+    """
+    names = np.ascontiguousarray(names, np.uint32)
+    number = 2 ** (8 * channels) if palette is None else len(palette)
+    if names.size == 0 or int(names.max()) >= number:
+        raise IDFError(f"a picture of names needs pixels, and all of them below {number}")
+    colours = few_colours(names) if palette is None else packed(palette)
+    if colours is None:
+        choices = dict.fromkeys(WAYS[:2], names)
+    else:
+        numbers = names if palette is not None else np.searchsorted(colours, names).astype(np.uint32)
+        choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
+    number = 0 if colours is None else len(colours)
+    fast = effort == "fast"
+    found = []
+    for way in likely_ways(choices, channels, number, effort):
+        head = bytes([CATEGORICAL, WAYS.index(way) + FAST * fast])
+        if colours is not None and palette is None:
+            head += _coded_colours(colours[by_significance(colours, channels)], channels)
+        found.append(head + _coded(choices[way], channels, number, way, fast))
+    return min(found, key=len)
+
+
+def decode(
+    payload: Buffer, shape: tuple[int, int, int], *, channels: int, palette: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint32]:
+    """The names of a payload, (F, H, W); see `encode`.
+
+    Raises:
+        CorruptFile: it is damaged.
+    """
+    data = memoryview(payload)
+    if len(data) < 2 or first_byte(data) != CATEGORICAL or (data[1] & ~FAST) >= len(WAYS):
+        raise CorruptFile("a payload of names does not say how it is coded")
+    way, fast = WAYS[data[1] & ~FAST], bool(data[1] & FAST)
+    position = 2
+    needs_colours = way.tree or way.ramp
+    colours = None if palette is None else packed(palette)
+    if needs_colours and palette is None:
+        colours, position = _read_colours(data, position, channels)
+    elif palette is not None and not needs_colours:
+        raise CorruptFile("a payload of names has no palette, and the picture one")
+    number = 0 if colours is None else len(colours)
+    coded = _decoded(data[position:], shape, channels, number, way, fast)
+    if colours is None:
+        return coded
+    if int(coded.max()) >= number:
+        raise CorruptFile("a payload of names has more colours than its palette")
+    order = _order(colours, channels, way)
+    table = order.astype(np.uint32) if palette is not None else colours[order]
+    return table[coded]
+
+
+def _order(colours: NDArray[np.uint32], channels: int, way: Way) -> NDArray[np.intp]:
+    return by_luminance(colours, channels) if way.ramp else by_significance(colours, channels)
+
+
+def _ranks(names: NDArray[np.uint32], order: NDArray[np.intp]) -> NDArray[np.uint32]:
+    """Names as their places in an order of the colours."""
+    rank = np.empty(len(order), np.uint32)
+    rank[order] = np.arange(len(order), dtype=np.uint32)
+    return rank[names]
+
+
+def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, fast: bool) -> bytes:
+    """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end."""
+    work = Work(ENCODE, names, 1 if way.ramp else channels, colours if way.tree else 0, way, fast=fast)
+    streams = []
+    while not work.done:
+        encoder = Encoder()
+        encoder.push_intervals(work.intervals())
+        streams.append(encoder.finish())
+    lengths = b"".join(_number(len(stream) // 4) for stream in streams[:-1])
+    return _number(len(streams) - 1) + lengths + b"".join(streams).rstrip(b"\0")
+
+
+def _decoded(
+    data: memoryview, shape: tuple[int, int, int], channels: int, colours: int, way: Way, fast: bool
+) -> NDArray[np.uint32]:
+    more, position = _read_number(data, 0)
+    if more > len(data):
+        raise CorruptFile("a payload of names ends too early")
+    lengths = []
+    for _ in range(more):
+        length, position = _read_number(data, position)
+        lengths.append(4 * length)
+    names = np.empty(shape, np.uint32)
+    work = Work(DECODE, names, 1 if way.ramp else channels, colours if way.tree else 0, way, fast=fast)
+    for stream in _cut(data[position:], lengths):
+        if work.done:
+            raise CorruptFile("a payload of names has more strips than its picture")
+        work.decode(np.frombuffer(stream, "<u4").astype(np.uint32))
+    if not work.done:
+        raise CorruptFile("a payload of names has fewer strips than its picture")
+    return names
+
+
+def _cut(data: memoryview, lengths: list[int]) -> Iterator[bytes]:
+    """The strips' words; the last one gets the zero bytes back that were left out."""
+    start = 0
+    if len(data) and not data[-1]:
+        raise CorruptFile("a payload of names ends in a zero byte that is to be left out")
+    for length in lengths:
+        yield bytes(data[start : start + length]).ljust(length, b"\0")
+        start += length
+    last = bytes(data[start:])
+    yield last + bytes(-len(last) % 4)
+
+
+def _coded_colours(colours: NDArray[np.uint32], channels: int) -> bytes:
+    """A list of colours: their number less 1, the size of what follows, and that; size 0: bytes as they are."""
+    plain = colours.view(np.uint8).reshape(-1, 4)[:, :channels].tobytes()
+    coded = _coded(colours[None, None], channels, 0, PLAIN_WAY, fast=False)
+    if len(coded) >= len(plain):
+        return bytes([len(colours) - 1, 0]) + plain
+    return bytes([len(colours) - 1]) + _number(len(coded)) + coded
+
+
+def _read_colours(data: memoryview, position: int, channels: int) -> tuple[NDArray[np.uint32], int]:
+    """What `_coded_colours` wrote, ascending by name, and where it ends."""
+    if position >= len(data):
+        raise CorruptFile("a payload of names ends too early")
+    count = data[position] + 1
+    size, position = _read_number(data, position + 1)
+    end = position + (size or count * channels)
+    if end > len(data):
+        raise CorruptFile("a payload of names ends too early")
+    if size:
+        colours = _decoded(data[position:end], (1, 1, count), channels, 0, PLAIN_WAY, fast=False).reshape(-1)
+    else:
+        colours = packed(np.frombuffer(data[position:end], np.uint8).reshape(count, channels))
+    ordered = np.sort(colours)
+    if (ordered[1:] == ordered[:-1]).any() or not np.array_equal(colours[by_significance(colours, channels)], colours):
+        raise CorruptFile("the colours of a payload of names are not ascending")
+    return ordered, end
+
+
+def _number(value: int) -> bytes:
+    """A number in groups of 7 bits, the lowest first; the highest bit of a byte says that another one follows."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _read_number(data: memoryview, position: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 35, 7):
+        if position >= len(data):
+            raise CorruptFile("a payload of names ends too early")
+        byte = data[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            if shift and not byte:
+                raise CorruptFile("a number in a payload of names is longer than it need be")
+            return value, position
+    raise CorruptFile("a number in a payload of names is too large")

@@ -1,0 +1,126 @@
+"""What the compiled loop of the categorical family works on: all that it learns, and the last rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.errors import CorruptFile
+from idfcodec.flow.categorical.config import GROUPS, LEAST_BITS, MOST_BITS, STRIP, Way
+from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
+from idfcodec.flow.categorical.tables import first_chances, tables
+
+__all__ = ["Work"]
+
+MOST_OF_A_PIXEL = 256  # decisions
+HISTORIES = 16 * 256  # chances of a set
+NEW = 0x80000001  # a slot: one half, never used, no history
+NUMBER = 8  # numbers of a group in `plan`
+PLAN, STATE = 48, 8
+MEMORIES, SOURCES, LEVELS, HOPES = 5, 9, 64, 1024
+POSITION, COUNT = 0, 6  # of the state
+NO_WORDS = np.zeros(0, np.uint32)
+DAMAGED = "the entropy-coded data is damaged"
+
+
+def _power(count: int, least: int, most: int) -> int:
+    return min(max((count - 1).bit_length(), least), most)
+
+
+class Work:
+    """The coding of a picture, strip by strip.
+
+    Args:
+        mode: ENCODE or DECODE.
+        names: (F, H, W) uint32, C-contiguous; written where decoded.
+        channels: of a name, 1 to 4.
+        colours: names are below it, for a way with a tree; 0 otherwise.
+        way: how.
+        fast: with fewer contexts.
+        strip: decisions of a strip.
+    """
+
+    def __init__(
+        self,
+        mode: int,
+        names: NDArray[np.uint32],
+        channels: int,
+        colours: int,
+        way: Way,
+        *,
+        fast: bool,
+        strip: int = STRIP,
+    ) -> None:
+        frames, height, width = names.shape
+        self.mode, self._names = mode, names.reshape(-1)
+        bits = _power(4 * names.size, LEAST_BITS, MOST_BITS)
+        memory_bits = _power(names.size, 12, 20)
+        self._plan = np.zeros(PLAN, np.int64)
+        self._learned(bits, (way.listed, way.listed, colours > 0, colours == 0))
+        depth = max(colours - 1, 0).bit_length()
+        sizes = width, height, frames, channels, colours, depth, way.listed, fast, memory_bits, strip
+        self._plan[NUMBER * len(GROUPS) :][: len(sizes)] = sizes
+        stride = width + 2 * PAD
+        self._rows, self._flags = np.zeros(4 * stride, np.uint32), np.zeros(4 * stride, np.uint8)
+        self._state, self._coder = np.zeros(STATE, np.int64), np.zeros(2, np.uint64)
+        room = strip + MOST_OF_A_PIXEL if mode == ENCODE else 0
+        self._starts, self._lengths = np.empty(room, np.int32), np.empty(room, np.int32)
+        self._inputs, self._contexts = np.zeros(128, np.int32), np.zeros(64, np.int64)
+        self._memory = np.zeros(MEMORIES * 2 << memory_bits, np.uint32)
+        self._trail = np.zeros(1 << memory_bits, np.uint32)
+        self._trust = np.full(SOURCES * LEVELS + HOPES, 1 << 15, np.int64)
+        near = 30000 - 3000 * (np.arange(SOURCES)[:, None] - 1)
+        self._trust[: SOURCES * LEVELS] = np.where(
+            np.isin(np.arange(SOURCES), (0, 7, 8))[:, None], 40000 + 1000 * np.minimum(np.arange(LEVELS), 20), near
+        ).ravel()
+        self._chances, self._known = np.full(256, 1 << 15, np.int64), np.zeros(3 << 16, np.uint16)
+        self._window, self._candidates = np.zeros(32, np.int64), np.zeros(64, np.int64)
+
+    def _learned(self, bits: int, needed: tuple[bool, ...]) -> None:
+        """Slots, weights, and in the plan where those of each group lie."""
+        slots, weights = [], []
+        slot = weight = 0
+        for g, (group, is_needed) in enumerate(zip(GROUPS, needed, strict=True)):
+            if not is_needed:
+                continue
+            size, sets = 1 << min(bits, group.most_bits), group.first + group.second
+            second = weight + group.first * group.inputs
+            self._plan[NUMBER * g : NUMBER * (g + 1)] = (
+                slot, size, slot + size, weight, second, group.speed, group.limit, group.inputs,
+            )  # fmt: skip
+            slots += [np.full(size, NEW, np.uint32), np.tile(first_chances(), 16 * group.histories)]
+            weights.append(np.full(sets * group.inputs, group.weight, np.int32))
+            slot, weight = slot + size + HISTORIES * group.histories, weight + sets * group.inputs
+        self._slots, self._weights = np.concatenate(slots), np.concatenate(weights)
+
+    @property
+    def done(self) -> bool:
+        """Whether all pixels are coded."""
+        return int(self._state[POSITION]) == len(self._names)
+
+    def intervals(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The intervals of the next strip, where encoded; views that are good until the one after."""
+        self._run(NO_WORDS)
+        count = int(self._state[COUNT])
+        return self._starts[:count], self._lengths[:count]
+
+    def decode(self, words: NDArray[np.uint32]) -> None:
+        """The pixels of the next strip.
+
+        Raises:
+            CorruptFile: these are not its words.
+        """
+        if len(words) and not words[-1]:
+            raise CorruptFile(DAMAGED)
+        last = [int(word) for word in words[-2:]]
+        self._coder[:] = sum(word << 32 * i for i, word in enumerate(last)), len(words) - len(last)
+        self._run(words)
+        if self._coder[0] or self._coder[1]:
+            raise CorruptFile(DAMAGED)
+
+    def _run(self, words: NDArray[np.uint32]) -> None:
+        code_strip(  # type: ignore[no-untyped-call]
+            self.mode, self._names, self._rows, self._flags, self._state, self._coder, words, self._starts,
+            self._lengths, self._slots, self._weights, self._inputs, self._contexts, tables(), self._plan, self._memory,
+            self._trail, self._trust, self._chances, self._known, self._window, self._candidates,
+        )  # fmt: skip
