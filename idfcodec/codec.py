@@ -15,13 +15,15 @@ from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
-from idfcodec.format.payload import CATEGORICAL, STORED, first_byte, split_patches, with_patches
+from idfcodec.format.payload import CATEGORICAL, COEFFICIENTS, STORED, first_byte, split_patches, with_patches
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.names import names_of, samples_of
 from idfcodec.picture.pillow import Picture, from_image
+from idfcodec.transcode import jpeg_payload, write_jpeg
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -134,8 +136,14 @@ def encode(
     named = choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
     pixels, kind = picture.pixels, kind_of(picture.pixels)
+    source = jpeg_source(pixels, picture.jpeg) if conversion and model is None and pixels.dtype == np.uint8 else None
     found = []
+    if source is not None:
+        payload = min(jpeg_payload(source, pixels.shape[:2]), kind.stored(pixels), key=len)
+        found.append(_pack(picture, kind, 0, NO_MODEL, [payload]))
     by_names, by_model = likely_families(kind, pixels, effort or "default") if model is None else (False, True)
+    if source is not None:
+        by_names = by_model = False
     if by_names:
         found.append(_pack(picture, kind, 0, NO_MODEL, [_named(kind, pixels, effort or "default")]))
     if by_model:
@@ -193,6 +201,9 @@ def decode_picture(
             return
         if first_byte(payload) == CATEGORICAL:
             _write_names(kind, payload, cut(pixels, tile))
+            return
+        if first_byte(payload) == COEFFICIENTS:
+            write_jpeg(kind, payload, cut(pixels, tile))
             return
         if coder is None:
             raise CorruptFile("a tile needs a model, and the file names none")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATEGORICAL",
+    "COEFFICIENTS",
     "PATCHED",
     "PLAIN",
     "STORED",
@@ -32,6 +33,8 @@ PATCHED = 129
 """The exceptions of a colour conversion, u32 their length first; then the payload itself."""
 CATEGORICAL = 130
 """Names of colours, by the categorical family, whatever the model; of a whole picture."""
+COEFFICIENTS = 132
+"""The quantised coefficients of a JPEG, whatever the model; of a whole picture."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
 

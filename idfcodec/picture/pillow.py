@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -59,10 +60,12 @@ class Picture:
             uint8 or uint16, not empty. It may be read-only.
         metadata: Raw blocks by the names "icc" (an ICC profile), "exif" (a TIFF structure, without the "Exif" prefix
             that it has in a JPEG) and "xmp" (a packet, normally UTF-8); a block that is not there has no key.
+        jpeg: The bytes of the file that the pixels were decoded from, where it was a JPEG.
     """
 
     pixels: Pixels
     metadata: Mapping[str, bytes] = field(default_factory=dict)
+    jpeg: bytes = field(default=b"", repr=False)
 
 
 def from_image(image: NDArray[Any] | Image.Image) -> Picture:
@@ -200,9 +203,22 @@ def _wrapped(action: str) -> Iterator[None]:
 def _from_pillow(image: Image.Image) -> Picture:
     check_image(image)
     tiff_exif = _tiff_exif(image)
+    jpeg = _jpeg_file(image)
     image.load()
     check_image(image)  # some facts come after the pixels
-    return Picture(np.asarray(image), _metadata(image.info, tiff_exif))
+    return Picture(np.asarray(image), _metadata(image.info, tiff_exif), jpeg)
+
+
+def _jpeg_file(image: Image.Image) -> bytes:
+    """The bytes of a JPEG's file, of one that is not loaded yet; empty for others."""
+    file = getattr(image, "fp", None)
+    if not isinstance(image, JpegImageFile) or file is None or not file.seekable():
+        return b""
+    place = file.tell()
+    file.seek(0)
+    data: bytes = file.read()
+    file.seek(place)
+    return data
 
 
 def _metadata(info: Mapping[str | tuple[int, int], Any], tiff_exif: bytes) -> dict[str, bytes]:

@@ -36,9 +36,7 @@ def cost(names: NDArray[np.uint32], channels: int, colours: int, way: Way, *, fa
     return total / 2**20
 
 
-def likely_ways(
-    choices: Mapping[Way, NDArray[np.uint32]], channels: int, colours: int, effort: str
-) -> list[Way]:
+def likely_ways(choices: Mapping[Way, NDArray[np.uint32]], channels: int, colours: int, effort: str) -> list[Way]:
     """The ways that are worth trying on the whole of a picture.
 
     Args:

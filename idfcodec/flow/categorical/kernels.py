@@ -319,7 +319,7 @@ def coded_channels(
                 found = np.int64(0)
                 for j in range(bits):
                     place = bits - 1 - j
-                    a = ((c * 8 + bits) * 8 + place)
+                    a = (c * 8 + bits) * 8 + place
                     p = np.int64(chances[a])
                     bit = coded(
                         mode, state, coder, words, starts, lengths, ((size - 9 - low) >> place) & 1,
@@ -443,7 +443,7 @@ def code_strip(
         done, excluded = False, False
         if (
             listed
-            and (still or flat and earlier == w)
+            and (still or (flat and earlier == w))
             and (match == 0 or matched == expected)
             and (by == MEMORIES or recalled == expected)
         ):
@@ -591,7 +591,8 @@ def code_strip(
                 contexts[6] = mixed_hash(right ^ colour, kind + 24)
                 contexts[7] = mixed_hash(colour, kind + 28 + (escapes << 8))
                 contexts[8] = mixed_hash(
-                    by * 4 + certainty + (votes & 1) * 64 + ((votes >> BY_MATCH) & 1) * 128 + match_level * 256, kind + 32
+                    by * 4 + certainty + (votes & 1) * 64 + ((votes >> BY_MATCH) & 1) * 128 + match_level * 256,
+                    kind + 32,
                 )
                 contexts[9] = mixed_hash(
                     long * 64 + close,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from idfcodec.picture.conversion.table import JFIF
 from idfcodec.picture.conversion.undoing import Exceptions, redo
 from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
 from idfcodec.picture.jpeg.layout import Jpeg, samples_of
-from idfcodec.types import Pixels, Plane
+from idfcodec.types import Plane
 
 __all__ = ["pixels_of", "planes_of", "source_planes"]
 
 
-def source_planes(jpeg: Jpeg) -> list[np.ndarray]:
+def source_planes(jpeg: Jpeg) -> list[NDArray[np.uint8]]:
     """The samples of each plane as they are stored, not upsampled: uint8."""
     found = []
     for plane, (coefficients, table) in enumerate(zip(jpeg.planes, jpeg.tables, strict=True)):
@@ -37,7 +38,7 @@ def planes_of(jpeg: Jpeg) -> list[Plane]:
     return planes
 
 
-def pixels_of(jpeg: Jpeg) -> Pixels:
+def pixels_of(jpeg: Jpeg) -> NDArray[np.uint8]:
     """(H, W) or (H, W, 3) uint8."""
     planes = planes_of(jpeg)
     if len(planes) == 1:
