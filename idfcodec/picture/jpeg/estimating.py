@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ _GAIN = 0.2  # of the logarithm of the likelihood, a coefficient
 _FIT = 0.95  # of the coefficients lie about multiples
 
 
-def blocks_at(plane: NDArray[np.int32], known: NDArray[np.bool_], top: int, left: int, most: int) -> Reals:
+def blocks_at(plane: NDArray[Any], known: NDArray[np.bool_], top: int, left: int, most: int) -> Reals:
     """(N, 64) coefficients of up to `most` blocks that are known throughout, of the grid that begins there."""
     rows, columns = (plane.shape[0] - top) // 8, (plane.shape[1] - left) // 8
     if rows < 1 or columns < 1:

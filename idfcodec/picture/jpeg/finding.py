@@ -17,17 +17,17 @@ from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
 from idfcodec.picture.jpeg.layout import Coefficients, Jpeg, blocks_of, samples_of
 from idfcodec.picture.jpeg.quality import quality_of, table_of
 from idfcodec.picture.jpeg.reading import read_jpeg
-from idfcodec.picture.jpeg.solving import FREE, bound_lumas, invert, solve
+from idfcodec.picture.jpeg.solving import FREE, bound_chroma, bound_lumas, invert, solve
 from idfcodec.picture.jpeg.source import JpegSource, render
 from idfcodec.types import Pixels, Shape
 
 __all__ = ["jpeg_source"]
 
 _LOOK = 256  # rows and columns of the part on which samplings are compared
-_SHARE = 0.5  # of chroma that an upsampling must explain
 _MOST = 2000  # blocks looked at for a table
 _ROUNDS = 24  # of the inversion of an upsampling
 _TURNS = 8  # between what pixels ask for and what coefficients make
+_ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
 _WORTH = 0.35  # pixels that may be exceptions
 
 Ints = NDArray[np.int32]
@@ -70,13 +70,18 @@ class _Canvas:
         offset: rows and columns before it.
         shape: of the whole, in pixels.
         planes: (P, rows, columns) luma and chroma as they were, where known.
-        known: where they are.
+        known: where each of them is.
     """
 
     offset: tuple[int, int]
     shape: Shape
     planes: Ints
     known: Bools
+
+    def inside(self, pixels: NDArray[np.uint8]) -> tuple[slice, slice]:
+        """Where the picture is."""
+        (top, left), (height, width) = self.offset, pixels.shape[:2]
+        return slice(top, top + height), slice(left, left + width)
 
 
 def _recovered(pixels: NDArray[np.uint8]) -> JpegSource | None:
@@ -97,16 +102,18 @@ def _recovered(pixels: NDArray[np.uint8]) -> JpegSource | None:
         return None
     first = -start[0] % 8, -start[1] % 8
     if gray:
-        return _gray(pixels if pixels.ndim == 2 else pixels[..., 0], first, table)
-    return _coloured(pixels, planes, known, first, table)
+        source = _gray(pixels if pixels.ndim == 2 else pixels[..., 0], first, table)
+    else:
+        source = _coloured(pixels, planes, known, first, table)
+    return source if len(source.exceptions) < _WORTH * planes[0].size else None
 
 
 def _placed(planes: Ints, known: Bools, offset: tuple[int, int], margin: tuple[int, int]) -> _Canvas:
     height, width = planes.shape[1:]
     shape = offset[0] + height + margin[0], offset[1] + width + margin[1]
     inside = slice(offset[0], offset[0] + height), slice(offset[1], offset[1] + width)
-    whole, seen = np.zeros((len(planes), *shape), np.int32), np.zeros(shape, np.bool_)
-    whole[:, *inside], seen[inside] = planes, known
+    whole, seen = np.zeros((len(planes), *shape), np.int32), np.zeros((len(planes), *shape), np.bool_)
+    whole[(slice(None), *inside)], seen[(slice(None), *inside)] = planes, known
     return _Canvas(offset, shape, whole, seen)
 
 
@@ -117,7 +124,7 @@ def _solved(low: NDArray[np.int16], high: NDArray[np.int16], table: NDArray[np.i
     for whole, part in zip(bounds, (low, high), strict=True):
         whole[: low.shape[0], : low.shape[1]] = part
     found, missed = np.zeros((rows, columns, 64), np.int16), np.zeros((rows, columns), np.int64)
-    solve(*bounds, table, DCT, found, missed)
+    solve(bounds[0], bounds[1], table, DCT, found, missed)
     return found
 
 
@@ -135,17 +142,17 @@ def _with_exceptions(source: JpegSource, pixels: NDArray[np.uint8]) -> JpegSourc
     return replace(source, exceptions=Exceptions(positions, differences))
 
 
-def _gray(pixels: NDArray[np.uint8], first: tuple[int, int], table: NDArray[np.int64]) -> JpegSource | None:
+def _gray(pixels: NDArray[np.uint8], first: tuple[int, int], table: NDArray[np.int64]) -> JpegSource:
     canvas = _placed(pixels[None].astype(np.int32), np.ones(pixels.shape, np.bool_), first, (0, 0))
-    planes = [_solved(*_bounds(canvas.planes[0], canvas.known), table)]
-    source = _with_exceptions(JpegSource(Jpeg(canvas.shape, (1, 1), False, [table], planes), first), pixels)
-    return source if len(source.exceptions) < _WORTH * pixels.size else None
+    planes = [_solved(*_bounds(canvas.planes[0], canvas.known[0]), table)]
+    return _with_exceptions(JpegSource(Jpeg(canvas.shape, (1, 1), False, [table], planes), first), pixels)
 
 
 def _coloured(
     pixels: NDArray[np.uint8], planes: Ints, known: Bools, first: tuple[int, int], table: NDArray[np.int64]
-) -> JpegSource | None:
-    sampling, smooth = _sampling(planes, known, first)
+) -> JpegSource:
+    quality = quality_of(table, 0)
+    sampling, smooth = _sampling(planes, known, first, quality)
     margin = (2 * (sampling[0] - 1), 2 * (sampling[1] - 1)) if smooth else (0, 0)
     offset, canvas, most = first, _placed(planes, known, first, margin), -1.0
     sources = [_inverted(canvas, plane, sampling, smooth) for plane in (1, 2)]
@@ -155,21 +162,52 @@ def _coloured(
             offset, most = other, float(share)
     sources = [_moved(source, first, offset, sampling) for source in sources]
     canvas = _placed(planes, known, offset, margin)
-    quality = quality_of(table, 0)
-    tables, chroma = [], []
-    jpeg = Jpeg(canvas.shape, sampling, smooth, [table], [])
-    for plane, source in enumerate(sources, 1):
+    tables = []
+    for source in sources:
         steps = table_of(quality, 1) if quality else steps_of(_chroma_blocks(source), 1)
-        steps = np.ones(64, np.int64) if steps is None else steps
-        tables.append(steps)
-        if sampling == (1, 1):
-            chroma.append(_solved(*_bounds(canvas.planes[plane] + 128, canvas.known), steps))
-        else:
-            chroma.append(_chroma(canvas, plane, source, jpeg, steps))
-    jpeg = replace(jpeg, tables=[table, *tables], planes=[_none(canvas.shape), *chroma])
-    luma = _luma(pixels, canvas, jpeg)
-    jpeg = replace(jpeg, planes=[_solved(*luma, table), *chroma])
-    return _least(pixels, JpegSource(jpeg, offset))
+        tables.append(np.ones(64, np.int64) if steps is None else steps)
+    jpeg = Jpeg(canvas.shape, sampling, smooth, [table, *tables], [_none(canvas.shape)])
+    best: JpegSource | None = None
+    bounds = [_bounds(canvas.planes[plane] + 128, canvas.known[plane]) for plane in (1, 2)]
+    for turn in range(_ALTERNATIONS):
+        if turn:
+            canvas, bounds = _with_chroma(pixels, canvas, jpeg)
+            sources = [_inverted(canvas, plane, sampling, smooth) for plane in (1, 2)]
+        chroma = []
+        for plane, (source, steps) in enumerate(zip(sources, tables, strict=True), 1):
+            if sampling == (1, 1):
+                chroma.append(_solved(*bounds[plane - 1], steps))
+            else:
+                chroma.append(_chroma(canvas, plane, source, jpeg, steps))
+        jpeg = replace(jpeg, planes=[jpeg.planes[0], *chroma])
+        jpeg = replace(jpeg, planes=[_solved(*_luma(pixels, canvas, jpeg), table), *chroma])
+        found = _least(pixels, JpegSource(jpeg, offset))
+        if best is not None and len(found.exceptions) >= len(best.exceptions):
+            break
+        best = found
+        if canvas.known[0][canvas.inside(pixels)].all():
+            break
+    assert best is not None
+    return best
+
+
+def _with_chroma(
+    pixels: NDArray[np.uint8], canvas: _Canvas, jpeg: Jpeg
+) -> tuple[_Canvas, list[tuple[NDArray[np.int16], NDArray[np.int16]]]]:
+    """The same, with the chroma of clipped pixels where the luma that was found leaves one value; and all bounds."""
+    inside = canvas.inside(pixels)
+    luma = np.ascontiguousarray(planes_of(jpeg)[0][inside])
+    low, high = np.empty((2, *luma.shape), np.int16), np.empty((2, *luma.shape), np.int16)
+    first, second = (np.ascontiguousarray(canvas.planes[k][inside]) for k in (1, 2))
+    bound_chroma(pixels, luma, first, second, np.ascontiguousarray(canvas.known[0][inside]), low, high)
+    planes, known, bounds = canvas.planes.copy(), canvas.known.copy(), []
+    for k in range(2):
+        known[1 + k][inside] = low[k] == high[k]
+        planes[1 + k][inside] = np.where(low[k] == high[k], low[k] - 128, first if k == 0 else second)
+        both = [np.full(canvas.shape, way * FREE, np.int16) for way in (-1, 1)]
+        both[0][inside], both[1][inside] = low[k], high[k]
+        bounds.append((both[0], both[1]))
+    return replace(canvas, planes=planes, known=known), bounds
 
 
 def _none(shape: Shape) -> Coefficients:
@@ -178,35 +216,46 @@ def _none(shape: Shape) -> Coefficients:
 
 def _luma(pixels: NDArray[np.uint8], canvas: _Canvas, jpeg: Jpeg) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Bounds of the luma: where it is not known from the pixel alone, from what chroma came out as."""
-    low, high = _bounds(canvas.planes[0], canvas.known)
+    low, high = _bounds(canvas.planes[0], canvas.known[0])
     _, first, second = planes_of(jpeg)
-    (top, left), (height, width) = canvas.offset, pixels.shape[:2]
-    inside = slice(top, top + height), slice(left, left + width)
-    least, most = np.empty((height, width), np.int16), np.empty((height, width), np.int16)
+    inside = canvas.inside(pixels)
+    least, most = np.empty(pixels.shape[:2], np.int16), np.empty(pixels.shape[:2], np.int16)
     bound_lumas(pixels, first[inside], second[inside], least, most)
-    unknown = ~canvas.known[inside]
+    unknown = ~canvas.known[0][inside]
     low[inside][unknown], high[inside][unknown] = least[unknown], most[unknown]
     return low, high
 
 
-def _sampling(planes: Ints, known: Bools, first: tuple[int, int]) -> tuple[tuple[int, int], bool]:
+def _sampling(planes: Ints, known: Bools, first: tuple[int, int], quality: int) -> tuple[tuple[int, int], bool]:
     """Of chroma, and whether it is smooth: the one that explains most of a part in the middle."""
     height, width = planes.shape[1:]
     start = -first[0] % 8, -first[1] % 8
-    if all(steps_of(blocks_at(plane + 128, known, *start, _MOST), 1) is not None for plane in planes[1:]):
-        return (1, 1), False
+    whole = np.mean([_rounded(plane, known, start, quality) for plane in planes[1:]])
     top, left = (max((side - _LOOK) // 2, 0) for side in (height, width))
     part = slice(top, top + _LOOK), slice(left, left + _LOOK)
     offset = (first[0] + top) % 2, (first[1] + left) % 2
-    canvas = _placed(planes[:, *part], known[part], offset, (0, 0))
+    canvas = _placed(planes[(slice(None), *part)], known[part], offset, (0, 0))
     best: tuple[tuple[int, int], bool] = (1, 1), False
-    most = _SHARE
-    for sampling in ((2, 2), (1, 2), (2, 1)):
+    most = float(whole)
+    for sampling in ((2, 2), (1, 2)):
         for smooth in (True, False):
             share = np.mean([_explained(canvas, plane, sampling, smooth) for plane in (1, 2)])
             if share > most:
                 best, most = (sampling, smooth), float(share)
     return best
+
+
+def _rounded(plane: Ints, known: Bools, start: tuple[int, int], quality: int) -> float:
+    """The share of samples that come out of rounded coefficients, with as much chroma as luma."""
+    found = blocks_at(plane + 128, known, *start, _MOST)
+    steps = table_of(quality, 1) if quality else steps_of(found, 1)
+    if steps is None or not len(found):
+        return 0.0
+    blocks = np.clip(np.rint(found / steps), -32767, 32767).astype(np.int16)[:, None]
+    made = np.empty((8 * len(found), 8), np.uint8)
+    samples_of_blocks(blocks, steps, made)
+    wanted = DCT.T @ found.reshape(-1, 8, 8) @ DCT + 128.0
+    return float((made.reshape(-1, 8, 8) == np.rint(wanted)).mean())
 
 
 def _explained(canvas: _Canvas, plane: int, sampling: tuple[int, int], smooth: bool) -> float:
@@ -215,16 +264,17 @@ def _explained(canvas: _Canvas, plane: int, sampling: tuple[int, int], smooth: b
     full = np.empty(canvas.shape, np.int32)
     upsample(samples, *sampling, smooth, 128, full)
     same = full == canvas.planes[plane]
-    return float(same[canvas.known].mean()) if canvas.known.any() else 0.0
+    known = canvas.known[plane]
+    return float(same[known].mean()) if known.any() else 0.0
 
 
 def _inverted(canvas: _Canvas, plane: int, sampling: tuple[int, int], smooth: bool) -> NDArray[np.float64]:
     """The samples of a plane of chroma, from 0 to 255 but not rounded."""
     values = canvas.planes[plane] + 128
     if sampling == (1, 1):
-        return np.where(canvas.known, values, -1).astype(np.float64)
+        return np.where(canvas.known[plane], values, -1).astype(np.float64)
     samples = np.full(samples_of(canvas.shape, sampling, 1), 128.0)
-    invert(values, canvas.known, *sampling, smooth, _ROUNDS, 0.0, samples)
+    invert(values, canvas.known[plane], *sampling, smooth, _ROUNDS, 0.0, samples)
     return samples
 
 
@@ -242,28 +292,34 @@ def _chroma(
     samples, made = source, np.empty((8 * rows, 8 * columns), np.uint8)
     values, full = canvas.planes[plane] + 128, np.empty(canvas.shape, np.int32)
     smooth = jpeg.smooth and not (jpeg.sampling[1] == 2 and width <= 2)
+    down, across = jpeg.sampling
+    seen = np.zeros((down * height, across * width), np.int64)
+    seen[: canvas.shape[0], : canvas.shape[1]] = canvas.known[plane]
+    seen = seen.reshape(height, down, width, across).sum((1, 3)) >= down * across // 2
     for turn in range(_TURNS):
-        whole = np.pad(samples, ((0, 8 * rows - height), (0, 8 * columns - width)), mode="edge")
-        blocks = whole.reshape(rows, 8, columns, 8).swapaxes(1, 2) - 128.0
-        found = np.clip(np.floor((DCT @ blocks @ DCT.T).reshape(rows, columns, 64) / table + 0.5), -32767, 32767)
-        found = found.astype(np.int16)
+        if turn == 1:
+            found = _solved(*_bounds(np.clip(np.rint(source), 0, 255).astype(np.int32), seen), table)
+        else:
+            whole = np.pad(samples, ((0, 8 * rows - height), (0, 8 * columns - width)), mode="edge")
+            blocks = whole.reshape(rows, 8, columns, 8).swapaxes(1, 2) - 128.0
+            found = np.clip(np.floor((DCT @ blocks @ DCT.T).reshape(rows, columns, 64) / table + 0.5), -32767, 32767)
+            found = found.astype(np.int16)
         if turn:  # beside blocks that came out already
             found[fewest == 0] = best[fewest == 0]
         samples_of_blocks(found, table, made)
         upsample(made[:height, :width], *jpeg.sampling, smooth, 0, full)
         wrong = np.zeros((8 * rows * jpeg.sampling[0], 8 * columns * jpeg.sampling[1]), np.int64)
-        wrong[: canvas.shape[0], : canvas.shape[1]] = (full != values) & canvas.known
+        wrong[: canvas.shape[0], : canvas.shape[1]] = (full != values) & canvas.known[plane]
         count = wrong.reshape(rows, 8 * jpeg.sampling[0], columns, 8 * jpeg.sampling[1]).sum((1, 3))
         better = count < fewest
         best[better], fewest[better] = found[better], count[better]
         if not fewest.any():
             break
         if turn == 0:
-            samples = np.rint(source)
             continue
         samples_of_blocks(best, table, made)
         samples = made[:height, :width].astype(np.float64)
-        invert(values, canvas.known, *jpeg.sampling, smooth, _ROUNDS // 4, 0.45, samples)
+        invert(values, canvas.known[plane], *jpeg.sampling, smooth, _ROUNDS // 4, 0.45, samples)
     return best
 
 
@@ -292,7 +348,7 @@ def _idle(source: NDArray[np.float64]) -> float:
     return float((np.abs(found[:, 1:]) < 0.9).mean()) if len(found) else 0.0
 
 
-def _least(pixels: NDArray[np.uint8], source: JpegSource) -> JpegSource | None:
+def _least(pixels: NDArray[np.uint8], source: JpegSource) -> JpegSource:
     """The one with the fewest exceptions of those that end with the picture and those that go on."""
     jpeg, (height, width) = source.jpeg, pixels.shape[:2]
     ends = [sorted({source.offset[i] + (height, width)[i], jpeg.shape[i]}) for i in range(2)]
@@ -306,4 +362,4 @@ def _least(pixels: NDArray[np.uint8], source: JpegSource) -> JpegSource | None:
         if best is None or len(found.exceptions) < len(best.exceptions):
             best = found
     assert best is not None
-    return best if len(best.exceptions) < _WORTH * height * width else None
+    return best

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
 
-__all__ = ["FREE", "bound_lumas", "invert", "solve"]
+__all__ = ["FREE", "bound_chroma", "bound_lumas", "invert", "solve"]
 
 FREE = 10000  # a bound that bounds nothing
 ROUNDS = 16  # of projections, where a block has unknown samples
@@ -357,3 +357,40 @@ def bound_lumas(
             if least > most:
                 least, most = -FREE, FREE
             low[r, c], high[r, c] = least, most
+
+
+@compiled
+def bound_chroma(
+    rgb: NDArray[np.uint8],
+    luma: NDArray[np.int32],
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    low: Shorts,
+    high: Shorts,
+) -> None:
+    """Between what the chroma of each pixel lies, given its luma: (2, H, W) bounds from 0 to 255, as samples are.
+
+    Where `known`, the chroma is `first` and `second`, from −128 to 127.
+    """
+    for r in range(rgb.shape[0]):
+        for c in range(rgb.shape[1]):
+            if known[r, c]:
+                low[0, r, c] = high[0, r, c] = first[r, c] + 128
+                low[1, r, c] = high[1, r, c] = second[r, c] + 128
+                continue
+            for k in range(2):
+                factor = 91881 if k else 116130
+                value = np.int64(rgb[r, c, 0 if k else 2])
+                share = value - luma[r, c]
+                # the least and the most whose product, rounded, is the share
+                least = -((65536 * -share + 32768) // factor)
+                most = (65536 * share + 32767) // factor
+                if value == 0:
+                    least = np.int64(-128)
+                elif value == 255:
+                    most = np.int64(127)
+                if least > most or most < -128 or least > 127:
+                    low[k, r, c], high[k, r, c] = -FREE, FREE
+                else:
+                    low[k, r, c], high[k, r, c] = max(least, -128) + 128, min(most, 127) + 128
