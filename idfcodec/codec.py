@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_problem"]
 
 TILE = 512
+SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 
@@ -142,7 +143,7 @@ def encode(
         payload = min(jpeg_payload(source, pixels.shape[:2]), kind.stored(pixels), key=len)
         found.append(_pack(picture, kind, 0, NO_MODEL, [payload]))
     by_names, by_model = likely_families(kind, pixels, effort or "default") if model is None else (False, True)
-    if source is not None:
+    if source is not None and len(source.exceptions) < SETTLED * pixels.shape[0] * pixels.shape[1]:
         by_names = by_model = False
     if by_names:
         found.append(_pack(picture, kind, 0, NO_MODEL, [_named(kind, pixels, effort or "default")]))

@@ -21,6 +21,7 @@ DCT: Reals = (
 _NOISE = 0.3  # deviation of a coefficient of rounded samples
 _SURE = 1.3  # a coefficient above this was not 0
 _MOST = 400  # blocks looked at
+_PART = 256  # rows and columns on which grids are compared
 _STEPS = 128
 _GAIN = 0.2  # of the logarithm of the likelihood, a coefficient
 _FIT = 0.95  # of the coefficients lie about multiples
@@ -45,6 +46,9 @@ def block_offset(plane: NDArray[np.int32], known: NDArray[np.bool_]) -> tuple[in
     None where no grid stands out, or the plane is too small.
     """
     scores = np.zeros((8, 8))
+    down, across = (max(0, (side - _PART) // 16 * 8) for side in plane.shape)
+    plane = plane[down : down + _PART, across : across + _PART]
+    known = known[down : down + _PART, across : across + _PART]
     for top in range(8):
         for left in range(8):
             found = blocks_at(plane, known, top, left, 150)

@@ -113,7 +113,7 @@ def _placed(planes: Ints, known: Bools, offset: tuple[int, int], margin: tuple[i
     shape = offset[0] + height + margin[0], offset[1] + width + margin[1]
     inside = slice(offset[0], offset[0] + height), slice(offset[1], offset[1] + width)
     whole, seen = np.zeros((len(planes), *shape), np.int32), np.zeros((len(planes), *shape), np.bool_)
-    whole[(slice(None), *inside)], seen[(slice(None), *inside)] = planes, known
+    whole[:, inside[0], inside[1]], seen[:, inside[0], inside[1]] = planes, known
     return _Canvas(offset, shape, whole, seen)
 
 
@@ -180,7 +180,7 @@ def _coloured(
             else:
                 chroma.append(_chroma(canvas, plane, source, jpeg, steps))
         jpeg = replace(jpeg, planes=[jpeg.planes[0], *chroma])
-        jpeg = replace(jpeg, planes=[_solved(*_luma(pixels, canvas, jpeg), table), *chroma])
+        jpeg = replace(jpeg, planes=[_luma(pixels, canvas, jpeg, table), *chroma])
         found = _least(pixels, JpegSource(jpeg, offset))
         if best is not None and len(found.exceptions) >= len(best.exceptions):
             break
@@ -214,16 +214,27 @@ def _none(shape: Shape) -> Coefficients:
     return np.zeros((*blocks_of(shape, (1, 1), 0), 64), np.int16)
 
 
-def _luma(pixels: NDArray[np.uint8], canvas: _Canvas, jpeg: Jpeg) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Bounds of the luma: where it is not known from the pixel alone, from what chroma came out as."""
+def _luma(pixels: NDArray[np.uint8], canvas: _Canvas, jpeg: Jpeg, table: NDArray[np.int64]) -> Coefficients:
+    """The coefficients of luma, by block the better of two: where a pixel alone does not tell its luma, it is what the
+    chroma that was found leaves, or left open."""
     low, high = _bounds(canvas.planes[0], canvas.known[0])
-    _, first, second = planes_of(jpeg)
     inside = canvas.inside(pixels)
+    unknown = ~canvas.known[0][inside]
+    free = _solved(low, high, table)
+    if not unknown.any():
+        return free
+    _, first, second = planes_of(replace(jpeg, planes=[free, *jpeg.planes[1:]]))
     least, most = np.empty(pixels.shape[:2], np.int16), np.empty(pixels.shape[:2], np.int16)
     bound_lumas(pixels, first[inside], second[inside], least, most)
-    unknown = ~canvas.known[0][inside]
     low[inside][unknown], high[inside][unknown] = least[unknown], most[unknown]
-    return low, high
+    bound = _solved(low, high, table)
+    counts = []
+    for planes in (bound, free):
+        wrong = np.zeros((8 * free.shape[0], 8 * free.shape[1]), np.int64)
+        made = pixels_of(replace(jpeg, planes=[planes, *jpeg.planes[1:]]))
+        wrong[: canvas.shape[0], : canvas.shape[1]][inside] = (made[inside] != pixels).any(axis=2)
+        counts.append(wrong.reshape(free.shape[0], 8, free.shape[1], 8).sum((1, 3)))
+    return np.where((counts[0] <= counts[1])[..., None], bound, free)
 
 
 def _sampling(planes: Ints, known: Bools, first: tuple[int, int], quality: int) -> tuple[tuple[int, int], bool]:
@@ -234,7 +245,7 @@ def _sampling(planes: Ints, known: Bools, first: tuple[int, int], quality: int) 
     top, left = (max((side - _LOOK) // 2, 0) for side in (height, width))
     part = slice(top, top + _LOOK), slice(left, left + _LOOK)
     offset = (first[0] + top) % 2, (first[1] + left) % 2
-    canvas = _placed(planes[(slice(None), *part)], known[part], offset, (0, 0))
+    canvas = _placed(planes[:, part[0], part[1]], known[part], offset, (0, 0))
     best: tuple[tuple[int, int], bool] = (1, 1), False
     most = float(whole)
     for sampling in ((2, 2), (1, 2)):
