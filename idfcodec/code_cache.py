@@ -34,6 +34,7 @@ import numpy
 from numba.core import config, serialize
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime.nrt import rtsys
 
 __all__ = ["COVERED", "KEPT", "PACKAGE", "CodeCache", "cache_folder", "covered_files"]
 
@@ -214,9 +215,13 @@ class CodeCache(_Cache):
         return f"{code.co_name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.code"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled overload, or None."""
-        target_context.refresh()
+        """The compiled overload, or None.
+
+        Of a context, code that is loaded needs no more than the runtime that counts references. `refresh` would also
+        import all that a compiler knows, half a second's work; a compiler calls it itself.
+        """
         rebuild: Callable[..., Any] = CompileResult._rebuild
+        rtsys.initialize(target_context)
         try:
             with _Folder() as folder:
                 data = folder.read(self._file(sig, target_context.codegen()))

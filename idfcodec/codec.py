@@ -5,7 +5,9 @@ encode: picture -> planes -> tiles -> a model's coder -> container; decode is th
 
 from __future__ import annotations
 
+import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
 __all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_problem"]
+
+logger = logging.getLogger(__name__)
 
 TILE = 512
 SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
@@ -107,6 +111,7 @@ def encode(
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
     conversion: bool = True,
+    strip: bool = False,
     verify: bool = False,
     threads: int | None = None,
     device: str = "cpu",
@@ -116,11 +121,12 @@ def encode(
 
     Args:
         image: (H, W) or (H, W, C) uint8 or uint16, C from 2 to 4 (gray and alpha, RGB, RGB and alpha), a PIL image of
-            mode L or RGB, or a `Picture`; ICC, EXIF and XMP are kept.
+            mode L or RGB, or a `Picture`, with its metadata; what of a PIL image's `info` is not kept is logged.
         model: name, id or folder, which then codes the picture; None leaves it to the effort.
         effort: "fast" for speed, "default", or "max" for the smallest files. It stands for a shipped model, beside
             which the categorical family codes pictures of few or repeated colours. Decoding need not be told.
         conversion: undo the colour conversion that made the picture, if one did and the model codes what was before.
+        strip: leave out all metadata, such as profiles, EXIF and texts.
         verify: decode the result and compare before returning it.
         threads: tiles coded at a time; None is one for each core. The bytes do not depend on it.
         device: "cpu" or "cuda". The bytes do not depend on it.
@@ -136,6 +142,10 @@ def encode(
     """
     named = choose_model(model, effort)
     picture = image if isinstance(image, Picture) else from_image(image)
+    for note in picture.notes if picture is not image else ():
+        logger.warning(note)
+    if strip:
+        picture = replace(picture, metadata={})
     pixels, kind = picture.pixels, kind_of(picture.pixels)
     source = jpeg_source(pixels, picture.jpeg) if conversion and model is None and pixels.dtype == np.uint8 else None
     found = []
@@ -210,7 +220,7 @@ def decode_picture(
             raise CorruptFile("a tile needs a model, and the file names none")
         extra, payload = split_patches(payload)
         types = kind.types_with(extra)
-        (planes,) = coder.decode([payload], [(tile.height, tile.width)] * len(types), types)
+        (planes,) = coder.decode([payload], kind.shapes_with(extra, (tile.height, tile.width)), types)
         kind.write(planes, cut(pixels, tile), extra)
 
     each(work, len(tiles), threads, progress)

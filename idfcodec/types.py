@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Buffer", "Pixels", "Plane", "PlaneType", "Planes", "Progress", "Role", "Shape"]
+__all__ = ["WHOLE", "Buffer", "Grid", "Pixels", "Plane", "PlaneType", "Planes", "Progress", "Role", "Shape"]
 
 Pixels = NDArray[np.uint8 | np.uint16]
 """Samples as users see them: (H, W) or (H, W, C), C from 2 to 4."""
@@ -35,6 +35,23 @@ class Role(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Which pixels the samples of a plane stand for: sample i of an axis for `step` of them from step i + first on.
+
+    Args:
+        step: rows and columns, 1 or 2.
+        first: row and column, from -2 on.
+    """
+
+    step: tuple[int, int] = (1, 1)
+    first: tuple[int, int] = (0, 0)
+
+
+WHOLE = Grid()
+"""A sample for every pixel."""
+
+
+@dataclass(frozen=True)
 class PlaneType:
     """What a family must know of a plane before it sees one.
 
@@ -42,8 +59,10 @@ class PlaneType:
         role: what it is to the others.
         low: its smallest value.
         high: its largest value.
+        grid: which pixels its samples stand for.
     """
 
     role: Role
     low: int = 0
     high: int = 255
+    grid: Grid = WHOLE

@@ -176,6 +176,21 @@ def test_metadata_comes_back(kinds: tuple[str, ...], photo: Pixels) -> None:
     assert unpack(data).tiles == unpack(encode(photo)).tiles
 
 
+def test_stripping_leaves_pixels_alone(photo: Pixels) -> None:
+    picture = Picture(photo, {**METADATA, "png": b"gAMA\0\4\0\0\0\0\0\xb1\x8f"})
+    assert decode_picture(encode(picture)).metadata == picture.metadata
+    assert encode(picture, strip=True, verify=True) == encode(photo)
+
+
+def test_what_of_an_image_is_not_kept_is_logged(photo: Pixels, caplog: pytest.LogCaptureFixture) -> None:
+    image = Image.fromarray(photo)
+    image.info["odd"] = 0.5
+    encode(image)
+    assert [record.getMessage() for record in caplog.records] == [
+        "what Pillow has as 'odd' is left out: compress the file to keep it"
+    ]
+
+
 def test_decode_takes_any_buffer(gray_photo: Pixels) -> None:
     data = encode(gray_photo)
     assert np.array_equal(decode(memoryview(data)), gray_photo)

@@ -50,7 +50,7 @@ def test_pixels_that_are_not_the_files_are_coded_as_pixels() -> None:
     file = jpeg(64, 64)
     pixels = decoded(file).copy()
     pixels[3, 4, 1] ^= 1
-    data = codec.encode(Picture(pixels, {}, file))
+    data = codec.encode(Picture(pixels, jpeg=file))
     assert np.array_equal(codec.decode(data), pixels)
 
 

@@ -50,6 +50,7 @@ def compress_batch(
     model: str | None,
     threads: int | None,
     device: str,
+    strip: bool,
     verify: bool,
     quiet: bool,
 ) -> None:
@@ -67,6 +68,8 @@ def compress_batch(
         pictures.append(picture.pixels)
         sizes.append(size)
         left_out.update(picture.metadata)
+        if picture.notes and not strip:
+            report.warn(name, "; ".join(picture.notes))
 
     def work(name: str) -> Outcome:
         from idfcodec import batch as batches
@@ -84,7 +87,7 @@ def compress_batch(
             if any(a.shape != b.shape or (a != b).any() for a, b in zip(again, pictures, strict=True)):
                 raise IDFError("verification failed: the file does not decode to the pictures it was made from")
         seconds = time.perf_counter() - start
-        if left_out:
+        if left_out and not strip:
             report.warn(name, f"a batch cannot hold the pictures' {', '.join(sorted(left_out))}, which is left out")
         written = targets.write(inputs[0], data, force=force)
         before, size = sum(sizes), sum(pixels.size for pixels in pictures)

@@ -8,6 +8,7 @@ import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
 from idfcodec.cli.info import conversion_of
+from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
     Options,
     check_usage,
@@ -20,6 +21,7 @@ from idfcodec.cli.options import (
     model_option,
     output_options,
     picture_format,
+    strip_option,
     verbosity_options,
 )
 from idfcodec.cli.report import Outcome, Progress, Report, common, describe, finish, label, shape_text, speed
@@ -41,6 +43,7 @@ SUFFIX = ".idfc"
 @effort_option
 @model_option
 @conversion_option
+@strip_option
 @compute_options
 @click.option("--batch", is_flag=True, help="Put all inputs, small pictures, into one file, which -o names.")
 @click.option("--no-verify", is_flag=True, help="Do not decode the result to check it (about twice as fast).")
@@ -54,6 +57,7 @@ def compress(
     effort: str | None,
     model: str | None,
     no_conversion: bool,
+    strip: bool,
     threads: int | None,
     device: str,
     batch: bool,
@@ -66,6 +70,7 @@ def compress(
 
     Reads PNG, JPEG, WebP, TIFF, BMP and PNM. The result is decoded and compared with the
     picture before it is written. An existing file is not overwritten without -f, and a failure leaves nothing behind.
+    Metadata is kept; a line says what of it cannot be.
 
     \b
     Examples:
@@ -81,12 +86,14 @@ def compress(
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if batch:
-        compress_batch(inputs, output, report, force=force, model=chosen, verify=not no_verify, **options)
+        compress_batch(inputs, output, report, force=force, model=chosen, strip=strip, verify=not no_verify, **options)
     targets = plan(inputs, output, SUFFIX)
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
         picture, before = load_picture(name)
+        if picture.notes and not strip:
+            report.warn(name, "; ".join(picture.notes))
         from idfcodec import codec, models
 
         coder = models.load_model(chosen, device=device)  # loaded once for all inputs, so no picture's time
@@ -97,6 +104,7 @@ def compress(
                 model=model,
                 effort=effort,
                 conversion=not no_conversion,
+                strip=strip,
                 verify=not no_verify,
                 threads=threads,
                 device=device,
@@ -109,6 +117,7 @@ def compress(
         values |= {"output": written, "input_bytes": before, "output_bytes": len(data), "verified": not no_verify}
         kernel = kernel_of(data, coder)
         values |= {"conversion": conversion_of(data), "kernel": kernel}
+        values |= {"notes": list(picture.notes)}
         line = (
             f"{label(name)} -> {written}: {shape_text(shape)}, {describe(before, len(data))}, "
             f"{size / len(data):.2f}:1 against raw pixels, {8 * len(data) / size:.3f} bits per subpixel, "
@@ -175,7 +184,7 @@ def decompress(
         stream = io.BytesIO()
         left_out = planes.write_picture(picture, stream, format)
         if left_out:
-            report.warn(name, f"{format} cannot hold the picture's {', '.join(left_out)}, which is left out")
+            report.warn(name, f"{format} cannot hold the picture's {shorten(left_out)}, which is left out")
         result = stream.getvalue()
         written = targets.write(name, result, force=force)
         size, shape = picture.pixels.size, picture.pixels.shape

@@ -1,8 +1,14 @@
 """The command `info`: what a file says of itself, from its header alone."""
 
+import itertools
+import sys
+from collections import Counter
+from dataclasses import asdict
+
 import click
 
 from idfcodec.cli.batch import info_batch, is_batch
+from idfcodec.cli.metadata import shown
 from idfcodec.cli.options import inputs_argument, json_option
 from idfcodec.cli.report import Outcome, Report, finish, label
 from idfcodec.errors import IDFError
@@ -10,8 +16,18 @@ from idfcodec.files import read_source
 
 __all__ = ["conversion_of", "info"]
 
-CONVERSIONS = {"JFIF": "JFIF YCbCr", "PHOTOCD": "PhotoCD YCC", "JFIF_SHORT": "JFIF YCbCr, short"}
+CONVERSIONS = {
+    "JFIF": "JFIF YCbCr",
+    "PHOTOCD": "PhotoCD YCC",
+    "JFIF_SHORT": "JFIF YCbCr, short",
+    "BT601": "BT.601 video",
+    "BT601_FINE": "BT.601 video, fine",
+    "BT709": "BT.709 video",
+    "BT709_FINE": "BT.709 video, fine",
+    "BT709_FULL": "BT.709 YCbCr",
+}
 """What pictures of these modes were: a name for people."""
+MOST = 100  # lines about metadata
 
 
 @click.command()
@@ -49,9 +65,12 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         header = read_info(data)
         channels = {0: 1, 3: 2, 4: 4}.get(header.mode % 32, 3)
         depth = 8 * header.mode.bytes
-        conversion = CONVERSIONS.get(header.mode.name)
+        conversion = conversion_of(data)
         kind = "rgb" if conversion else header.mode.name.lower().removesuffix("_16").replace("_", " ")
         size = header.width * header.height * channels
+        parts = list(shown(header.metadata))
+        blocks = [showable(part.line) for part in parts[:MOST]]
+        blocks += [f"and {len(parts) - MOST:,} more"] if len(parts) > MOST else []
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
             "input": name,
@@ -68,8 +87,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "tiles": len(header.tile_lengths),
             "checksum": header.checksum.hex(),
             "metadata": metadata,
+            "metadata_parts": [asdict(part) for part in parts],
         }
-        blocks = ", ".join(f"{key} {length:,} bytes" for key, length in metadata.items()) or "none"
         was = f", was {conversion}" if conversion else ""
         model = f"{header.model.hex()} ({names.get(header.model.hex(), 'not installed')})"
         tiles = f"{len(header.tile_lengths):,} of at most {header.tile}x{header.tile}" if header.tile else "1"
@@ -80,15 +99,29 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             f"  model     {'none is needed' if header.model == NO_MODEL else model}",
             f"  tiles     {tiles}",
             f"  checksum  {header.checksum.hex()}",
-            f"  metadata  {blocks}",
+            "\n            ".join(["  metadata  " + (blocks[0] if blocks else "none"), *blocks[1:]]),
         ]
         return Outcome("\n".join(lines), values)
 
     finish(inputs, work, report, total=False)
 
 
-def conversion_of(data: bytes) -> str | None:
-    """What the picture in a file was, where a conversion has been undone."""
-    from idfcodec.info import read_info
+def showable(line: str) -> str:
+    """A line with an escape for each letter that standard output has none for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
-    return CONVERSIONS.get(read_info(data).mode.name)
+
+def conversion_of(data: bytes) -> str | None:
+    """What the picture in a file was, where a conversion has been undone, with the chroma of most of its tiles."""
+    from idfcodec.format.container import unpack
+    from idfcodec.format.payload import chroma_of
+
+    file = unpack(data, header_only=True)
+    name = CONVERSIONS.get(file.mode.name)
+    if name is None:
+        return None
+    ends = itertools.accumulate(file.tile_lengths, initial=file.header_size)
+    found = Counter(chroma for start in list(ends)[:-1] if (chroma := chroma_of(data[start : start + 10])))
+    chroma = found.most_common(1)[0][0] if found else "4:4:4"
+    return name if chroma == "4:4:4" else f"{name} {chroma}"

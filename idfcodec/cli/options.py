@@ -24,6 +24,7 @@ __all__ = [
     "output_options",
     "parse_size",
     "picture_format",
+    "strip_option",
     "verbosity_options",
 ]
 
@@ -71,6 +72,11 @@ effort_option = click.option(
 )
 conversion_option = click.option(
     "--no-conversion", is_flag=True, help="Code red, green and blue, even of a picture that was YCbCr or PhotoCD YCC."
+)
+strip_option = click.option(
+    "--strip",
+    is_flag=True,
+    help="Leave out all metadata: profile, EXIF and with it the orientation, XMP, texts, resolution and the rest.",
 )
 compute_options = shared(
     click.option("-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"),

@@ -13,16 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
+from idfcodec.format.metadata import MAX_METADATA, METADATA_TYPES, block_problem, metadata_of
 from idfcodec.format.mode import Mode
 from idfcodec.format.tiles import tile_count
 
 __all__ = [
     "CHECKSUM_SIZE",
     "MAGIC",
-    "MAX_METADATA",
     "MAX_PIXELS",
     "MAX_SIDE",
-    "METADATA_TYPES",
     "MODEL_SIZE",
     "NO_MODEL",
     "TILE_STEP",
@@ -49,17 +48,12 @@ MAX_SIDE = 2**24
 MAX_PIXELS = 2**32
 """Largest width times height in pixels: a limit of the format, whatever memory the reader has."""
 TILE_STEP, MIN_TILE, MAX_TILE = 64, 64, 1024
-MAX_METADATA = 64 * 2**20
-"""Largest size in bytes of a metadata block."""
-METADATA_TYPES: Mapping[str, int] = {"icc": 1, "exif": 2, "xmp": 3}
-"""The kinds of metadata and the numbers they have in a file, in the order in which a file holds them."""
 
 _FIXED = struct.Struct(f"<4sBBIIH{MODEL_SIZE}s{CHECKSUM_SIZE}sB")
 _BLOCK = struct.Struct("<BI")
 _LENGTH = struct.Struct("<I")
 _CRC = struct.Struct("<I")
 _SHAPE = struct.Struct("<BII")
-_METADATA_NAMES = {number: name for name, number in METADATA_TYPES.items()}
 
 BytesLike = bytes | bytearray | memoryview
 
@@ -76,7 +70,7 @@ class Container:
             `idfcodec.format.tiles`.
         model: The first 8 bytes of the content hash of the model, or `NO_MODEL`.
         checksum: `pixel_checksum` of the decoded picture, 8 bytes.
-        metadata: Blocks by the names in `METADATA_TYPES`, each of 1 byte to 64 MiB.
+        metadata: Blocks by the names in `idfcodec.format.metadata.METADATA_TYPES`, each of 1 byte to 64 MiB.
         tiles: The payloads of the tiles in the order of `tile_grid`, each of 1 to 2**32 - 1 bytes. `unpack` gives
             views of its input; empty if it was asked for the header only.
         tile_lengths: Sizes of the payloads in bytes. Set by `unpack`, ignored by `pack` and by comparisons.
@@ -146,11 +140,9 @@ def pack(container: Container) -> bytes:
     for name, value, size in (("model", container.model, MODEL_SIZE), ("checksum", container.checksum, CHECKSUM_SIZE)):
         if len(value) != size:
             raise IDFError(f"the {name} field has {len(value)} bytes instead of {size}")
-    if unknown := sorted(set(container.metadata) - set(METADATA_TYPES)):
-        raise IDFError(f"metadata of the unknown kind {unknown[0]!r}: the format holds {', '.join(METADATA_TYPES)}")
     for name, content in container.metadata.items():
-        if not 1 <= len(content) <= MAX_METADATA:
-            raise IDFError(f"the {name} metadata has {len(content)} bytes: it must have 1 to {MAX_METADATA}")
+        if problem := block_problem(name, content):
+            raise IDFError(problem)
     count = tile_count(container.height, container.width, container.tile)
     if len(container.tiles) != count:
         raise IDFError(f"{len(container.tiles)} tile payloads, but the picture has {count} tiles")
@@ -232,7 +224,7 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
         tile=tile,
         model=model,
         checksum=checksum,
-        metadata=_metadata(contents),
+        metadata=metadata_of(contents),
         tiles=_payloads(view, header_size, lengths, cut=not header_only),
         tile_lengths=lengths,
         header_size=header_size,
@@ -292,18 +284,3 @@ def _payloads(view: memoryview, header_size: int, lengths: tuple[int, ...], *, c
     if cut and position != len(view):
         raise CorruptFile(f"{len(view) - position} bytes follow the last tile, which ends at byte {position}")
     return tuple(tiles)
-
-
-def _metadata(blocks: list[tuple[int, memoryview]]) -> dict[str, bytes]:
-    metadata: dict[str, bytes] = {}
-    previous = 0
-    for kind, content in blocks:
-        if kind not in _METADATA_NAMES:
-            raise CorruptFile(f"a metadata block has the unknown type {kind}")
-        if kind <= previous:
-            raise CorruptFile(f"a metadata block of type {kind} after one of type {previous}: types must ascend")
-        if not content:
-            raise CorruptFile(f"the {_METADATA_NAMES[kind]} metadata is empty")
-        metadata[_METADATA_NAMES[kind]] = bytes(content)
-        previous = kind
-    return metadata

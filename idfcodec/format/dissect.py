@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, METADATA_TYPES, MODEL_SIZE, NO_MODEL, Container, unpack
+from idfcodec.format.container import CHECKSUM_SIZE, MAGIC, MODEL_SIZE, NO_MODEL, Container, unpack
+from idfcodec.format.metadata import GENERIC, METADATA_TYPES, unpack_entries
 from idfcodec.format.tiles import tile_grid
 
 __all__ = ["Field", "dissect", "fields"]
@@ -70,7 +71,13 @@ def _parts(file: Container) -> Iterator[tuple[int, str, str]]:
     for name, content in file.metadata.items():
         yield 1, "block type", f"{METADATA_TYPES[name]} is {name}"
         yield 4, "block length", f"{len(content)} bytes"
-        yield len(content), "block", f"{name}, as it is"
+        if name not in GENERIC:
+            yield len(content), "block", f"{name}, as it is"
+        for entry in unpack_entries(content) if name in GENERIC else ():
+            yield 4, "entry name", entry.name.decode() if name == "png" else str(entry.number)
+            yield 1, "entry kind", str(entry.kind)
+            yield 4, "entry length", f"{len(entry.content)} bytes"
+            yield len(entry.content), "entry", f"of {name}, as it is"
     for index, length in enumerate(file.tile_lengths):
         yield struct.calcsize("<I"), "tile table", f"the payload of tile {index} has {length} bytes"
     yield struct.calcsize("<I"), "header checksum", "CRC-32 of all bytes before"

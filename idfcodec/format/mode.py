@@ -24,6 +24,12 @@ class Mode(enum.IntEnum):
     """RGB whose PhotoCD YCC planes are coded."""
     JFIF_SHORT = 19
     """RGB whose YCbCr planes are coded, of decoders with short constants."""
+    BT601 = 20
+    """The same of video: BT.601 with constants in eight bits."""
+    BT601_FINE = 21
+    BT709 = 22
+    BT709_FINE = 23
+    BT709_FULL = 24
     GRAY_16 = 32
     """32 and the number of the same picture with 8 bits, as are the following."""
     RGB_16 = 33

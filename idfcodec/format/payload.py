@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CATEGORICAL",
     "COEFFICIENTS",
+    "LAYOUT",
     "PATCHED",
     "PLAIN",
     "STORED",
+    "UNCONVERTED",
+    "chroma_of",
     "first_byte",
     "restored",
     "split_patches",
@@ -35,6 +38,10 @@ CATEGORICAL = 130
 """Names of colours, by the categorical family, whatever the model; of a whole picture."""
 COEFFICIENTS = 132
 """The quantised coefficients of a JPEG, whatever the model; of a whole picture."""
+LAYOUT = bytes(4)
+"""What exceptions begin with where the layout of the chroma planes, a byte, comes before them."""
+UNCONVERTED = 255
+"""In place of a layout: the tile is coded as red, green and blue."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
 
@@ -78,3 +85,10 @@ def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
     if not 5 < end < len(payload):
         raise CorruptFile("the exceptions of a tile end too early")
     return bytes(payload[5:end]), payload[end:]
+
+
+def chroma_of(payload: Buffer) -> str | None:
+    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where it is not converted."""
+    patched = first_byte(payload) == PATCHED and bytes(payload[5:9]) == LAYOUT and len(payload) > 9
+    layout = payload[9] if patched else 0
+    return None if layout == UNCONVERTED else ("4:4:4", "4:4:0", "4:2:2", "4:2:0")[layout >> 2 & 3]

@@ -22,10 +22,12 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from idfcodec.errors import IDFError, UnsupportedImage
 
-__all__ = ["MAX_PICTURE_PIXELS", "check_image", "open_image"]
+__all__ = ["MAX_PICTURE_PIXELS", "SIGNATURE_SIZE", "check_image", "open_image"]
 
 MAX_PICTURE_PIXELS = 2**28
 """Largest width times height of a picture file."""
+SIGNATURE_SIZE = 12
+"""Bytes by which kinds of files are told apart."""
 
 _READABLE = "PNG, JPEG, WebP, TIFF, BMP or PNM"
 _MODES = {
@@ -59,7 +61,7 @@ def open_image(file: BinaryIO) -> Image.Image:
         IDFError: The file is no picture, or is truncated or damaged.
         Exception: Whatever a reader of Pillow raises at a damaged file.
     """
-    start = file.read(12)
+    start = file.read(SIGNATURE_SIZE)
     if not start:
         raise IDFError("the file is empty")
     opener: Callable[[BinaryIO], Image.Image]
@@ -138,8 +140,6 @@ def _check_nothing(file: BinaryIO, image: Image.Image) -> None:
 
 def _check_png(file: BinaryIO, image: Image.Image) -> None:
     """Walk over all chunks: Pillow does not check those that hold the pixels, nor that the file is complete."""
-    if isinstance(image.info.get("interlace"), str):
-        raise UnsupportedImage("a text chunk of this PNG has the keyword 'interlace', which misleads its reader")
     file.seek(8)
     kind = b""
     while kind != b"IEND":

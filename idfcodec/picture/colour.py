@@ -6,7 +6,7 @@ A new kind is a row of `KINDS` and a number of `Mode`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,14 @@ from idfcodec.picture.conversion import (
     CONVERSIONS,
     Conversion,
     detect,
-    pack_exceptions,
+    pack_source,
     redo,
-    undo,
-    unpack_exceptions,
+    undo_best,
+    unpack_layout,
+    unpack_source,
 )
 from idfcodec.picture.depth import Scale, pack_scales, scale_of, unpack_scales
-from idfcodec.types import Buffer, Pixels, Plane, Planes, PlaneType, Role
+from idfcodec.types import Buffer, Pixels, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["FIRST_CONVERSION", "KINDS", "Kind", "kind_of"]
 
@@ -100,8 +101,11 @@ class Kind:
     def planes(self, pixels: Pixels) -> tuple[Planes, bytes]:
         """What is coded of pixels: planes, and what else a reader needs: exceptions of a conversion, or scales."""
         if self.conversion is not None:
-            planes, exceptions = undo(pixels.astype(np.uint8, copy=False), self.conversion)
-            return planes, pack_exceptions(exceptions)
+            source = undo_best(pixels.astype(np.uint8, copy=False), self.conversion)
+            if source is None:
+                return self.split(pixels), pack_source(None)
+            planes, exceptions, layout = source
+            return planes, pack_source(layout, exceptions)
         if self.depth == 8:
             return self.split(pixels), b""
         parts = self._parts(pixels if pixels.ndim == 3 else pixels[..., None])
@@ -117,6 +121,11 @@ class Kind:
         Raises:
             CorruptFile: that cannot be of such a picture.
         """
+        if self.conversion is not None:
+            layout = unpack_layout(extra)
+            if layout is None:
+                return KINDS[Mode.RGB].types
+            return (self.types[0], *(replace(plane, grid=layout.grid()) for plane in self.types[1:]))
         if self.depth == 8:
             return self.types
         return tuple(
@@ -124,6 +133,17 @@ class Kind:
             for scale, group in zip(self._scales(extra), self.groups, strict=True)
             for plane in group
         )
+
+    def shapes_with(self, extra: bytes, shape: Shape) -> list[Shape]:
+        """The shapes of all planes of a picture of a shape, given what else a reader needs.
+
+        Raises:
+            CorruptFile: that cannot be of such a picture.
+        """
+        layout = None if self.conversion is None else unpack_layout(extra)
+        if layout is None:
+            return [shape] * len(self.types)
+        return [shape, *[layout.shape(shape)] * 2]
 
     def write(self, planes: Planes, out: Pixels, extra: bytes = b"") -> None:
         """Writes to `out` the pixels that planes stand for.
@@ -133,8 +153,11 @@ class Kind:
         """
         if self.conversion is not None:
             height, width = out.shape[:2]
-            out[:] = redo(planes, self.conversion, unpack_exceptions(extra, height * width))
-            return
+            layout, exceptions = unpack_source(extra, height * width)
+            if layout is not None:
+                out[:] = redo(planes, self.conversion, exceptions, layout)
+                return
+            extra = b""
         parts = []
         for scale, values in zip(self._scales(extra), self._parts(self.join(planes)), strict=True):
             if values.size and (values.min() < 0 or values.max() > scale.most):

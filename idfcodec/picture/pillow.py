@@ -12,12 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngInfo
-from PIL.TiffImagePlugin import TiffImageFile
 
 from idfcodec.errors import IDFError, UnsupportedImage
-from idfcodec.picture.checks import MAX_PICTURE_PIXELS, check_image, open_image
+from idfcodec.picture.checks import MAX_PICTURE_PIXELS, SIGNATURE_SIZE, check_image, open_image
+from idfcodec.picture.metadata import begins_picture, metadata_of_image, read_metadata, write_metadata
 from idfcodec.types import Pixels
 
 __all__ = ["FORMATS", "MAX_PICTURE_PIXELS", "Picture", "from_image", "read_picture", "write_picture"]
@@ -38,17 +36,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 6},
     "PPM": {},
     "BMP": {},
-    "TIFF": {"compression": "raw"},  # Pillow writes nested EXIF tags only to uncompressed TIFF
+    "TIFF": {"compression": "raw"},
     "WEBP": {"lossless": True, "exact": True, "quality": 50, "method": 4},
 }
-_EXIF_PREFIX = b"Exif\0\0"
-_PNG_XMP = "XML:com.adobe.xmp"
-_ORIENTATION, _XMP, _EXIF_IFD, _GPS_IFD = 274, 700, 0x8769, 0x8825
-# TIFF keeps EXIF among the tags that describe its own layout; these describe the picture: caption, make, model,
-# resolution and its unit, software, date, artist, host, rating, copyright, EXIF, GPS, the Windows titles.
-_DESCRIPTIVE = frozenset(
-    {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432, _EXIF_IFD, _GPS_IFD, *range(40091, 40096)}
-)
+
+
+_JPEG = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +51,18 @@ class Picture:
     Attributes:
         pixels: (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB or (H, W, 4) for RGB with alpha, of
             uint8 or uint16, not empty. It may be read-only.
-        metadata: Raw blocks by the names "icc" (an ICC profile), "exif" (a TIFF structure, without the "Exif" prefix
-            that it has in a JPEG) and "xmp" (a packet, normally UTF-8); a block that is not there has no key.
-        jpeg: The bytes of the file that the pixels were decoded from, where it was a JPEG.
+        metadata: Raw blocks by name; a block that is not there has no key. "icc" is an ICC profile, "exif" a TIFF
+            structure, without the "Exif" prefix that it has in a JPEG, "xmp" a packet, normally UTF-8, "iptc"
+            datasets of IPTC-IIM, "photoshop" its image resources, "comment" what a JPEG, GIF or PNM is commented
+            with (several are joined by line breaks). "png", "tiff", "jpeg" and "gif" hold what else was in such a
+            file, chunk by chunk, tag by tag: `idfcodec.format.metadata.unpack_entries` takes them apart.
+        notes: What the file that it was read from held and this does not, a sentence each.
+        jpeg: The file that the pixels were decoded from, where it was a JPEG, without its metadata.
     """
 
     pixels: Pixels
     metadata: Mapping[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     jpeg: bytes = field(default=b"", repr=False)
 
 
@@ -72,7 +70,8 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """Take an array or a Pillow image.
 
     An array is taken as it is, without a copy where it is contiguous and of this machine's byte order. A Pillow image
-    of mode L or RGB is taken with its ICC profile, EXIF and XMP; one that Pillow has opened but not loaded is loaded.
+    of mode L or RGB is taken with the ICC profile, EXIF, XMP, comment, texts, resolution and the like in its `info`;
+    notes say what else is there. One that Pillow has opened but not loaded is loaded.
     What a file held beyond the pixels that Pillow made of it can be seen (and is refused) only before it is loaded:
     `read_picture` is the strict way for files. The primary picture of a JPEG in MPO format, as many phones write it,
     counts as the picture.
@@ -90,7 +89,8 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """
     if isinstance(image, Image.Image):
         with _wrapped("load the image"):
-            return _from_pillow(image)
+            pixels = _pixels(image)
+            return Picture(pixels, *metadata_of_image(image))  # texts behind the pixels are known by now
     if not isinstance(image, np.ndarray):
         raise UnsupportedImage(f"a picture must be a NumPy array or a Pillow image, not {type(image).__name__}")
     if image.dtype.kind != "u" or image.dtype.itemsize > 2:
@@ -108,10 +108,10 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
 def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
     """Read a picture file: PNG, JPEG, WebP, TIFF, BMP or PNM, told apart by content.
 
-    Pixels come as the file stores them, and EXIF orientation stays a tag, but for TIFF, where Pillow applies it and
-    the tag is left out. Gray PNG and TIFF of 2 or 4 bits are accepted as the 8-bit values that they stand for. A
-    JPEG in MPO format counts as its primary picture. ICC, EXIF and XMP are kept; text chunks, gamma, resolution and
-    the like are not. Of a TIFF the descriptive tags are kept as EXIF.
+    Pixels come as the file stores them, and orientation stays a tag. Gray PNG and TIFF of 2 or 4 bits are accepted as
+    the 8-bit values that they stand for. A JPEG in MPO format counts as its primary picture. Metadata is kept byte
+    for byte (of a TIFF value by value), and never keeps a picture from being read: the picture's notes say what is
+    left out.
 
     The size is limited by `MAX_PICTURE_PIXELS`. Pillow's own limit is not consulted, as the readers are called
     directly and not through `Image.open`; only for TIFF (warning above `Image.MAX_IMAGE_PIXELS`, error above twice
@@ -132,11 +132,9 @@ def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
         with _wrapped(f"read {name}"), open(name, "rb") as file:
-            return _from_pillow(open_image(file))
+            return _from_file(file)
     with _wrapped("read the picture"):
-        if source.seekable() and source.tell() == 0:
-            return _from_pillow(open_image(source))
-        return _from_pillow(open_image(io.BytesIO(source.read())))
+        return _from_file(source)
 
 
 def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, ...]:
@@ -148,8 +146,9 @@ def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, .
         format: A key of `FORMATS`, in any case, with or without a leading dot.
 
     Returns:
-        The kinds of metadata that the format cannot hold and that were left out: all for BMP and PNM, and EXIF that
-        is not valid for TIFF, which merges its descriptive tags with its own and drops the thumbnail.
+        The metadata that the format cannot hold and that was left out, by the names of blocks or of what is in
+        them, such as "png gAMA": all for PNM, all but a resolution for BMP; EXIF that is not valid for TIFF, which
+        has its tags among its own and no thumbnail.
 
     Raises:
         UnsupportedImage: The format is unknown, is lossy, or cannot hold the picture.
@@ -163,25 +162,16 @@ def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, .
     if extension == "pgm" and picture.pixels.ndim == 3:
         raise UnsupportedImage("a pgm file holds gray only and the picture is RGB: ppm and pnm hold it")
     kind = FORMATS[extension]
-    metadata = dict(picture.metadata)
     options = dict(_OPTIONS[kind])
+    if kind == "WEBP":
+        for name, option in (("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")):
+            options |= {option: picture.metadata[name]} if name in picture.metadata else {}
     with _wrapped(f"write the picture as {extension}"):
-        if kind in ("PNG", "TIFF", "WEBP") and "icc" in metadata:
-            options["icc_profile"] = metadata.pop("icc")
-        if kind == "PNG":
-            options |= _png_options(metadata)
-        elif kind == "TIFF":
-            options |= _tiff_options(metadata)
-        elif kind == "WEBP":
-            options |= {name: metadata.pop(name) for name in ("exif", "xmp") if name in metadata}
-        image = Image.fromarray(picture.pixels)
-        if kind == "TIFF":  # its writer wants to seek
-            buffer = io.BytesIO()
-            image.save(buffer, kind, **options)
-            file.write(buffer.getbuffer())
-        else:
-            image.save(file, kind, **options)
-    return tuple(metadata)
+        buffer = io.BytesIO()
+        Image.fromarray(picture.pixels).save(buffer, kind, **options)
+        data, left_out = write_metadata(buffer.getvalue(), kind, picture.metadata)
+        file.write(data)
+    return left_out
 
 
 @contextlib.contextmanager
@@ -200,87 +190,19 @@ def _wrapped(action: str) -> Iterator[None]:
         raise IDFError(f"cannot {action}: {reason}") from ex
 
 
-def _from_pillow(image: Image.Image) -> Picture:
+def _from_file(file: BinaryIO) -> Picture:
+    """The picture in a file from its current position on."""
+    start = file.read(SIGNATURE_SIZE)
+    if not begins_picture(start):
+        open_image(io.BytesIO(start))
+    found = read_metadata(start + file.read())
+    image = open_image(io.BytesIO(found.bare))
+    jpeg = bytes(found.bare) if start.startswith(_JPEG) else b""
+    return Picture(_pixels(image), found.blocks, found.notes, jpeg)
+
+
+def _pixels(image: Image.Image) -> Pixels:
     check_image(image)
-    tiff_exif = _tiff_exif(image)
-    jpeg = _jpeg_file(image)
     image.load()
     check_image(image)  # some facts come after the pixels
-    return Picture(np.asarray(image), _metadata(image.info, tiff_exif), jpeg)
-
-
-def _jpeg_file(image: Image.Image) -> bytes:
-    """The bytes of a JPEG's file, of one that is not loaded yet; empty for others."""
-    file = getattr(image, "fp", None)
-    if not isinstance(image, JpegImageFile) or file is None or not file.seekable():
-        return b""
-    place = file.tell()
-    file.seek(0)
-    data: bytes = file.read()
-    file.seek(place)
-    return data
-
-
-def _metadata(info: Mapping[str | tuple[int, int], Any], tiff_exif: bytes) -> dict[str, bytes]:
-    exif = info.get("exif", tiff_exif)
-    profile = info.get("Raw profile type exif")  # as ImageMagick writes it to PNG: a line count, then hexadecimal
-    if not exif and isinstance(profile, str):
-        exif = bytes.fromhex("".join(profile.split("\n")[3:]))
-    xmp = info.get("xmp", info.get(_PNG_XMP))
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    found = {"icc": info.get("icc_profile"), "exif": exif, "xmp": xmp}
-    metadata = {name: bytes(block) for name, block in found.items() if isinstance(block, bytes | bytearray)}
-    if "exif" in metadata:
-        metadata["exif"] = metadata["exif"].removeprefix(_EXIF_PREFIX)
-    return {name: block for name, block in metadata.items() if block}
-
-
-def _tiff_exif(image: Image.Image) -> bytes:
-    """The descriptive tags of a TIFF as an EXIF block; empty for other files."""
-    if not isinstance(image, TiffImageFile):
-        return b""
-    exif = _descriptive(image.getexif())
-    return exif.tobytes() if len(exif) else b""
-
-
-def _descriptive(tags: Image.Exif) -> Image.Exif:
-    exif = Image.Exif()
-    for tag in tags:
-        if tag in (_EXIF_IFD, _GPS_IFD):
-            if nested := tags.get_ifd(tag):
-                exif[tag] = nested
-        elif tag in _DESCRIPTIVE:
-            exif[tag] = tags[tag]
-    return exif
-
-
-def _png_options(metadata: dict[str, bytes]) -> dict[str, Any]:
-    """Pillow's arguments for PNG; takes what they hold out of `metadata`."""
-    options: dict[str, Any] = {}
-    if "exif" in metadata:
-        options["exif"] = metadata.pop("exif")
-    if "xmp" in metadata:
-        chunks = PngInfo()
-        # Keyword, then no compression, no language and no translated keyword. Raw, so that any bytes survive.
-        chunks.add(b"iTXt", _PNG_XMP.encode() + b"\0\0\0\0\0" + metadata.pop("xmp"))
-        options["pnginfo"] = chunks
-    return options
-
-
-def _tiff_options(metadata: dict[str, bytes]) -> dict[str, Any]:
-    """Pillow's arguments for TIFF; takes what they hold out of `metadata`."""
-    tags = Image.Exif()
-    if "exif" in metadata:
-        source = Image.Exif()
-        with contextlib.suppress(Exception):  # an EXIF block is the camera's, and may be anything
-            source.load(_EXIF_PREFIX + metadata["exif"])
-            described = _descriptive(source)
-            if _ORIENTATION in source:
-                described[_ORIENTATION] = source[_ORIENTATION]
-            if described.tobytes() and len(described):
-                tags = described
-                del metadata["exif"]
-    if "xmp" in metadata:
-        tags[_XMP] = metadata.pop("xmp")
-    return {"exif": tags.tobytes()} if len(tags) else {}
+    return np.asarray(image)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from idfcodec.errors import IDFError, ModelError
-from idfcodec.flow.causal.config import PLACES, SETS, CausalConfig, Predictor
+from idfcodec.flow.causal.config import HALVED, NETWORKS, PLACES, SETS, CausalConfig, Predictor
 from idfcodec.flow.causal.exact import ExactPlane, exact_plane
 from idfcodec.flow.causal.network import Samples, TrainableCausalFlow, bits, samples
 from idfcodec.format.container import Mode
@@ -26,7 +26,7 @@ from idfcodec.picture.colour import KINDS
 from idfcodec.training.config import TrainConfig
 from idfcodec.training.export import export, read_exported, restore
 from idfcodec.training.families import Crops, Family
-from idfcodec.types import Planes, PlaneType, Role
+from idfcodec.types import Grid, Planes, PlaneType, Role
 
 __all__ = ["PRESETS", "CausalFamily"]
 
@@ -35,6 +35,7 @@ PIXELS = 8192  # of each plane, that a step learns from
 POOL = 2**21  # pixels of each plane
 _RGB = KINDS[Mode.RGB]
 _YCC = (PlaneType(Role.LUMA), PlaneType(Role.CHROMA), PlaneType(Role.CHROMA))
+_HALVED = (_YCC[0], *[PlaneType(Role.CHROMA, grid=Grid((2, 2)))] * 2)
 
 
 def _predictor(own: int, cross: int, every: int, forget: float) -> Predictor:
@@ -78,10 +79,10 @@ class CausalFamily(Family[TrainableCausalFlow]):
 
     def begin(self, model: TrainableCausalFlow, batch: Tensor) -> None:
         """The mean sums of the first crops are what predictions start from."""
-        for which in SETS:
+        for which, places in NETWORKS.items():
             models = _models(model, which)
             found = [samples(*_planes(crop, which), models, totals=True)[1] for crop in _crops(batch)]
-            for place in range(PLACES):
+            for place in places:
                 mean = np.mean([sums[place] for sums in found], 0)
                 model.prior(f"{which}{place}").copy_(torch.from_numpy(mean))
 
@@ -96,10 +97,10 @@ class CausalFamily(Family[TrainableCausalFlow]):
         return total / len(model.networks)
 
     def _renew(self, model: TrainableCausalFlow, batch: Tensor) -> None:
-        for which in SETS:
+        for which, places in NETWORKS.items():
             models = _models(model, which)
             seen = [samples(*_planes(crop, which), models)[0] for crop in _crops(batch)]
-            for place in range(PLACES):
+            for place in places:
                 pool = self._pools.setdefault(f"{which}{place}", [])
                 pool.append(_tensors([crop[place] for crop in seen], batch.device))
                 while len(pool) > 1 and sum(len(targets) for _, targets in pool) > POOL:
@@ -157,12 +158,28 @@ def _planes(crop: NDArray[np.uint8], which: str) -> tuple[Planes, Sequence[Plane
     if which == SETS[0]:
         return _RGB.split(crop), _RGB.types
     ycc = np.asarray(Image.fromarray(crop).convert("YCbCr"))
-    return [np.ascontiguousarray(ycc[..., c], np.int32) for c in range(3)], _YCC
+    planes = [np.ascontiguousarray(ycc[..., c], np.int32) for c in range(3)]
+    if which == HALVED:  # each sample the mean of the four pixels that the luma is reduced over, too
+        planes[1:] = [
+            plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2] + 2 >> 2 for plane in planes[1:]
+        ]
+        return planes, _HALVED
+    return planes, _YCC
 
 
 def _models(model: TrainableCausalFlow, which: str) -> list[ExactPlane]:
     arrays = {name: tensor.cpu().numpy() for name, tensor in model.integers().items()}
-    return [exact_plane(model.config, arrays, which, place, place, list(range(place))[::-1]) for place in range(PLACES)]
+    return [
+        exact_plane(
+            model.config,
+            arrays,
+            which if place in NETWORKS[which] else SETS[-1],
+            place,
+            place,
+            list(range(place))[::-1],
+        )
+        for place in range(PLACES)
+    ]
 
 
 def _tensors(parts: Sequence[Samples], device: torch.device) -> tuple[Tensor, Tensor]:

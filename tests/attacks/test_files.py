@@ -15,6 +15,7 @@ from tests.golden import FOLDER
 NAMES = [
     "causal-gray-as-rgb-20x21",
     "causal-metadata-9x7",
+    "causal-entries-8x7",
     "causal-constant-30x20",
     "idf-constant-30x20",
     "idf-gray-as-rgb-20x21",

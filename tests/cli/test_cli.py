@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from idfcodec.format.metadata import Entry, pack_entries
 from idfcodec.models import EFFORTS
 from idfcodec.picture import pillow as planes
 
-from .conftest import MODEL, Run
+from .conftest import MODEL, Run, encode
 
 
 def names(folder: Path) -> set[str]:
@@ -46,11 +48,11 @@ def test_compress_and_decompress_beside_the_input(run: Run, tmp_path: Path, pict
 
 def test_options_reach_the_codec(run: Run, picture_file: Path, fake_codec: Any) -> None:
     run("compress", "photo.png")
-    run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "photo.png")
+    run("compress", "-f", "--no-verify", "-T", "3", "--model", "mine", "--device", "cuda", "--strip", "photo.png")
     run("decompress", "-f", "-T", "1", "photo.idfc")
     assert fake_codec.calls == [
-        {"model": None, "effort": None, "conversion": True, "verify": True, "threads": None, "device": "cpu"},
-        {"model": "mine", "effort": None, "conversion": True, "verify": False, "threads": 3, "device": "cuda"},
+        {"model": None, "effort": None, "conversion": True, "strip": False, "verify": True, "threads": None, "device": "cpu"},
+        {"model": "mine", "effort": None, "conversion": True, "strip": True, "verify": False, "threads": 3, "device": "cuda"},
         {"model": None, "threads": 1, "device": "cpu"},
     ]
 
@@ -120,6 +122,32 @@ def test_metadata_that_the_format_cannot_hold_is_told(run: Run, tmp_path: Path, 
     assert done.err.splitlines()[0] == "idfcodec: a.idfc: bmp cannot hold the picture's xmp, which is left out"
     assert run("decompress", "a.idfc", "-o", "b.png").err.count("\n") == 1
     assert planes.read_picture(tmp_path / "b.png").metadata == {"xmp": b"<x/>"}
+
+
+def test_what_is_not_kept_of_a_file_is_told_in_one_line(run: Run, tmp_path: Path, photo: Any) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.jpg")
+    done = run("compress", "--json", "a.jpg")
+    note = "it is a JPEG: its pixels are kept, not the file"
+    assert done.err == f"idfcodec: a.jpg: {note}\n"
+    assert json.loads(done.out)["notes"] == [note]
+    assert run("compress", "-q", "-f", "a.jpg").err == ""
+
+
+def test_info_lists_metadata_and_obeys_no_text_in_it(run: Run, tmp_path: Path, photo: Any) -> None:
+    text = b"one\x1b]0;two\n\xe2\x80\xae" + b"three" * 50
+    entries = [Entry(b"gAMA", 0, bytes(4)), Entry(b"zTXt", 2, b"Title\0\0" + zlib.compress(text))]
+    picture = planes.Picture(photo, {"comment": text, "png": pack_entries(entries)})
+    (tmp_path / "a.idfc").write_bytes(encode(picture))
+    done = run("info", "a.idfc")
+    start = r"one\x1b]0;two \x202ethree"
+    out = done.out.decode()
+    lines = out.splitlines()
+    assert f"comment {len(text)} bytes: {start}" in next(line for line in lines if "comment" in line)
+    assert "png gAMA 4 bytes" in out
+    assert f"bytes: Title: {start}" in next(line for line in lines if "zTXt" in line)
+    assert all(len(line) < 120 and line.isprintable() for line in lines)
+    parts = json.loads(run("info", "--json", "a.idfc").out)["metadata_parts"]
+    assert [(part["block"], part["part"]) for part in parts] == [("comment", ""), ("png", "gAMA"), ("png", "zTXt")]
 
 
 # --- Several inputs ------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.format import container as module
 from idfcodec.format.container import (
     MAGIC,
-    MAX_METADATA,
     MAX_PIXELS,
     MAX_SIDE,
     Container,
@@ -26,6 +25,7 @@ from idfcodec.format.container import (
     pixel_checksum,
     unpack,
 )
+from idfcodec.format.metadata import MAX_METADATA
 from idfcodec.format.tiles import tile_count
 from idfcodec.picture.colour import kind_of
 
@@ -146,9 +146,9 @@ def test_payloads_are_views_of_the_input() -> None:
         (header(tile=1) + b"p", "tile side of 1"),
         (header(tile=65) + b"p", "tile side of 65"),
         (header(tile=1088) + b"p", "tile side of 1088"),
-        (header(block_count=4) + b"p", "announces 4 metadata blocks"),
+        (header(block_count=11) + b"p", "announces 11 metadata blocks"),
         (header(blocks=block(0, b"x"), block_count=1) + b"p", "unknown type 0"),
-        (header(blocks=block(4, b"x"), block_count=1) + b"p", "unknown type 4"),
+        (header(blocks=block(7, b"x"), block_count=1) + b"p", "unknown type 7"),
         (header(blocks=block(1, b"x") * 2, block_count=2) + b"p", "types must ascend"),
         (header(blocks=block(3, b"x") + block(2, b"y"), block_count=2) + b"p", "types must ascend"),
         (header(blocks=struct.pack("<BI", 1, MAX_METADATA + 1), block_count=1) + b"p", f"limit is {MAX_METADATA}"),
@@ -232,7 +232,7 @@ def test_metadata_is_stored_as_it_is() -> None:
         ({"tile": 100}, IDFError, "multiple of 64"),
         ({"model": b"short"}, IDFError, "model field has 5 bytes"),
         ({"checksum": b""}, IDFError, "checksum field has 0 bytes"),
-        ({"metadata": {"iptc": b"x"}}, IDFError, "unknown kind 'iptc'"),
+        ({"metadata": {"jumbf": b"x"}}, IDFError, "unknown kind 'jumbf'"),
         ({"metadata": {"exif": b""}}, IDFError, "exif metadata has 0 bytes"),
         ({"metadata": {"exif": bytes(MAX_METADATA + 1)}}, IDFError, "exif metadata has"),
         ({"tiles": ()}, IDFError, "0 tile payloads, but the picture has 4 tiles"),

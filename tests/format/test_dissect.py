@@ -15,7 +15,9 @@ FOLDER = REPOSITORY / "tests" / "golden" / "1"
 PAGE = REPOSITORY / "docs" / "format.md"
 
 
-@pytest.mark.parametrize("name", ["causal-metadata-9x7", "idf-two-tiles-513x9", "causal-pixel-1x1"])
+@pytest.mark.parametrize(
+    "name", ["causal-metadata-9x7", "causal-entries-8x7", "idf-two-tiles-513x9", "causal-pixel-1x1"]
+)
 def test_every_byte_is_in_one_field(name: str) -> None:
     data = (FOLDER / f"{name}.idfc").read_bytes()
     found = list(fields(data))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from idfcodec.format.batch import VERSION as BATCH_VERSION
 from idfcodec.format.container import VERSION, Mode
+from idfcodec.format.metadata import Entry, pack_entries
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.conversion import Exceptions, numbered, redo
 from idfcodec.picture.pillow import Picture
@@ -79,6 +80,25 @@ RECIPES: dict[str, dict[str, object]] = {
         "by": "photo",
         "metadata": {"xmp": "<xmp/>", "exif": "II*"},
     },
+    "causal-entries-8x7": {
+        "kind": "photo",
+        "width": 8,
+        "height": 7,
+        "seed": 49,
+        "by": "photo",
+        "metadata": {"iptc": "\x1c\x02\x05\0\x05Title", "photoshop": "8BIM", "comment": "a comment"},
+        "entries": {
+            "png": [
+                ["49484452", 0, "00000008000000070802000000"],
+                ["67414d41", 0, "0000b18f"],
+                ["74455874", 0, "5469746c650061"],
+                ["69545874", 2, "430000000063"],
+            ],
+            "tiff": [["0d010000", 2, "6e616d6500"], ["0e830000", 12, "000000000000e03f000000000000e03f"]],
+            "jpeg": [["e0000000", 0, "4a46494600010101004800480000"], ["ec000000", 0, "4475636b79"]],
+            "gif": [["ff000000", 0, "0b4f444453303031312e3001610000"]],
+        },
+    },
     "jfif-48x40": {"kind": "was 1", "width": 48, "height": 40, "seed": 35, "by": "photo"},
     "jfif-fast-40x33": {"kind": "was 1", "width": 40, "height": 33, "seed": 36, "by": "photo-fast"},
     "jfif-max-33x40": {"kind": "was 1", "width": 33, "height": 40, "seed": 37, "by": "photo-max"},
@@ -94,7 +114,8 @@ RECIPES: dict[str, dict[str, object]] = {
     "gray-alpha-16-26x22": {"kind": "mode 35", "width": 26, "height": 22, "seed": 47, "by": "photo"},
     "rgba-16-25x24": {"kind": "mode 36", "width": 25, "height": 24, "seed": 48, "by": "photo-fast"},
 }
-"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `by` the model."""
+"""The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `entries` what
+generic ones hold, `by` the model."""
 
 BATCHES: dict[str, dict[str, object]] = {
     "idf-fast-40x24": {"kinds": ["photo", "lattice", "noise", "constant"], "width": 40, "height": 24, "by": "idf-fast"},
@@ -193,13 +214,16 @@ def types_of(recipe: dict[str, object]) -> tuple[PlaneType, ...]:
 def picture(recipe: dict[str, object]) -> Picture:
     """The picture of a recipe."""
     kind, width, height, seed = (recipe[key] for key in ("kind", "width", "height", "seed"))
-    metadata = recipe.get("metadata", {})
+    metadata, entries = recipe.get("metadata", {}), recipe.get("entries", {})
     assert isinstance(kind, str)
     assert isinstance(width, int)
     assert isinstance(height, int)
     assert isinstance(seed, int)
     assert isinstance(metadata, dict)
+    assert isinstance(entries, dict)
     blocks = {name: text.encode() for name, text in metadata.items()}
+    for name, listed in entries.items():
+        blocks[name] = pack_entries([Entry(bytes.fromhex(n), kind, bytes.fromhex(c)) for n, kind, c in listed])
     if kind.startswith("mode "):
         return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
     if kind.startswith(("was ", "nearly ")):

@@ -27,12 +27,21 @@ from idfcodec.picture.conversion import (
     Exceptions,
     detect,
     numbered,
-    pack_exceptions,
     redo,
     undo,
 )
 from idfcodec.picture.conversion.detection import shares
-from idfcodec.picture.conversion.table import JFIF, JFIF_SHORT, PHOTO_CD
+from idfcodec.picture.conversion.exceptions import pack_exceptions
+from idfcodec.picture.conversion.table import (
+    BT601,
+    BT601_FINE,
+    BT709,
+    BT709_FINE,
+    BT709_FULL,
+    JFIF,
+    JFIF_SHORT,
+    PHOTO_CD,
+)
 
 Pixels = NDArray[np.uint8]
 NONE = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
@@ -212,6 +221,34 @@ def test_jfif_against_real_numbers(conversion: Conversion) -> None:
         assert (np.abs(value - np.floor(value) - 0.5)[differs] < 0.035).all()
 
 
+@pytest.mark.parametrize(
+    ("conversion", "red", "blue", "span", "within"),
+    [
+        (BT601, 0.299, 0.114, (219, 224), 0.9),
+        (BT601_FINE, 0.299, 0.114, (219, 224), 0.008),
+        (BT709, 0.2126, 0.0722, (219, 224), 0.9),
+        (BT709_FINE, 0.2126, 0.0722, (219, 224), 0.008),
+        (BT709_FULL, 0.2126, 0.0722, (255, 255), 0.008),
+    ],
+    ids=lambda value: value.name if isinstance(value, Conversion) else None,
+)
+def test_video_against_real_numbers(
+    conversion: Conversion, red: float, blue: float, span: tuple[int, int], within: float
+) -> None:
+    """ITU-R BT.601 and BT.709, rounded: the same but where the sum is nearly a half; with eight bits, off by one."""
+    c1, c2 = (c.astype(np.float64) for c in all_chroma(conversion))
+    luma = 128
+    rgb = redo((np.full(c1.shape, luma, np.int32), c1.astype(np.int32), c2.astype(np.int32)), conversion, NONE)
+    y, cb, cr = (luma - (16 if span[0] == 219 else 0)) * 255 / span[0], c1 * 255 / span[1], c2 * 255 / span[1]
+    r, b = y + 2 * (1 - red) * cr, y + 2 * (1 - blue) * cb
+    formula = (r, (y - red * r - blue * b) / (1 - red - blue), b)
+    for channel, value in enumerate(formula):
+        expected = np.clip(np.floor(value + 0.5), 0, 255)
+        differs = rgb[..., channel] != expected
+        assert (np.abs(rgb[..., channel] - expected) <= 1).all()
+        assert (np.abs(value - np.floor(value) - 0.5)[differs] < within).all()
+
+
 def test_jfif_is_what_libjpeg_does(tmp_path: Path) -> None:
     rgb = draw(64, 48)
     buffer = io.BytesIO()
@@ -254,8 +291,13 @@ def test_numbers_and_names_are_of_one_row() -> None:
         (1, "JFIF YCbCr"),
         (2, "PhotoCD YCC"),
         (3, "JFIF YCbCr, short"),
+        (4, "BT.601 video"),
+        (5, "BT.601 video, fine"),
+        (6, "BT.709 video"),
+        (7, "BT.709 video, fine"),
+        (8, "BT.709 YCbCr"),
     ]
-    for number in (0, 4, 255):
+    for number in (0, 9, 255):
         with pytest.raises(CorruptFile, match=f"conversion {number}"):
             numbered(number)
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idfcodec.errors import CorruptFile
-from idfcodec.picture.conversion import Exceptions, pack_exceptions, unpack_exceptions
+from idfcodec.picture.conversion import Exceptions
+from idfcodec.picture.conversion.exceptions import pack_exceptions, unpack_exceptions
 
 HEADER = 4 + 28
 MOST = 2**31 - 1

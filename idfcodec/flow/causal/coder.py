@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
-from idfcodec.flow.causal.config import CausalConfig
-from idfcodec.flow.causal.exact import Arrays, ExactPlane, Work, exact_plane, places_of, run_plane, set_of
+from idfcodec.flow.causal.config import HALVED, CausalConfig
+from idfcodec.flow.causal.exact import Arrays, ExactPlane, exact_plane, run_plane
 from idfcodec.flow.causal.kernels import ANALYSE, DECODE, ENCODE, INVERT
+from idfcodec.flow.causal.planes import Tile, names_of, places_of
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
 from idfcodec.format.payload import PLAIN, restored, trimmed
-from idfcodec.types import Buffer, Plane, Planes, PlaneType, Role, Shape
+from idfcodec.types import WHOLE, Buffer, Grid, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["CausalFlow"]
 
-WIDEST = 2**17  # values of a plane: a difference of 16 bits
 _DAMAGED = "the entropy-coded data is damaged"
 
 
@@ -50,25 +50,31 @@ class CausalFlow(Coder):
             found = self._planes[key] = exact_plane(self.config, self._arrays, which, place, plane, earlier)
         return found
 
-    def _run(self, work: Work, types: Sequence[PlaneType]) -> None:
-        which = set_of(types)
+    def _each(self, tile: Tile, types: Sequence[PlaneType]) -> Iterator[tuple[int, ExactPlane]]:
+        """The planes of a tile in order, what comes before each done."""
+        names = names_of(types, self._arrays)
         for plane, (place, earlier) in enumerate(places_of(types)):
-            run_plane(work, self.plane(which, place, plane, earlier), plane, types[plane])
+            if plane == 1:
+                tile.descend()
+            yield plane, self.plane(names[plane], place, plane, earlier)
 
-    def _work(self, picture: Planes, types: Sequence[PlaneType], mode: int) -> Work:
-        shape = _shape([plane.shape for plane in picture], types)
-        work = Work(shape, len(types), mode)
-        for inside, plane, kind in zip(work.inside, picture, types, strict=True):
+    def _run(self, tile: Tile, types: Sequence[PlaneType]) -> None:
+        for plane, model in self._each(tile, types):
+            run_plane(tile.work(plane), model, plane, types[plane])
+
+    def _tile(self, picture: Planes, types: Sequence[PlaneType], mode: int) -> Tile:
+        tile = Tile([(plane.shape[0], plane.shape[1]) for plane in picture], types, mode)
+        for number, (plane, kind) in enumerate(zip(picture, types, strict=True)):
             if mode != INVERT and plane.size and not kind.low <= plane.min() <= plane.max() <= kind.high:
                 raise IDFError(f"a plane has values outside of {kind.low} to {kind.high}")
-            inside[:] = plane
-        return work
+            tile.inside(number)[:] = plane
+        return tile
 
     def _intervals(self, picture: Planes, types: Sequence[PlaneType]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        work = self._work(picture, types, ENCODE)
-        self._run(work, types)
-        count = int(work.coder[2])
-        return work.starts[:count], work.lengths[:count]
+        tile = self._tile(picture, types, ENCODE)
+        self._run(tile, types)
+        count = int(tile.main.coder[2])
+        return tile.main.starts[:count], tile.main.lengths[:count]
 
     def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         payloads = []
@@ -82,57 +88,60 @@ class CausalFlow(Coder):
     def decode(
         self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
     ) -> list[Planes]:
-        shape = _shape(shapes, types)
-        return [self._decode(restored(payload) if small else payload, shape, types) for payload in payloads]
+        return [self._decode(restored(payload) if small else payload, shapes, types) for payload in payloads]
 
-    def _decode(self, payload: Buffer, shape: Shape, types: Sequence[PlaneType]) -> Planes:
+    def _decode(self, payload: Buffer, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
         data = memoryview(payload)
         if not len(data) or data[0] != PLAIN or len(data) % 4 != 1:
             raise CorruptFile(_DAMAGED)
         words = np.frombuffer(data[1:], "<u4").astype(np.uint32)
         if len(words) and not words[-1]:
             raise CorruptFile(_DAMAGED)
-        work = Work(shape, len(types), DECODE, words)
+        tile = Tile(shapes, types, DECODE, words)
         if len(words):
-            work.coder[0] = int(words[-1]) << 32 | int(words[-2]) if len(words) > 1 else int(words[-1])
-            work.coder[1] = max(len(words) - 2, 0)
-        self._run(work, types)
-        if work.coder[0] or work.coder[1]:
+            tile.main.coder[0] = int(words[-1]) << 32 | int(words[-2]) if len(words) > 1 else int(words[-1])
+            tile.main.coder[1] = max(len(words) - 2, 0)
+        self._run(tile, types)
+        if tile.main.coder[0] or tile.main.coder[1]:
             raise CorruptFile(_DAMAGED)
-        return _planes(work)
+        return _planes(tile, len(types))
 
     def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
-        work = self._work(picture, types, ENCODE)
-        work.targets = np.zeros((work.local.size, 4), np.float32)
-        pixels, parts, begin = np.zeros(work.local.size), {}, 0
-        which = set_of(types)
-        for plane, (place, earlier) in enumerate(places_of(types)):
-            run_plane(work, self.plane(which, place, plane, earlier), plane, types[plane])
+        tile = self._tile(picture, types, ENCODE)
+        pixels, parts, begin = np.zeros(tile.main.local.shape), {}, 0
+        for plane, model in self._each(tile, types):
+            work = tile.work(plane)
+            work.targets = np.zeros((work.local.size, 4), np.float32)
+            run_plane(work, model, plane, types[plane])
             end = int(work.coder[2])
             intervals = 1 + (work.targets[:, 0] > 0)  # a pixel's low bits, if sent as they are, have one of their own
             bits = np.add.reduceat(24 - np.log2(work.lengths[begin:end]), np.cumsum(intervals) - intervals)
             parts[f"{types[plane].role.value} {plane}"] = float(bits.sum())
-            pixels += bits
+            if work is tile.main:
+                pixels += bits.reshape(pixels.shape)
+            else:
+                rows, columns = tile.pixels()
+                np.add.at(pixels, (rows[0][:, None], columns[0]), bits.reshape(work.local.shape))
             begin = end
-        return CodeLength(pixels.reshape(work.local.shape), 0.0, parts)
+        return CodeLength(pixels, 0.0, parts)
 
     def known_answers(self) -> list[str]:
         """The payloads of a drawn picture, by each set of networks."""
         y, x = np.mgrid[:24, :40]
         first = (96 + 3 * x + 2 * y + (x * y * 7919 % 13) + 40 * ((x - 20) ** 2 + (y - 12) ** 2 < 64)) % 256
         picture = [first.astype(np.int32), (first // 3 - 40).astype(np.int32), (x - y + first // 5).astype(np.int32)]
-        return [
-            hashlib.sha256(self.encode([picture], types)[0]).hexdigest()[:16]
-            for types in (_types(Role.DIFFERENCE), _types(Role.CHROMA))
-        ]
+        found = [(picture, _types(Role.DIFFERENCE)), (picture, _types(Role.CHROMA))]
+        if f"{HALVED}1.prior" in self._arrays:
+            quarters = [picture[0], *(np.ascontiguousarray(plane[:13, :21]) for plane in picture[1:])]
+            found.append((quarters, _types(Role.CHROMA, Grid((2, 2), (-2, -1)))))
+        return [hashlib.sha256(self.encode([planes], types)[0]).hexdigest()[:16] for planes, types in found]
 
     def latents(self, picture: Planes, types: Sequence[PlaneType]) -> Latents:
         """What is left of each plane when the rounded prediction is taken off: (H * W,) each."""
-        work = self._work(picture, types, ANALYSE)
+        tile = self._tile(picture, types, ANALYSE)
         found = []
-        which = set_of(types)
-        for plane, (place, earlier) in enumerate(places_of(types)):
-            model = self.plane(which, place, plane, earlier)
+        for plane, model in self._each(tile, types):
+            work = tile.work(plane)
             work.dump = np.zeros((work.local.size, model.inputs), np.int8)
             work.targets = np.zeros((work.local.size, 4), np.float32)
             run_plane(work, model, plane, types[plane])
@@ -141,13 +150,14 @@ class CausalFlow(Coder):
         return found
 
     def inverse(self, latents: Latents, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
-        shape = _shape(shapes, types)
-        work = self._work([np.asarray(z).reshape(shape) for z in latents], types, INVERT)
-        self._run(work, types)
-        for plane, kind in zip(work.inside, types, strict=True):
-            if plane.size and not kind.low <= plane.min() <= plane.max() <= kind.high:
+        arrays = [np.asarray(z).reshape(shape) for z, shape in zip(latents, shapes, strict=True)]
+        tile = self._tile(arrays, types, INVERT)
+        self._run(tile, types)
+        for plane, kind in enumerate(types):
+            values = tile.inside(plane)
+            if values.size and not kind.low <= values.min() <= values.max() <= kind.high:
                 raise IDFError("these are latents of no picture")
-        return _planes(work)
+        return _planes(tile, len(types))
 
     def sample(
         self, n: int, shapes: Sequence[Shape], types: Sequence[PlaneType], temperature: float = 1.0, *, seed: int = 0
@@ -155,39 +165,24 @@ class CausalFlow(Coder):
         """Pictures drawn from the prior: what random words decode to. The temperature multiplies the scales."""
         if not temperature > 0:
             raise IDFError(f"the temperature must be above 0, not {temperature}")
-        shape = _shape(shapes, types)
         rng = np.random.default_rng(seed)
         colder = np.round(self._arrays["inverse_scale"] / max(temperature, 2.0**-40))
         inverse = np.clip(colder, 0, 2**28).astype(np.int64)
         drawn = CausalFlow(self.id, self.name, self.config, {**self._arrays, "inverse_scale": inverse}, self.kernel)
         found: list[Planes] = []
         for _ in range(n):
-            words = rng.integers(1, 2**32, 2 * len(types) * shape[0] * shape[1] + 2, np.uint32)
-            work = Work(shape, len(types), DECODE, words)
-            work.coder[:2] = int(words[-1]) << 32 | int(words[-2]), len(words) - 2
-            drawn._run(work, types)
-            found.append(_planes(work))
+            words = rng.integers(1, 2**32, 2 * sum(height * width for height, width in shapes) + 2, np.uint32)
+            tile = Tile(shapes, types, DECODE, words)
+            tile.main.coder[:2] = int(words[-1]) << 32 | int(words[-2]), len(words) - 2
+            drawn._run(tile, types)
+            found.append(_planes(tile, len(types)))
         return found
 
 
-def _types(role: Role) -> list[PlaneType]:
+def _types(role: Role, grid: Grid = WHOLE) -> list[PlaneType]:
     low, high = (-255, 255) if role is Role.DIFFERENCE else (-128, 255)
-    return [PlaneType(Role.LUMA), PlaneType(role, low, high), PlaneType(role, low, high)]
+    return [PlaneType(Role.LUMA), PlaneType(role, low, high, grid), PlaneType(role, low, high, grid)]
 
 
-def _shape(shapes: Sequence[tuple[int, ...]], types: Sequence[PlaneType]) -> Shape:
-    """The one size of all planes.
-
-    Raises:
-        IDFError: the family does not code such planes.
-    """
-    if len({*shapes}) != 1 or len(shapes) != len(types):
-        raise IDFError("the causal flow codes planes of one size")
-    if any(not 0 < kind.high - kind.low < WIDEST or max(-kind.low, kind.high) > WIDEST for kind in types):
-        raise IDFError("the causal flow codes planes of 2 to 131,072 values")
-    height, width = shapes[0]
-    return height, width
-
-
-def _planes(work: Work) -> list[Plane]:
-    return [np.ascontiguousarray(plane, np.int32) for plane in work.inside]
+def _planes(tile: Tile, count: int) -> list[Plane]:
+    return [np.ascontiguousarray(tile.inside(plane), np.int32) for plane in range(count)]

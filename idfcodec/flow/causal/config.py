@@ -15,7 +15,9 @@ from idfcodec.errors import ModelError
 __all__ = [
     "ACTIVATION_BITS",
     "COMPONENTS",
+    "HALVED",
     "INPUT_BITS",
+    "NETWORKS",
     "OUTPUTS",
     "OUTPUT_BITS",
     "PLACES",
@@ -30,6 +32,10 @@ SETS = ("rgb", "ycc")
 """Networks by what the planes are: green (or a single plane) and differences, or luma and chroma."""
 PLACES = 3
 """Of a plane in its picture: the first, the second, and the third or later; each has a network of its own."""
+HALVED = "half"
+"""Networks of chroma planes that are smaller than their luma; a model without them takes those of luma and chroma."""
+NETWORKS: Mapping[str, tuple[int, ...]] = {**{name: tuple(range(PLACES)) for name in SETS}, HALVED: (1, 2)}
+"""The places that there are networks of."""
 COMPONENTS = 3
 OUTPUTS = 3 * COMPONENTS
 INPUT_BITS, ACTIVATION_BITS, WEIGHT_BITS, OUTPUT_BITS = 4, 4, 8, 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,12 @@ from idfcodec.flow.causal.config import (
     ACTIVATION_BITS,
     INPUT_BITS,
     OUTPUT_BITS,
-    PLACES,
-    SETS,
     WEIGHT_BITS,
     CausalConfig,
 )
-from idfcodec.types import PlaneType, Role, Shape
+from idfcodec.types import PlaneType, Shape
 
-__all__ = ["Arrays", "ExactPlane", "Work", "exact_plane", "places_of", "run_plane", "set_of"]
+__all__ = ["Arrays", "ExactPlane", "Work", "exact_plane", "run_plane"]
 
 Arrays = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
@@ -29,31 +27,7 @@ LIMIT = 2**24  # of a sum of integers in binary32
 TOP = 255  # of an activation
 WIDE = 510  # what greatest and least value of a plane of 8 bits differ by; networks have seen no other planes,
 MOST_UNIT = 2.5  # and of the local errors of others, which are in the hundreds, are told no more than this log2
-_INPUTS, _OUTPUTS = 16, 4  # the kernel's loops take so many at a time
-
-
-def set_of(types: Sequence[PlaneType]) -> str:
-    """Which networks planes of these types are coded with."""
-    return SETS[any(plane.role is Role.CHROMA for plane in types)]
-
-
-def places_of(types: Sequence[PlaneType]) -> list[tuple[int, list[int]]]:
-    """The place of each plane, and the planes before it that it sees, the nearest first.
-
-    Luma, differences and chroma see those of their kind before them; alpha and independent planes see none.
-    """
-    found: list[tuple[int, list[int]]] = []
-    coloured: list[int] = []
-    for plane, kind in enumerate(types):
-        if kind.role in (Role.ALPHA, Role.INDEPENDENT):
-            found.append((0, []))
-            continue
-        if kind.role is Role.LUMA:
-            coloured = []
-        place = min(len(coloured), PLACES - 1)
-        found.append((place, coloured[::-1][:place]))
-        coloured.append(plane)
-    return found
+MOST_WEIGHT = 2**15 - 1
 
 
 @dataclass(frozen=True)
@@ -67,10 +41,10 @@ class ExactPlane:
     ridge: Floats
     belief: np.float32
     prior: Floats
-    layers: Floats
+    layers: NDArray[np.int16]
+    biases: NDArray[np.int32]
     sizes: NDArray[np.int64]
-    scales: Floats
-    tops: Floats
+    rescalings: NDArray[np.int32]
     inverse_scale: NDArray[np.int64]
     exponential: NDArray[np.int64]
     logistic: NDArray[np.int64]
@@ -89,10 +63,14 @@ def _up(count: int, multiple: int) -> int:
 
 
 def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tuple[Any, ...]:
-    """Layers, sizes, scales and tops, if every sum is proved to be exact."""
+    """Layers, biases, sizes and rescalings, if every sum is proved to be exact."""
+    from idfcodec.flow.causal.kernels import INPUTS, WIDTH
+
     shapes = config.layers(place)
-    padded = [(_up(inputs, _INPUTS), _up(outputs, _OUTPUTS)) for inputs, outputs in shapes]
-    layers = np.zeros((len(shapes), max(o for _, o in padded), max(i for i, _ in padded) + 1), np.float32)
+    padded = [(_up(inputs, INPUTS), _up(outputs, WIDTH)) for inputs, outputs in shapes]
+    most_inputs, most_outputs = (max(sizes) for sizes in zip(*padded, strict=True))
+    layers = np.zeros((len(shapes), most_inputs // 2, most_outputs, 2), np.int16)
+    biases = np.zeros((len(shapes), most_outputs), np.int32)
     for k, (inputs, outputs) in enumerate(shapes):
         weight, bias = arrays[f"{name}.weight{k}"], arrays[f"{name}.bias{k}"]
         if (
@@ -102,18 +80,20 @@ def _network(config: CausalConfig, arrays: Arrays, name: str, place: int) -> tup
         ):
             raise ModelError(f"the model's layer {k} of {name} has the wrong shape or type")
         most = TOP if k else 2 ** (INPUT_BITS + 3)
-        if (np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))).max() >= LIMIT:
+        sums = np.abs(weight.astype(np.int64)).sum(0) * most + np.abs(bias.astype(np.int64))
+        if sums.max() >= LIMIT or np.abs(weight.astype(np.int64)).max() > MOST_WEIGHT:
             raise ModelError(f"the model's layer {k} of {name} is not proved to be exact")
-        layers[k, :outputs, :inputs] = weight.T
-        layers[k, :outputs, padded[k][0]] = bias
+        rows = np.zeros((padded[k][0], outputs), np.int16)
+        rows[:inputs] = weight
+        layers[k, : len(rows) // 2, :outputs] = rows.reshape(-1, 2, outputs).swapaxes(1, 2)
+        biases[k, :outputs] = bias
     last = len(shapes) - 1
-    shifts = [WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS) * (k == last) for k in range(len(shapes))]
-    tops = [0 if k == last else TOP for k in range(len(shapes))]
+    hidden, final = (WEIGHT_BITS, 0, TOP), (WEIGHT_BITS - (OUTPUT_BITS - ACTIVATION_BITS), -LIMIT, LIMIT)
     return (
-        layers,
+        layers.reshape(len(shapes), most_inputs // 2, 2 * most_outputs),
+        biases,
         np.array(padded, np.int64),
-        np.array([2.0**-s for s in shifts], np.float32),
-        np.array(tops, np.float32),
+        np.array([hidden] * last + [final], np.int32),
     )
 
 
@@ -124,7 +104,7 @@ def exact_plane(
 
     Args:
         which: one of `SETS`.
-        place, earlier: see `places_of`.
+        place, earlier: see `planes.places_of`.
 
     Raises:
         ModelError: an array has the wrong shape or range.
@@ -146,7 +126,7 @@ def exact_plane(
             raise ModelError("the model's tables have the wrong shape, type or range")
     if (np.diff(tables[2]) < 0).any() or tables[1][0] != 2**16:
         raise ModelError("the model's tables are not monotonic")
-    layers, sizes, scales, tops = _network(config, arrays, name, place)
+    layers, biases, sizes, rescalings = _network(config, arrays, name, place)
     return ExactPlane(
         near,
         np.array([len(neighbours) for neighbours in lists], np.int64),
@@ -156,9 +136,9 @@ def exact_plane(
         np.float32(config.belief),
         np.ascontiguousarray(prior),
         layers,
+        biases,
         sizes,
-        scales,
-        tops,
+        rescalings,
         tables[0],
         tables[1],
         tables[2],
@@ -169,17 +149,27 @@ def exact_plane(
 
 
 class Work:
-    """The arrays of one tile while it is coded.
+    """The arrays of the planes of one size of a tile while it is coded.
 
     Args:
-        shape: of its planes.
+        shape: of the planes.
         planes: how many they are.
         mode: one of the modes of `kernels`.
         words: what is decoded.
+        above: what is coded before these, into the same words.
+        most: intervals to make room for.
     """
 
-    def __init__(self, shape: Shape, planes: int, mode: int, words: NDArray[np.uint32] | None = None) -> None:
-        from idfcodec.flow.causal.kernels import ENCODE, MARGIN
+    def __init__(
+        self,
+        shape: Shape,
+        planes: int,
+        mode: int,
+        words: NDArray[np.uint32] | None = None,
+        above: Work | None = None,
+        most: int = 0,
+    ) -> None:
+        from idfcodec.flow.causal.kernels import MARGIN
 
         height, width = shape
         self.mode = mode
@@ -188,21 +178,23 @@ class Work:
         self.errors = np.zeros_like(self.planes)
         self.spread = np.zeros((2 * planes, height, width), np.float32)
         self.local = np.zeros(shape, np.float32)
-        count = 2 * planes * height * width if mode == ENCODE else 0
-        self.starts, self.lengths = np.zeros(count, np.int32), np.zeros(count, np.int32)
+        self.starts, self.lengths = np.zeros(most, np.int32), np.zeros(most, np.int32)
         self.words = np.zeros(0, np.uint32) if words is None else words
         self.coder = np.zeros(3, np.uint64)
+        if above is not None:
+            self.words, self.coder, self.starts, self.lengths = above.words, above.coder, above.starts, above.lengths
         self.dump, self.targets = np.zeros((0, 1), np.int8), np.zeros((0, 1), np.float32)
         self.totals = np.zeros((0, 1, 1), np.float32)
 
 
 def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
-    from idfcodec.flow.causal.kernels import LANES, MARGIN, ZEROS
+    from idfcodec.flow.causal.kernels import LANES, MARGIN, WIDTH, ZEROS
 
     predictors, n = plane.near.shape[:2]
     products = n * (n + 3) // 2
     cells = -(-width // int(plane.every.min()))
-    layers, outputs, inputs = plane.layers.shape
+    layers, outputs = plane.biases.shape
+    inputs = _up(2 * plane.layers.shape[1], WIDTH)
 
     def zeros(*shape: int) -> Floats:
         return np.zeros(shape, np.float32)
@@ -223,8 +215,10 @@ def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
         zeros(predictors, 3, width + 2 * MARGIN),
         zeros(width),
         zeros(width),
-        zeros(max(inputs, _up(plane.inputs, _INPUTS))),
-        zeros(layers, max(inputs, outputs)),
+        zeros(inputs),
+        np.zeros(inputs, np.int16),
+        np.zeros((layers, max(inputs, outputs)), np.int16),
+        np.zeros(outputs, np.int32),
         zeros(width),
         np.zeros(9, np.int64),
         real,
@@ -243,10 +237,13 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
     step = np.array([work.planes[0].size, work.planes.shape[2], 1])  # to the next plane, row and column
     values, residuals = ((seen - [plane, 0, 0]) @ step for seen in (model.values, model.residuals))
     compared = (model.values[:, 0] - plane) * step[0]
+    reach = 1 - min(values.min(), residuals.min(), compared.min())
+    pixels = np.stack((values + reach, np.where(compared, compared + reach, 0)), 1)
     call(
-        work.mode, work.planes, plane, low, high, np.float32((kind.high - kind.low) / 800), most_unit, model.near,
-        model.counts, model.every, model.forget, model.ridge, model.belief, model.prior, model.layers, model.sizes,
-        model.scales, model.tops, model.inverse_scale, model.exponential, model.logistic, model.earlier,
-        np.stack((values, compared), 1), residuals, work.errors, work.spread, work.local, work.coder, work.words,
-        work.starts, work.lengths, work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
+        work.mode, work.planes, work.planes.ravel(), plane, low, high, np.float32((kind.high - kind.low) / 800),
+        most_unit, model.near, model.counts, model.every, model.forget, model.ridge, model.belief, model.prior,
+        model.layers, model.biases, model.sizes, model.rescalings, model.inverse_scale, model.exponential,
+        model.logistic, model.earlier, reach, pixels.astype(np.uint64), (residuals + reach).astype(np.uint64),
+        work.errors, work.errors.ravel(), work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
+        work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
     )  # fmt: skip

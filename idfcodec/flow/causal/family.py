@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from idfcodec.flow.causal.coder import CausalFlow
-from idfcodec.flow.causal.config import PLACES, SETS, CausalConfig
+from idfcodec.flow.causal.config import NETWORKS, SETS, CausalConfig
 from idfcodec.flow.contract import Family, Model
 
 __all__ = ["FAMILY"]
@@ -18,8 +18,8 @@ def _configure(values: Mapping[str, Any]) -> CausalConfig:
 
 def _build(model: Model, config: CausalConfig, kernel: str, device: str) -> CausalFlow:
     flow = CausalFlow(model.id, model.name, config, model.arrays, kernel)
-    for which in SETS:
-        for place in range(PLACES):
+    for which, places in NETWORKS.items():
+        for place in places if f"{which}1.prior" in model.arrays or which in SETS else ():
             flow.plane(which, place, place, list(range(place))[::-1])
     return flow
 

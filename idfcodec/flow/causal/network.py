@@ -18,15 +18,17 @@ from idfcodec.errors import ModelError
 from idfcodec.flow.causal.config import (
     ACTIVATION_BITS,
     COMPONENTS,
+    HALVED,
     INPUT_BITS,
+    NETWORKS,
     OUTPUT_BITS,
-    PLACES,
     SETS,
     WEIGHT_BITS,
     CausalConfig,
     build_tables,
 )
-from idfcodec.flow.causal.exact import TOP, ExactPlane, Work, run_plane
+from idfcodec.flow.causal.exact import TOP, ExactPlane, run_plane
+from idfcodec.flow.causal.planes import Tile
 from idfcodec.types import Planes, PlaneType
 
 __all__ = ["PlaneNetwork", "Samples", "TrainableCausalFlow", "bits", "samples"]
@@ -120,15 +122,21 @@ class TrainableCausalFlow(nn.Module):
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
         self.config = config
-        self.networks = nn.ModuleDict({f"{s}{p}": PlaneNetwork(config.layers(p)) for s in SETS for p in range(PLACES)})
-        for which in SETS:
-            for place in range(PLACES):
+        self.networks = nn.ModuleDict(
+            {
+                f"{name}{place}": PlaneNetwork(config.layers(place))
+                for name, places in NETWORKS.items()
+                for place in places
+            }
+        )
+        for which, places in NETWORKS.items():
+            for place in places:
                 n = config.regressors(place)
                 start = 0.01 * torch.eye(n, n + 1).expand(len(config.predictors(place)), n, n + 1)
                 self.register_buffer(f"{which}{place}_prior", start.clone())
 
     def prior(self, name: str) -> Tensor:
-        """(K, N, N + 1) mean sums of the predictors of `SETS` and place `name`."""
+        """(K, N, N + 1) mean sums of the predictors of set and place `name`."""
         return self.get_buffer(f"{name}_prior")
 
     def _all(self) -> list[tuple[str, PlaneNetwork]]:
@@ -148,7 +156,7 @@ class TrainableCausalFlow(nn.Module):
         return replace(self.config, **changes)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the weights of an exported model of the same configuration.
+        """Take the weights of an exported model of the same configuration, of chroma for halved chroma if it has none.
 
         Raises:
             ModelError: it has another one.
@@ -160,6 +168,8 @@ class TrainableCausalFlow(nn.Module):
                     pairs.append((f"{name}.weight{k}", w, 2**WEIGHT_BITS))
                     pairs.append((f"{name}.bias{k}", b, 2 ** (WEIGHT_BITS + ACTIVATION_BITS)))
                 for key, tensor, grid in pairs:
+                    if key not in tensors:
+                        key = key.replace(HALVED, SETS[-1], 1)
                     if key not in tensors or tensors[key].shape != tensor.shape:
                         raise ModelError(f"the model to start from has other sizes than were asked for, in {key}")
                     tensor.copy_(tensors[key].float() / grid)
@@ -171,12 +181,15 @@ def samples(
     """All pixels of a picture as its networks see them; or, with `totals`, the mean sums of its planes instead."""
     from idfcodec.flow.causal.kernels import ANALYSE
 
-    work = Work(planes[0].shape, len(types), ANALYSE)
+    tile = Tile([(plane.shape[0], plane.shape[1]) for plane in planes], types, ANALYSE)
     found: list[Samples] = []
     sums: list[NDArray[np.float32]] = []
-    for inside, plane in zip(work.inside, planes, strict=True):
-        inside[:] = plane
+    for index, plane in enumerate(planes):
+        tile.inside(index)[:] = plane
     for index, (kind, model) in enumerate(zip(types, models, strict=True)):
+        if index == 1:
+            tile.descend()
+        work = tile.work(index)
         count = 0 if totals else work.local.size
         work.dump, work.targets = np.zeros((count, model.inputs), np.int8), np.zeros((count, 4), np.float32)
         work.totals = np.zeros_like(model.prior) if totals else np.zeros((0, 1, 1), np.float32)

@@ -1,18 +1,24 @@
 """What a picture was before: conversions of colour, found, undone and done again to the bit."""
 
 from idfcodec.picture.conversion.detection import detect
-from idfcodec.picture.conversion.exceptions import pack_exceptions, unpack_exceptions
+from idfcodec.picture.conversion.layout import FULL, LAYOUTS, Layout
+from idfcodec.picture.conversion.packing import pack_source, unpack_layout, unpack_source
 from idfcodec.picture.conversion.table import CONVERSIONS, Conversion, numbered
-from idfcodec.picture.conversion.undoing import Exceptions, redo, undo
+from idfcodec.picture.conversion.undoing import Exceptions, redo, undo, undo_best
 
 __all__ = [
     "CONVERSIONS",
+    "FULL",
+    "LAYOUTS",
     "Conversion",
     "Exceptions",
+    "Layout",
     "detect",
     "numbered",
-    "pack_exceptions",
+    "pack_source",
     "redo",
     "undo",
-    "unpack_exceptions",
+    "undo_best",
+    "unpack_layout",
+    "unpack_source",
 ]

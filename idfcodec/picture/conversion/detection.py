@@ -8,6 +8,8 @@ converted come to 0.5 at most, and converted ones to 0.99.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ from idfcodec.picture.conversion.undoing import preimages
 __all__ = ["detect", "shares"]
 
 _SIDE = 96  # the sample has up to this many rows and columns
+_PART, _PART_SIDE = 512, 48  # the same of the parts of a larger picture
+_FEW, _FEW_SHARE = 200, 0.55  # so many colours say of most conversions that it was not they
 _PAIRS = 12  # fewer differences of colour prove nothing, and undoing gains little
 _PAIR_MOST = 4
 _PAIR_SHARE = 0.75
@@ -26,13 +30,28 @@ _PIXEL_SHARE = 0.9  # where exceptions, at about 8 bits and where they are, cost
 def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
     """The conversion that made a picture, (H, W, 3) uint8, or None where none did or exceptions eat the gain.
 
-    Of several the one that makes most pixels, the first of the table if they are alike.
+    Of several the one that makes most pixels, the first of the table if they are alike. Where none made the picture as
+    a whole, it is the one that made most of its parts, if any: a picture pasted into another.
 
     A wrong answer costs bytes and is otherwise harmless.
     """
-    sample = _sample(rgb)
+    whole = _detect(rgb, _SIDE)
+    if whole is not None or max(rgb.shape[:2]) <= _PART:
+        return whole
+    parts = [
+        rgb[i : i + _PART, j : j + _PART] for i in range(0, rgb.shape[0], _PART) for j in range(0, rgb.shape[1], _PART)
+    ]
+    found = Counter(conversion for part in parts if (conversion := _detect(part, _PART_SIDE)))
+    return found.most_common(1)[0][0] if found else None
+
+
+def _detect(rgb: NDArray[np.uint8], side: int) -> Conversion | None:
+    sample = _sample(rgb, side)
     best, most = None, 0.0
+    few = np.ascontiguousarray(sample[0][None, :: max(1, len(sample[0]) // _FEW)])
     for conversion in CONVERSIONS:
+        if len(sample[0]) > _FEW and preimages(few, conversion)[1].mean() < _FEW_SHARE:
+            continue
         pixels, pairs, count = _shares(*sample, conversion)
         if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
             best, most = conversion, pixels
@@ -44,12 +63,12 @@ def shares(rgb: NDArray[np.uint8], conversion: Conversion) -> tuple[float, float
 
     Grey pixels count among the pixels, and are no pair.
     """
-    return _shares(*_sample(rgb), conversion)
+    return _shares(*_sample(rgb, _SIDE), conversion)
 
 
-def _sample(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _sample(rgb: NDArray[np.uint8], most: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """(N, 3) different colours that are not clipped, of pixels on a grid, and the number of pixels of each."""
-    down, across = (max(1, -(-side // _SIDE)) for side in rgb.shape[:2])
+    down, across = (max(1, -(-side // most)) for side in rgb.shape[:2])
     pixels = rgb[down // 2 :: down, across // 2 :: across].reshape(-1, 3)
     pixels = pixels[(pixels.min(axis=1) > 0) & (pixels.max(axis=1) < 255)] if len(pixels) else pixels
     codes, counts = np.unique(pixels.astype(np.int64) @ [1 << 16, 1 << 8, 1], return_counts=True)

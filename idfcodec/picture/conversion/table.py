@@ -19,7 +19,19 @@ from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 
-__all__ = ["CONVERSIONS", "JFIF", "JFIF_SHORT", "PHOTO_CD", "Conversion", "numbered"]
+__all__ = [
+    "BT601",
+    "BT601_FINE",
+    "BT709",
+    "BT709_FINE",
+    "BT709_FULL",
+    "CONVERSIONS",
+    "JFIF",
+    "JFIF_SHORT",
+    "PHOTO_CD",
+    "Conversion",
+    "numbered",
+]
 
 Ints = NDArray[np.int64]
 _SHIFT = 40  # a quotient by d is a product by ⌈2^40 / d⌉, shifted
@@ -131,7 +143,45 @@ JFIF_SHORT = Conversion(
 )
 """A JPEG of another decoder, which rounds both chroma shares of green down to six bits (scikit-image's `ihc`)."""
 
-CONVERSIONS = (JFIF, PHOTO_CD, JFIF_SHORT)
+
+def _fixed(
+    name: str, number: int, bits: int, factors: tuple[int, ...], black: int, guess: tuple[int, ...]
+) -> Conversion:
+    """YCbCr in fixed point, rounded.
+
+    Args:
+        bits: of the fraction.
+        factors: of Y, of Cr in red, of Cb in blue, and what is taken off green, of Cb and of Cr.
+        black: luma of black.
+        guess: of luma, from red, green and blue, in sixteen bits.
+    """
+    y, red, blue, first, second = factors
+    offset = (1 << bits >> 1) - black * y
+    functions = (
+        lambda c: red * c + offset,
+        lambda c: blue * c + offset,
+        lambda c: first * c - offset,
+        lambda c: second * c,
+    )
+    r, g, b = guess
+    half = 32768 + black * 65536
+    low, high = (0, -128, -128), (255, 127, 127)
+    return Conversion(name, number, low, high, y, 1 << bits, _row(functions, -128, -128), (r, g, b, half))
+
+
+_LUMA_601, _LUMA_709 = (16829, 33039, 6416), (11966, 40254, 4064)
+BT601 = _fixed("BT.601 video", 4, 8, (298, 409, 516, 100, 208), 16, _LUMA_601)
+"""Video of standard definition, luma from 16 to 235, with the usual constants in eight bits."""
+BT601_FINE = _fixed("BT.601 video, fine", 5, 16, (76309, 104597, 132201, 25675, 53279), 16, _LUMA_601)
+"""The same with constants in sixteen bits, which is what rounded real numbers give."""
+BT709 = _fixed("BT.709 video", 6, 8, (298, 459, 541, 55, 136), 16, _LUMA_709)
+"""Video of high definition, in eight bits."""
+BT709_FINE = _fixed("BT.709 video, fine", 7, 16, (76309, 117489, 138438, 13975, 34925), 16, _LUMA_709)
+"""The same in sixteen bits."""
+BT709_FULL = _fixed("BT.709 YCbCr", 8, 16, (65536, 103206, 121609, 12276, 30679), 0, (13933, 46871, 4732))
+"""BT.709 on the full range."""
+
+CONVERSIONS = (JFIF, PHOTO_CD, JFIF_SHORT, BT601, BT601_FINE, BT709, BT709_FINE, BT709_FULL)
 
 
 def numbered(number: int) -> Conversion:

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
+from idfcodec.picture.conversion.halving import halved, likely, upsampled
+from idfcodec.picture.conversion.layout import FULL, Layout
 from idfcodec.picture.conversion.table import Conversion
 
-__all__ = ["Exceptions", "redo", "undo"]
+__all__ = ["NONE", "Exceptions", "preimages", "redo", "unclipped", "undo", "undo_best"]
 
 Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+_SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
+_EXCEPTIONS = 0.025  # of a tile's pixels, where halved chroma gains as much
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,52 @@ class Exceptions:
         return len(self.positions)
 
 
-def undo(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions]:
+NONE = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
+
+
+def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Planes, Exceptions]:
     """The source planes of a picture: `redo` gives it back exactly.
 
     Args:
         rgb: (H, W, 3) uint8.
         conversion: a row of the table.
+        layout: of the chroma planes.
 
     Returns:
-        Y, C1 and C2, (H, W) int32 each, within the row's ranges; and the pixels that have no exact preimage.
+        Y, C1 and C2, int32 within the row's ranges, Y (H, W) and the others as the layout says; and the pixels that
+        have no exact preimage.
     """
     rgb = np.ascontiguousarray(rgb)
     planes, exact = preimages(rgb, conversion)
+    return (_halved if layout.filter else _full)(rgb, conversion, layout, planes, exact)
+
+
+def undo_best(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions, Layout] | None:
+    """The same with the layout that suits a tile, or None where the conversion did not make it."""
+    rgb = np.ascontiguousarray(rgb)
+    planes, exact = preimages(rgb, conversion)
+    clear = unclipped(rgb)
+    known = exact & clear
+    if np.count_nonzero(known) < _SHARE * np.count_nonzero(clear):
+        return None
+    layout = likely(planes[1:], known, conversion)
+    if layout.filter:
+        found, exceptions = _halved(rgb, conversion, layout, planes.copy(), exact)
+        if len(exceptions) <= _EXCEPTIONS * exact.size:
+            return found, exceptions, layout
+    return (*_full(rgb, conversion, FULL, planes, exact), FULL)
+
+
+def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
+    """Where no channel of (H, W, 3) pixels is 0 or 255."""
+    low, high = np.minimum(rgb[..., 0], rgb[..., 1]), np.maximum(rgb[..., 0], rgb[..., 1])
+    found: NDArray[np.bool_] = (np.minimum(low, rgb[..., 2]) > 0) & (np.maximum(high, rgb[..., 2]) < 255)
+    return found
+
+
+def _full(
+    rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
+) -> tuple[Planes, Exceptions]:
     positions = np.flatnonzero(~exact)
     differences = np.zeros((len(positions), 3), np.int16)
     if len(positions):
@@ -56,17 +94,32 @@ def undo(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions]:
     return (planes[0], planes[1], planes[2]), Exceptions(positions, differences)
 
 
+def _halved(
+    rgb: Pixels, conversion: Conversion, layout: Layout, planes: NDArray[np.int32], exact: NDArray[np.bool_]
+) -> tuple[Planes, Exceptions]:
+    (first, second), exact = halved(rgb, planes, exact & unclipped(rgb), layout, conversion)
+    positions = np.flatnonzero(~exact)
+    exceptions = Exceptions(positions, np.empty((len(positions), 3), np.int16))
+    if len(positions):
+        made = redo(tuple(planes), conversion, NONE).reshape(-1, 3)[positions]
+        exceptions.differences[:] = rgb.reshape(-1, 3)[positions].astype(np.int16) - made
+    return (planes[0], first, second), exceptions
+
+
 def preimages(rgb: Pixels, conversion: Conversion) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """(3, H, W) int32 source planes, and where in (H, W) they give the pixel exactly."""
     from idfcodec.picture.conversion import kernels
 
     height, width = rgb.shape[:2]
     planes, exact = np.empty((3, height, width), np.int32), np.empty((height, width), np.bool_)
-    kernels.undo(np.ascontiguousarray(rgb), conversion.tables, conversion.rates, conversion.constants, planes, exact)
+    tables, rates, constants = conversion.tables, conversion.rates, conversion.constants
+    kernels.undo(np.ascontiguousarray(rgb), tables, rates, constants, planes, exact)
     return planes, exact
 
 
-def redo(planes: Sequence[NDArray[np.int32]], conversion: Conversion, exceptions: Exceptions) -> Pixels:
+def redo(
+    planes: Sequence[NDArray[np.int32]], conversion: Conversion, exceptions: Exceptions, layout: Layout = FULL
+) -> Pixels:
     """The picture, (H, W, 3) uint8, of its source planes.
 
     Raises:
@@ -74,12 +127,17 @@ def redo(planes: Sequence[NDArray[np.int32]], conversion: Conversion, exceptions
     """
     from idfcodec.picture.conversion import kernels
 
-    source = np.stack(planes).astype(np.int32, copy=False)
-    for plane, low, high in zip(source, conversion.low, conversion.high, strict=True):
+    for plane, low, high in zip(planes, conversion.low, conversion.high, strict=True):
         if plane.size and (plane.min() < low or plane.max() > high):
             raise CorruptFile(f"a sample of the {conversion.name} planes is outside [{low}, {high}]")
-    rgb = np.empty((*source.shape[1:], 3), np.uint8)
-    kernels.redo(source, conversion.tables, conversion.constants, rgb)
+    luma, *chroma = (np.ascontiguousarray(plane, np.int32) for plane in planes)
+    shape = (luma.shape[0], luma.shape[1])
+    if layout.filter:
+        if any(plane.shape != layout.shape(shape) for plane in chroma):
+            raise CorruptFile(f"the chroma planes of {conversion.name} have the wrong size")
+        chroma = [upsampled(plane, layout, shape)[0] for plane in chroma]
+    rgb = np.empty((*shape, 3), np.uint8)
+    kernels.redo(np.stack((luma, *chroma)), conversion.tables, conversion.constants, rgb)
     patch(rgb, exceptions)
     return rgb
 

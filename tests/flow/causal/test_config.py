@@ -12,10 +12,11 @@ import pytest
 
 from idfcodec.errors import ModelError
 from idfcodec.flow.causal.config import PLACES, CausalConfig, Predictor
-from idfcodec.flow.causal.exact import LIMIT, exact_plane, places_of, set_of
+from idfcodec.flow.causal.exact import LIMIT, exact_plane
+from idfcodec.flow.causal.planes import names_of, places_of
 from idfcodec.flow.loading import CONFIG
 from idfcodec.models import find_model
-from idfcodec.types import PlaneType, Role
+from idfcodec.types import Grid, PlaneType, Role
 from tests.flow.causal.planes import MODELS, RGB, SMALL, YCC, arrays_of, flow
 
 
@@ -31,10 +32,14 @@ def roles(*names: str) -> list[PlaneType]:
 
 
 def test_chroma_chooses_the_networks_of_luma_and_chroma() -> None:
-    assert set_of(RGB) == "rgb"
-    assert set_of(YCC) == "ycc"
-    assert set_of(roles("luma")) == set_of(roles("luma", "alpha")) == set_of(roles("independent")) == "rgb"
-    assert set_of(roles("alpha", "luma", "chroma")) == "ycc"
+    assert names_of(RGB, {}) == ["rgb"] * 3
+    assert names_of(YCC, {}) == ["ycc"] * 3
+    for types in (roles("luma"), roles("luma", "alpha"), roles("independent")):
+        assert names_of(types, {}) == ["rgb"] * len(types)
+    assert names_of(roles("alpha", "luma", "chroma"), {}) == ["ycc"] * 3
+    halved = [YCC[0], *(replace(kind, grid=Grid((2, 2), (-2, -1))) for kind in YCC[1:])]
+    assert names_of(halved, {}) == ["ycc"] * 3
+    assert names_of(halved, {"half1.prior": np.zeros(1)}) == ["ycc", "half", "half"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def change(arrays: dict[str, np.ndarray], name: str, edit: Callable[[np.ndarray]
 def test_a_sum_that_may_leave_its_range_is_refused() -> None:
     arrays = arrays_of(SMALL)
     built(arrays)
-    most = (LIMIT - 1) // 128  # inputs are 128 at most
+    most = 2**15 - 1
 
     def weights(value: int) -> Callable[[np.ndarray], None]:
         def edit(array: np.ndarray) -> None:
@@ -138,7 +143,7 @@ def test_a_sum_that_may_leave_its_range_is_refused() -> None:
         with pytest.raises(ModelError, match="layer 0 of rgb1 is not proved to be exact"):
             built(change(arrays, "rgb1.weight0", weights(value)))
     with pytest.raises(ModelError, match="layer 1 of rgb1 is not proved to be exact"):
-        built(change(arrays, "rgb1.weight1", weights(LIMIT // 255 + 1)))
+        built(change(arrays, "rgb1.weight1", lambda weight: np.full_like(weight, LIMIT // 255 // len(weight) + 1)))
     with pytest.raises(ModelError, match="not proved"):
         built(change(arrays, "rgb1.bias1", lambda bias: np.full_like(bias, -(2**31))))
 

@@ -21,7 +21,7 @@ __all__ = ["code_plane"]
 
 
 @inlined
-def finish_plane(planes, plane, errors, local_error, spread):
+def finish_plane(planes, plane, errors, local_error, spread, real, bits):
     """What later planes see of a finished one: edges repeated, and log2 of its errors near and far, by pixel.
 
     Args:
@@ -39,8 +39,6 @@ def finish_plane(planes, plane, errors, local_error, spread):
             for c in range(width + 2 * MARGIN):
                 a[r, c] = a[MARGIN, c]
                 a[height + MARGIN + r, c] = a[height + MARGIN - 1, c]
-    real = np.empty(1, np.float32)
-    bits = real.view(np.int32)
     e = errors[plane]
     near, far = spread[plane], spread[plane + planes.shape[0]]
     for r in range(height):
@@ -56,26 +54,28 @@ def finish_plane(planes, plane, errors, local_error, spread):
 
 @compiled
 def code_plane(
-    mode, planes, plane, low, high, start_error, most_unit, near, counts, every, forget, ridge, belief, prior, layers,
-    sizes, scales, tops, inverse_scale, exponential, logistic, earlier, raw, residuals, errors, spread, local_error,
-    coder, words, starts, lengths, dump, targets, totals, scratch,
+    mode, planes, values, plane, low, high, start_error, most_unit, near, counts, every, forget, ridge, belief, prior,
+    layers, biases, sizes, rescalings, inverse_scale, exponential, logistic, earlier, reach, raw, residuals, errors,
+    differences, spread, local_error, coder, words, starts, lengths, dump, targets, totals, scratch,
 ):  # fmt: skip
     """Code a plane of a tile.
 
     Args:
         mode: ANALYSE, ENCODE, DECODE or INVERT.
         planes: (planes, height + 2 MARGIN, width + 2 MARGIN); margins are written.
+        values: planes, row by row.
         low, high: least and greatest value.
         start_error: what the local error is taken for where nothing is known yet, times 0.2.
         most_unit: what log2 of sigma is bounded to where the network sees it.
         near: (K, N, 3) of each predictor its regressors: plane, rows down, columns to the right.
         counts, every, forget, ridge, prior: (K,) of each predictor, and (K, N, N + 1).
-        layers, sizes, scales, tops: (L, O, I + 1) the network, (L, 2) its inputs and outputs, (L,), (L,).
+        layers, biases, sizes, rescalings: the network as `layer` takes it, (L, I / 2, 2 O), (L, O), (L, 2), (L, 3).
         earlier: (Q,) planes whose errors the network sees.
-        raw: (R, 2) pixels that it sees: how far they are from the one in hand, the planes row by row; and so the pixel
-            that they are compared with, 0 for the prediction.
+        reach: how far before the pixel in hand, the planes row by row, the first one lies that the network sees.
+        raw: (R, 2) uint64 pixels that it sees, counted from that one on; and so the pixel that they are compared with,
+            0 for the prediction.
         residuals: (E,) the same of the errors that it sees.
-        errors: like planes, written; spread, local_error: see `finish_plane`.
+        errors, differences: like planes and values, written; spread, local_error: see `finish_plane`.
         coder: (3,) uint64: state, words left; or number of intervals.
         words, starts, lengths: what a decoder reads, an encoder writes.
         dump, targets: inputs by pixel, and prediction, log2 of sigma, value, sigma, where wanted; of an encoder the
@@ -98,8 +98,10 @@ def code_plane(
         absolute,
         local,
         seen,
+        features,
         inputs,
         y,
+        outputs,
         sigma,
         mixture,
         real,
@@ -130,9 +132,10 @@ def code_plane(
                 prepare(planes, plane, near[k], counts[k], every[k], row, width, coefficients, x[0], known[k],
                         along[k])  # fmt: skip
         code_row(
-            mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
-            absolute, sigma, spread, local, seen, layers, sizes, scales, tops, inputs, y, inverse_scale, exponential,
-            logistic, mixture, real, bits, earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
+            mode, planes, values, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted,
+            errors, differences, absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, features,
+            inputs, y, outputs, inverse_scale, exponential, logistic, mixture, real, bits, earlier, reach, raw,
+            residuals, coder, words, starts, lengths, dump, targets,
         )  # fmt: skip
         e = errors[plane, r]
         for c in range(MARGIN + width, 2 * MARGIN + width):
@@ -183,4 +186,4 @@ def code_plane(
                         for c in range(width):
                             total += weighted[i, c] * x[j, c]
                         totals[k, i, j] += total / f4(height * width)
-    finish_plane(planes, plane, errors, local_error, spread)
+    finish_plane(planes, plane, errors, local_error, spread, real, bits)

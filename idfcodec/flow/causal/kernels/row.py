@@ -5,29 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from idfcodec.compiled import compiled
-from idfcodec.flow.causal.kernels.layer import layer
-from idfcodec.flow.causal.kernels.numbers import ANALYSE, ENCODE, HALF, INVERT, MARGIN, ONE, ZERO, f4, logarithm
+from idfcodec.flow.causal.kernels.layer import layer, sixteenths
+from idfcodec.flow.causal.kernels.numbers import DECODE, ENCODE, HALF, INVERT, MARGIN, ONE, ZERO, f4, logarithm
 from idfcodec.flow.causal.kernels.symbols import TOTAL, advance, cumulative, find, mixture_of
 
 __all__ = ["FADE", "code_row"]
 
-SIXTEEN = f4(16)
 FADE = f4(0.8)  # of the local mean of absolute errors, per pixel along both axes
 
 
 @compiled
 def code_row(
-    mode, planes, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
-    absolute, sigma, spread, local, seen, layers, sizes, scales, tops, x, y, inverse_scale, exponential, logistic,
-    mixture, real, bits, earlier, raw, residuals, coder, words, starts, lengths, dump, targets,
+    mode, planes, values, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
+    differences, absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, x, inputs, y, outputs,
+    inverse_scale, exponential, logistic, mixture, real, bits, earlier, reach, raw, residuals, coder, words, starts,
+    lengths, dump, targets,
 ):  # fmt: skip
     """Code the pixels of a row, from left to right; see `code_plane` for the arguments."""
     r = row + MARGIN
     here = planes[plane, r]
     e0, e1 = errors[plane, r], errors[plane, r - 1]
     range_inverse = f4(4) / (high - low)
-    values, differences = planes.reshape(planes.size), errors.reshape(errors.size)
-    first_at = (plane * planes.shape[1] + r) * planes.shape[2] + MARGIN
+    first_at = np.uint64((plane * planes.shape[1] + r) * planes.shape[2] + MARGIN - reach)  # and so never negative
     running = seen_running = ZERO
     number = every.shape[0]
     for c in range(width):
@@ -52,10 +51,10 @@ def code_row(
         inverse = ONE / scale
         log_scale = logarithm(scale, real, bits)
         unit = f4(log_scale) * f4(0.0625)
-        at = first_at + c
+        at = first_at + np.uint64(c)
         n = raw.shape[0]
         for i in range(n):
-            reference = p0 if raw[i, 1] == 0 else values[at + raw[i, 1]]
+            reference = values[at + raw[i, 1]] if raw[i, 1] else p0
             x[i] = (values[at + raw[i, 0]] - reference) * inverse
         for i in range(residuals.shape[0]):
             x[n + i] = differences[at + residuals[i]] * inverse
@@ -84,25 +83,26 @@ def code_row(
             x[n] = spread[o, row, c] - unit
             x[n + 1] = spread[o + planes.shape[0], row, c] - unit
             n += 2
-        for i in range(n):
-            x[i] = min(max(np.floor(x[i] * SIXTEEN + HALF), f4(-128)), f4(127))
+        sixteenths(x, n, inputs)
         actual = here[m]
-        if mode in (ANALYSE, INVERT):
+        if mode != ENCODE and mode != DECODE:
             if mode == INVERT:
                 actual += np.floor(p0 + HALF)
                 here[m] = actual
             if dump.shape[0]:
                 at = row * width + c
                 for i in range(n):
-                    dump[at, i] = np.int8(x[i])
+                    dump[at, i] = np.int8(inputs[i])
                 targets[at, 0], targets[at, 1], targets[at, 2] = p0, f4(log_scale), actual
                 targets[at, 3] = scale
         else:
-            inputs, outputs = x, y[0]
-            for k in range(layers.shape[0]):
-                outputs = y[k]
-                layer(layers[k], sizes[k, 0], sizes[k, 1], scales[k], tops[k], inputs, outputs)
-                inputs = outputs
+            last_layer = layers.shape[0] - 1
+            seen_by = inputs
+            for k in range(last_layer):
+                layer(layers[k], biases[k], sizes[k, 0], sizes[k, 1], rescalings[k], seen_by, y[k])
+                seen_by = y[k]
+            layer(layers[last_layer], biases[last_layer], sizes[last_layer, 0], sizes[last_layer, 1],
+                  rescalings[last_layer], seen_by, outputs)  # fmt: skip
             width_of = mixture_of(outputs, p0 - low, scale, log_scale, inverse_scale, exponential, mixture)
             last = np.int64(high - low) >> width_of
             at = np.int64(coder[2])

@@ -1,0 +1,144 @@
+"""Chroma at its true resolution: the samples that the chroma of a picture was interpolated from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.picture.conversion.layout import FULL, LAYOUTS, Layout
+from idfcodec.picture.conversion.table import Conversion
+from idfcodec.types import Shape
+
+__all__ = ["halved", "likely", "nearest_samples", "upsampled"]
+
+Plane = NDArray[np.int32]
+_SWEEPS, _OVER = 8, 1.2  # towards the least squares, by successive over-relaxation
+_REPAIRS = 6  # sweeps of steps by one
+_BLOCK = 40  # side of what layouts are tried on
+_CHOSEN = 4  # filters and phases that are tried with all their ways to round
+_LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
+_SETTLE = 5  # sweeps of steps by two of both planes
+_FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
+
+
+def upsampled(samples: Plane, layout: Layout, shape: Shape) -> tuple[Plane, Plane]:
+    """The (H, W) chroma that samples make, and the sums before they are shifted."""
+    from idfcodec.picture.conversion import upsampling
+
+    out, sums = np.empty(shape, np.int32), np.empty(shape, np.int32)
+    rows, columns = layout.axis(0, shape[0]), layout.axis(1, shape[1])
+    upsampling.upsample(samples, rows, columns, layout.bias, layout.shift, sums, out)
+    return out, sums
+
+
+def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low: int, high: int) -> Plane:
+    """The samples whose interpolation is nearest to `wanted` by least squares, rounded."""
+    from idfcodec.picture.conversion import upsampling
+
+    shape = (wanted.shape[0], wanted.shape[1])
+    down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
+    start = np.ascontiguousarray(wanted[down[0, :, 0]][:, along[0, :, 0]])
+    _, sums = upsampled(start, layout, shape)
+    rest = ((wanted << layout.shift) - sums).astype(np.float64) + ((1 << layout.shift) - 1) / 2
+    samples = start.astype(np.float64)
+    upsampling.approach(rest, np.where(known, np.float32(1), _FAINT), down, along, _SWEEPS, _OVER, samples)
+    return np.clip(np.rint(samples), low, high).astype(np.int32)
+
+
+def halved(
+    rgb: NDArray[np.uint8], planes: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion
+) -> tuple[tuple[Plane, Plane], NDArray[np.bool_]]:
+    """The chroma samples that pixels were made of; `planes` becomes the luma and chroma that they give.
+
+    Pixels whose chroma is known come first: the samples are the least squares of what they ask for, rounded, and moved
+    by one where something is wrong. Then both planes move together, to where clipped pixels have a luma, too.
+
+    Args:
+        rgb: (H, W, 3) the picture.
+        planes: (3, H, W) preimages of its pixels on their own, changed.
+        known: (H, W) where there is one chroma only.
+
+    Returns:
+        Samples of C1 and C2, and where pixels are exact.
+    """
+    from idfcodec.picture.conversion import upsampling
+
+    shape = (rgb.shape[0], rgb.shape[1])
+    down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
+    shift, group = layout.shift, _group(layout)
+    samples, sums = np.empty((2, *layout.shape(shape)), np.int32), np.empty((2, *shape), np.int32)
+    for k in range(2):
+        low, high = conversion.low[1 + k], conversion.high[1 + k]
+        samples[k] = nearest_samples(planes[1 + k], known, layout, low, high)
+        sums[k] = upsampled(samples[k], layout, shape)[1]
+        if shift:
+            upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+            sums[k] = upsampled(samples[k], layout, shape)[1]
+    tables, constants = conversion.tables, conversion.constants
+    upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
+    planes[1:] = sums >> shift
+    exact = np.empty(shape, np.bool_)
+    upsampling.lumas(rgb, tables, constants, planes, exact)
+    return (samples[0], samples[1]), exact
+
+
+def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> Layout:
+    """The layout that the chroma of a tile has, by the block in which it changes most.
+
+    Args:
+        chroma: (2, H, W) C1 and C2, true where `known`.
+    """
+    top, left = _liveliest(chroma, known)
+    block = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
+    pieces = [np.ascontiguousarray(plane[block]) for plane in chroma]
+    inside = np.ascontiguousarray(known[block])
+
+    def share(layout: Layout) -> float:
+        """Of the block's pixels that come back, by simple rounding."""
+        shape = (inside.shape[0], inside.shape[1])
+        right = inside.copy()
+        for k, piece in enumerate(pieces):
+            low, high = conversion.low[1 + k], conversion.high[1 + k]
+            right &= upsampled(nearest_samples(piece, inside, layout, low, high), layout, shape)[0] == piece
+        return float(np.count_nonzero(right)) / max(int(np.count_nonzero(inside)), 1)
+
+    def rank(layout: Layout) -> tuple[float, int]:
+        return shares[layout], sum(layout.halved)
+
+    shares = {layout: share(layout) for layout in LAYOUTS.values() if layout.filter and not layout.rounding}
+    likeliest = sorted(shares, key=rank)[-_CHOSEN:]
+    shares |= {
+        layout: share(layout)
+        for layout in LAYOUTS.values()
+        if layout.rounding and replace(layout, rounding=0) in likeliest
+    }
+    best = max(shares, key=rank)
+    if shares[best] < _LIKELY:
+        return FULL
+    phase = tuple((p + start) % 2 if h else 0 for p, start, h in zip(best.phase, (top, left), best.halved, strict=True))
+    return replace(best, phase=(phase[0], phase[1]))
+
+
+def _liveliest(chroma: Plane, known: NDArray[np.bool_]) -> tuple[int, int]:
+    """Row and column of the block in which known chroma changes most."""
+    height, width = known.shape
+    change = np.zeros((height, width), np.int32)
+    both = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:]
+    for plane in chroma:
+        here = plane[:-1, :-1]
+        change[:-1, :-1] += np.minimum(np.abs(plane[1:, :-1] - here), 8) + np.minimum(np.abs(plane[:-1, 1:] - here), 8)
+    change[:-1, :-1] *= both
+    down, along = (max(1, side // _BLOCK) for side in (height, width))
+    rows, columns = (np.arange(count) * _BLOCK for count in (down, along))
+    sums = np.add.reduceat(np.add.reduceat(change, rows, axis=0), columns, axis=1)
+    row, column = divmod(int(sums.argmax()), along)
+    return row * _BLOCK, column * _BLOCK
+
+
+def _group(layout: Layout) -> NDArray[np.int32]:
+    """The samples that are moved together: a square, or a line along the one axis that is halved."""
+    if all(layout.halved):
+        return np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.int32)
+    return np.arange(4, dtype=np.int32)[:, None] * np.array(layout.halved, np.int32)
