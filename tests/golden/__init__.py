@@ -21,6 +21,7 @@ from idfcodec.picture.colour import KINDS
 from idfcodec.picture.conversion import Exceptions, numbered, redo
 from idfcodec.picture.pillow import Picture
 from idfcodec.types import PlaneType, Role
+from tests.picture.jpegs import decoded, jpeg
 from tests.pictures import Pixels, generate
 
 __all__ = [
@@ -113,6 +114,12 @@ RECIPES: dict[str, dict[str, object]] = {
     "gray-as-rgb-16-27x20": {"kind": "mode 34", "width": 27, "height": 20, "seed": 46, "by": "photo"},
     "gray-alpha-16-26x22": {"kind": "mode 35", "width": 26, "height": 22, "seed": 47, "by": "photo"},
     "rgba-16-25x24": {"kind": "mode 36", "width": 25, "height": 24, "seed": 48, "by": "photo-fast"},
+    "jpeg-444-56x40": {"kind": "jpeg 80 4:4:4", "width": 56, "height": 40, "seed": 51, "by": None},
+    "jpeg-422-45x33": {"kind": "jpeg 90 4:2:2", "width": 45, "height": 33, "seed": 52, "by": None},
+    "jpeg-420-71x50": {"kind": "jpeg 75 4:2:0", "width": 71, "height": 50, "seed": 53, "by": None},
+    "jpeg-gray-40x48": {"kind": "jpeg 85 gray", "width": 40, "height": 48, "seed": 54, "by": None},
+    "was-jpeg-444-96x96": {"kind": "was jpeg 85 4:4:4", "width": 96, "height": 96, "seed": 55, "by": None},
+    "was-jpeg-420-112x96": {"kind": "was jpeg 90 4:2:0", "width": 112, "height": 96, "seed": 56, "by": None},
 }
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `entries` what
 generic ones hold, `by` the model."""
@@ -226,6 +233,13 @@ def picture(recipe: dict[str, object]) -> Picture:
         blocks[name] = pack_entries([Entry(bytes.fromhex(n), kind, bytes.fromhex(c)) for n, kind, c in listed])
     if kind.startswith("mode "):
         return Picture(_of_mode(Mode(int(kind[5:])), width, height, seed), blocks)
+    if "jpeg " in kind:
+        quality, sampling = kind.split()[-2:]
+        file = jpeg(height, width, int(quality), sampling, seed=seed)
+        pixels = decoded(file)
+        if kind.startswith("was "):  # of which a crop is left
+            return Picture(np.ascontiguousarray(pixels[3:-5, 9:-2]), blocks)
+        return Picture(pixels, blocks, jpeg=file)
     if kind.startswith(("was ", "nearly ")):
         pixels = _converted(int(kind[-1]), width, height, seed, exceptions=kind.startswith("nearly"))
     else:

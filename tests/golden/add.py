@@ -40,7 +40,8 @@ def main() -> None:
     for name, recipe in golden.RECIPES.items():
         file = f"{golden.FOLDER.name}/{name}.idfc"
         if file not in index:
-            data = encode(picture(recipe), model=str(recipe["by"]), verify=True)
+            by = recipe["by"]
+            data = encode(picture(recipe), model=None if by is None else str(by), verify=True)
             pixels = pixel_digest(decode_picture(data).pixels)
             add(golden.ROOT, file, data, {**recipe, "model": unpack(data).model.hex(), "pixels": pixels})
     for name, recipe in golden.BATCHES.items():

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
+from idfcodec.format.coefficients import BYTES, COLOURED, CROPPED, PATCHED, SAME, SMOOTH, WORDS
 from idfcodec.picture.conversion.exceptions import pack_exceptions, unpack_exceptions
 from idfcodec.picture.conversion.undoing import Exceptions, patch
 from idfcodec.picture.jpeg.forward import pixels_of
@@ -22,8 +23,6 @@ from idfcodec.types import Buffer, Shape
 __all__ = ["NO_EXCEPTIONS", "JpegSource", "pack_source", "render", "unpack_source"]
 
 NO_EXCEPTIONS = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
-_SMOOTH, _COLOURED, _CROPPED, _PATCHED = 4, 8, 16, 32  # flags; the sampling is in the two bits below
-_BYTES, _SAME, _WORDS = 0, 101, 102  # how a table is written, where it is not of a quality
 _MARGIN = 31
 _LENGTH = struct.Struct("<I")
 
@@ -66,8 +65,8 @@ def pack_source(source: JpegSource, shape: Shape) -> bytes:
     margins = [jpeg.shape[i] - shape[i] - source.offset[i] for i in range(2)]
     crop = bytes([*source.offset, *margins]) if any(source.offset) or any(margins) else b""
     exceptions = pack_exceptions(source.exceptions)
-    flags = SAMPLINGS.index(jpeg.sampling) | jpeg.smooth * _SMOOTH | (len(jpeg.planes) > 1) * _COLOURED
-    flags |= bool(crop) * _CROPPED | bool(exceptions) * _PATCHED
+    flags = SAMPLINGS.index(jpeg.sampling) | jpeg.smooth * SMOOTH | (len(jpeg.planes) > 1) * COLOURED
+    flags |= bool(crop) * CROPPED | bool(exceptions) * PATCHED
     parts = [bytes([flags])]
     for plane, table in enumerate(jpeg.tables):
         before = jpeg.tables[plane - 1] if plane > 1 else None
@@ -80,12 +79,12 @@ def pack_source(source: JpegSource, shape: Shape) -> bytes:
 
 def _packed_table(table: NDArray[np.int64], plane: int, before: NDArray[np.int64] | None) -> bytes:
     if before is not None and np.array_equal(table, before):
-        return bytes([_SAME])
+        return bytes([SAME])
     if quality := quality_of(table, plane):
         return bytes([quality])
     if table.max() < 256:
-        return bytes([_BYTES, *table[ZIGZAG].tolist()])
-    return bytes([_WORDS]) + table[ZIGZAG].astype("<u2").tobytes()
+        return bytes([BYTES, *table[ZIGZAG].tolist()])
+    return bytes([WORDS]) + table[ZIGZAG].astype("<u2").tobytes()
 
 
 class _Cursor:
@@ -108,21 +107,21 @@ def unpack_source(data: Buffer, shape: Shape) -> tuple[JpegSource, list[Shape], 
     """
     cursor = _Cursor(data)
     flags = cursor.take(1)[0]
-    if flags >= 64 or (not flags & _COLOURED and flags & 7):
+    if flags >= 64 or (not flags & COLOURED and flags & 7):
         raise CorruptFile("what the file says of a JPEG has unknown flags")
     tables: list[NDArray[np.int64]] = []
-    for plane in range(3 if flags & _COLOURED else 1):
+    for plane in range(3 if flags & COLOURED else 1):
         tables.append(_table(cursor, plane, tables[-1] if plane > 1 else None))
-    top, left, bottom, right = cursor.take(4) if flags & _CROPPED else bytes(4)
+    top, left, bottom, right = cursor.take(4) if flags & CROPPED else bytes(4)
     if max(top, left, bottom, right) > _MARGIN:
         raise CorruptFile("a picture is cropped by more than it can be")
     exceptions = NO_EXCEPTIONS
-    if flags & _PATCHED:
+    if flags & PATCHED:
         (length,) = _LENGTH.unpack(cursor.take(4))
         exceptions = unpack_exceptions(bytes(cursor.take(length)), shape[0] * shape[1])
     whole = top + shape[0] + bottom, left + shape[1] + right
     sampling = SAMPLINGS[flags & 3]
-    jpeg = Jpeg(whole, sampling, bool(flags & _SMOOTH), tables, [])
+    jpeg = Jpeg(whole, sampling, bool(flags & SMOOTH), tables, [])
     blocks = [blocks_of(whole, sampling, plane) for plane in range(len(tables))]
     return JpegSource(jpeg, (top, left), exceptions), blocks, cursor.view[cursor.place :]
 
@@ -131,13 +130,13 @@ def _table(cursor: _Cursor, plane: int, before: NDArray[np.int64] | None) -> NDA
     kind = cursor.take(1)[0]
     if 1 <= kind <= 100:
         return table_of(kind, plane)
-    if kind == _SAME and before is not None:
+    if kind == SAME and before is not None:
         return before
-    if kind not in (_BYTES, _WORDS):
+    if kind not in (BYTES, WORDS):
         raise CorruptFile("a quantisation table is of an unknown kind")
-    part = cursor.take(64 if kind == _BYTES else 128)
+    part = cursor.take(64 if kind == BYTES else 128)
     table = np.empty(64, np.int64)
-    table[ZIGZAG] = np.frombuffer(part, np.uint8 if kind == _BYTES else "<u2")
+    table[ZIGZAG] = np.frombuffer(part, np.uint8 if kind == BYTES else "<u2")
     if table.min() < 1:
         raise CorruptFile("a quantisation table has a step of 0")
     return table
