@@ -1,4 +1,4 @@
-"""What a payload of coefficients begins with: the JPEG's flags, tables, crop, exceptions. FORMAT.md, 7.4.
+"""What a payload of coefficients begins with: the JPEG's flags, tables, crop, exceptions. FORMAT.md, 12.1.
 
 `picture.jpeg.source` reads and writes it; here are its numbers, and what a person is told of it.
 """

@@ -150,6 +150,6 @@ def decode_blocks(data: Buffer, shapes: Sequence[Shape], steps: Sequence[Steps])
         if len(words) and not words[-1]:
             raise CorruptFile(_DAMAGED)
         model = run.code(DECODE, parts, words, 0)
-        if model.coder[0] or model.coder[1]:
+        if model.coder.any():
             raise CorruptFile(_DAMAGED)
     return list(run.planes)

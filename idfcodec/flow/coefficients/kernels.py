@@ -40,7 +40,7 @@ class Model(NamedTuple):
         refined: (SETS, NODES) counters that say what becomes of a mixture's chance.
         learned: (KINDS · 64, FEATURES) float64, weights of the estimates of magnitudes.
         stretch, squash, rates: (4096,) int32, (2 TOP + 1,) and (1024,) int64: see `tables`.
-        coder: (3,) uint64: state, words left, intervals.
+        coder: (3,) uint64: state, words left, intervals; of a decoder 1 where words ended too early.
         words: what a decoder reads.
         starts, sizes: the intervals that an encoder writes, int32.
         at, x: (INPUTS,) int64 and int32, scratch.
@@ -256,6 +256,9 @@ def code_rows(
     size = np.zeros(96, np.float64)  # magnitudes of this block, in samples
     for row in range(begin, end):
         for column in range(columns):
+            if mode == DECODE and m.coder[0] == np.uint64(0) and m.coder[1] == np.uint64(0):
+                m.coder[2] = np.uint64(1)  # there is a 0 among the decisions of every block: this cannot be the end
+                return
             block = blocks[row, column]
             up = blocks[row - 1, column] if row > 0 else nothing
             left = blocks[row, column - 1] if column > 0 else nothing

@@ -1,4 +1,4 @@
-"""The tables of the mixtures, made by integer recurrences: logits, chances, rates. FORMAT.md, 6c, defines them."""
+"""The tables of the mixtures, made by integer recurrences: logits, chances, rates. FORMAT.md, 12.4, defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From coefficients to pixels, as libjpeg-turbo does it: inverse DCT, upsampling, colours. FORMAT.md, 7.4."""
+"""From coefficients to pixels, as libjpeg-turbo does it: inverse DCT, upsampling, colours. FORMAT.md, 12.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture was made of, where it was a JPEG: coefficients, a crop, pixels that are otherwise. FORMAT.md, 7.4.
+"""What a picture was made of, where it was a JPEG: coefficients, a crop, pixels that are otherwise. FORMAT.md, 12.1.
 
 As bytes: all but the coefficients themselves.
 """

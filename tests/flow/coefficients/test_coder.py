@@ -71,7 +71,7 @@ def test_damage_is_refused_or_gives_other_blocks(photo) -> None:
     _, planes, steps = photo
     small = [plane[:2, :3] for plane in planes]
     data, shapes = encode_blocks(small, steps), [(2, 3)] * 3
-    for end in range(1, len(data)):
+    for end in range(len(data)):
         with pytest.raises(CorruptFile):
             decode_blocks(data[:end], shapes, steps)
     with pytest.raises(CorruptFile):
@@ -87,6 +87,14 @@ def test_damage_is_refused_or_gives_other_blocks(photo) -> None:
             continue
         assert not all(np.array_equal(a, b) for a, b in zip(found, small, strict=True))
     assert refused > 0.9 * len(data)
+
+
+def test_little_data_for_much_is_refused_at_once() -> None:
+    """A picture of many blocks whose streams are empty: each would decode to the dearest block there is."""
+    shape = (512, 4096)
+    lengths = shape[0] - 1  # a stream for each row
+    with pytest.raises(CorruptFile):
+        decode_blocks(bytes(4 * lengths), [shape], [STEPS])
 
 
 def test_tables() -> None:
