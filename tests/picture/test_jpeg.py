@@ -24,7 +24,7 @@ def test_pixels_are_those_of_pillow(shape: tuple[int, int], progressive: bool, s
 
 
 @pytest.mark.parametrize("options", [{"restart_marker_blocks": 2}, {"optimize": True}, {"restart_marker_rows": 1}])
-def test_restarts_and_other_codes(options: dict[str, int]) -> None:
+def test_restarts_and_other_codes(options: dict) -> None:
     file = jpeg(50, 70, 80, **options)
     found = read_jpeg(file)
     assert found is not None

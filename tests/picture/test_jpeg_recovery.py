@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from dataclasses import replace
 
@@ -10,10 +11,13 @@ import pytest
 from PIL import Image
 
 from idfcodec.demo import draw
-from idfcodec.picture.jpeg import jpeg_source, read_jpeg, render
+from idfcodec.format.coefficients import jpeg_of
+from idfcodec.format.payload import COEFFICIENTS
+from idfcodec.picture.jpeg import jpeg_source, kernels, pack_source, read_jpeg, render, solving
 from idfcodec.picture.jpeg.estimating import DCT, block_offset
 from idfcodec.picture.jpeg.quality import QUALITIES, quality_of, table_of
 from idfcodec.picture.jpeg.solving import FREE, solve
+from idfcodec.picture.jpeg.source import NO_EXCEPTIONS
 from idfcodec.types import Pixels
 from tests.picture.jpegs import decoded, jpeg
 
@@ -79,6 +83,24 @@ def test_qualities() -> None:
     assert quality_of(np.full(64, 7), 0) == 0
 
 
+def test_the_transform_that_both_loops_repeat_is_the_same() -> None:
+    both = [inspect.getsource(getattr(module, "_eight").py_func) for module in (kernels, solving)]  # noqa: B009
+    assert both[0] == both[1]
+    names = [f"C{k}" for k in range(12)] + ["BITS", "FIRST", "SECOND"]
+    assert all(getattr(kernels, name) == getattr(solving, name) for name in names)
+
+
+def test_what_a_person_is_told() -> None:
+    pixels = np.ascontiguousarray(decoded(jpeg(128, 144, 85, "4:2:0"))[3:, 5:])
+    source, (height, width) = jpeg_source(pixels), pixels.shape[:2]
+    assert source is not None
+    payload = bytes([COEFFICIENTS]) + pack_source(source, (height, width))
+    share = 100 * (1 - len(source.exceptions) / (height * width))
+    assert jpeg_of(payload, height * width) == f"JPEG: quality 85, 4:2:0, offset (3, 5), {share:.1f} % of pixels exact"
+    assert jpeg_of(b"\0" + payload[1:], height * width) is None
+    assert all(jpeg_of(payload[:end], height * width) is None for end in range(4))
+
+
 def test_offset_needs_a_grid() -> None:
     luma = draw(96, 96)[..., 1].astype(np.int32)
     assert block_offset(luma, np.ones(luma.shape, np.bool_)) is None
@@ -96,13 +118,9 @@ def test_solving_finds_what_rounding_misses() -> None:
     rounded = np.rint(rounded / found.tables[0])
     assert (missed == 0).mean() >= (rounded == found.planes[0]).all(2).mean()
     assert (missed == 0).mean() > 0.9
-    again = render(replace(jpeg_source(samples.astype(np.uint8)), exceptions=_none()), (96, 96))  # type: ignore[type-var]
+    source = jpeg_source(samples.astype(np.uint8))
+    assert source is not None
+    again = render(replace(source, exceptions=NO_EXCEPTIONS), (96, 96))
     assert (again == samples).mean() > 0.9
     solve(np.full_like(samples, -FREE), np.full_like(samples, FREE), found.tables[0], DCT, out, missed)
     assert not missed.any()
-
-
-def _none() -> object:
-    from idfcodec.picture.jpeg.source import NO_EXCEPTIONS
-
-    return NO_EXCEPTIONS

@@ -26,7 +26,7 @@ Shorts = NDArray[np.int16]
 
 @compiled
 def _eight(block: NDArray[np.int64], start: int, step: int, shift: int) -> None:
-    """As `kernels._eight`."""
+    """Eight numbers, from `start` on every `step`-th, to their inverse DCT, rounded and shifted down, in place."""
     x0, x1, x2, x3 = block[start], block[start + step], block[start + 2 * step], block[start + 3 * step]
     x4, x5, x6, x7 = (
         block[start + 4 * step],
