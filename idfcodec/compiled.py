@@ -76,7 +76,8 @@ event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-c
 
 
 def _compiled(function: F, **options: Any) -> F:
-    out: Any = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+    options["no_cfunc_wrapper"] = True  # C calls none of them
+    out: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if out is not function:  # as it is with NUMBA_DISABLE_JIT
         out._cache = CodeCache(function)
     return cast(F, out)

@@ -77,7 +77,8 @@ def makes(colours: NDArray[np.uint8], conversion: Conversion) -> NDArray[np.bool
     found = (over >= 0) & (over < divisor)
     for over in (base + tables[0, second] - red, base + tables[1, first] - blue):
         found &= (over >= 0) & (over < divisor)
-    return found.any(axis=0)
+    any_luma: NDArray[np.bool_] = found.any(axis=0)
+    return any_luma
 
 
 def shares(rgb: NDArray[np.uint8], conversion: Conversion) -> tuple[float, float, int]:
