@@ -90,7 +90,10 @@ def halved(
         low, high = conversion.low[1 + k], conversion.high[1 + k]
         sums[k] = upsampled(samples[k], layout, shape)[1]
         if shift:
-            upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+            upsampling.repair(
+                planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k],
+                samples[k].copy(), np.ones(shape, np.int32), np.empty((8, 64), np.int32),
+            )  # fmt: skip
             sums[k] = upsampled(samples[k], layout, shape)[1]
     tables, constants = conversion.tables, conversion.constants
     upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import compiled_loops, inlined
 
 __all__ = ["approach", "lumas", "repair", "settle", "upsample"]
 
@@ -18,7 +18,7 @@ Plane = NDArray[np.int32]
 Reals = NDArray[np.float64]
 
 
-@compiled
+@compiled_loops
 def upsample(samples: Plane, rows: Plane, columns: Plane, bias: Plane, shift: int, sums: Plane, out: Plane) -> None:
     """(H, W) chroma `out` of samples, and the `sums` that it is made of: `out` is sums >> shift."""
     for r in range(out.shape[0]):
@@ -30,7 +30,7 @@ def upsample(samples: Plane, rows: Plane, columns: Plane, bias: Plane, shift: in
             out[r, c] = sums[r, c] >> shift
 
 
-@compiled
+@compiled_loops
 def approach(
     rest: Reals, weights: NDArray[np.float32], down: Plane, along: Plane, sweeps: int, over: float, samples: Reals
 ) -> None:
@@ -81,7 +81,7 @@ def _violation(total: int, wanted: int, shift: int) -> int:
     return over * over
 
 
-@compiled
+@compiled_loops
 def repair(
     wanted: Plane,
     known: NDArray[np.bool_],
@@ -94,6 +94,9 @@ def repair(
     sweeps: int,
     samples: Plane,
     sums: Plane,
+    kept: Plane,
+    weights: Plane,
+    pixels: Plane,
 ) -> None:
     """Move samples by one, four at a time, wherever that makes more of what is known come out as it was.
 
@@ -105,12 +108,13 @@ def repair(
         sweeps: over all samples.
         samples: changed to the best that were found.
         sums: of the samples, see `upsample`; scratch.
+        kept: a copy of the samples; scratch.
+        weights: (H, W) ones; scratch.
+        pixels: (8, 64) scratch, for those that a group has a share in.
     """
     height, width = samples.shape
-    at, asked, number = np.empty(64, np.int32), np.empty(64, np.int32), np.empty((4, 64), np.int32)
-    totals, best, loads = np.empty(64, np.int32), np.empty(4, np.int32), np.empty(64, np.int32)
-    weights = np.ones(sums.shape, np.int32)
-    fewest, kept = 1 << 40, samples.copy()
+    number, at, asked, totals, loads = pixels[:4], pixels[4], pixels[5], pixels[6], pixels[7]
+    fewest = 1 << 40
     for sweep in range(sweeps):
         for j in range(height):
             for k in range(width):
@@ -174,20 +178,16 @@ def repair(
                                 least, chosen = total, code
                     if chosen < 0:
                         continue
-                    best[0], best[1], best[2], best[3] = (
-                        chosen % 3 - 1,
-                        chosen // 3 % 3 - 1,
-                        chosen // 9 % 3 - 1,
-                        chosen // 27 - 1,
-                    )
                     for m in range(members):
                         y, x = top + group[m, 0], left + group[m, 1]
-                        samples[y, x] += best[m]
+                        d = chosen % 3 - 1
+                        chosen //= 3
+                        samples[y, x] += d
                         for a in range(4):
                             for b in range(4):
                                 w = down[1, y, a] * along[1, x, b]
                                 if w:
-                                    sums[down[0, y, a], along[0, x, b]] += best[m] * w
+                                    sums[down[0, y, a], along[0, x, b]] += d * w
         if sweep == 0:
             continue
         left = 0
@@ -198,10 +198,14 @@ def repair(
                     left += 1
         if left < fewest:
             fewest = left
-            kept[:] = samples
+            for j in range(height):
+                for k in range(width):
+                    kept[j, k] = samples[j, k]
         if left == 0:
             break
-    samples[:] = kept
+    for j in range(height):
+        for k in range(width):
+            samples[j, k] = kept[j, k]
 
 
 @inlined
@@ -221,7 +225,7 @@ def _luma_bounds(
     return least, most
 
 
-@compiled
+@compiled_loops
 def settle(
     pixels: NDArray[np.uint8],
     tables: Ints,
@@ -289,7 +293,7 @@ def settle(
             break
 
 
-@compiled
+@compiled_loops
 def lumas(pixels: NDArray[np.uint8], tables: Ints, constants: Ints, planes: Plane, exact: NDArray[np.bool_]) -> None:
     """The luma of every pixel, `planes[0]`, given its chroma, `planes[1:]`: the one nearest to what is around.
 
