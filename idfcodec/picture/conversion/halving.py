@@ -20,7 +20,7 @@ _BLOCK = 40  # side of what layouts are tried on
 _CHOSEN = 4  # filters and phases that are tried with all their ways to round
 _LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
 _SETTLE = 4  # sweeps of steps by two of both planes
-_FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
+_FAINT = 1 / 32  # what a pixel that may have had another chroma counts
 
 
 def upsampled(samples: Plane, layout: Layout, shape: Shape) -> tuple[Plane, Plane]:
@@ -41,9 +41,8 @@ def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
     start = np.ascontiguousarray(wanted[down[0, :, 0]][:, along[0, :, 0]])
     _, sums = upsampled(start, layout, shape)
-    rest = ((wanted << layout.shift) - sums).astype(np.float64) + ((1 << layout.shift) - 1) / 2
     samples = start.astype(np.float64)
-    upsampling.approach(rest, np.where(known, np.float32(1), _FAINT), down, along, _SWEEPS, _OVER, samples)
+    upsampling.approach(wanted, known, _FAINT, sums, down, along, layout.shift, _SWEEPS, _OVER, samples)
     return np.clip(np.rint(samples), low, high).astype(np.int32)
 
 
@@ -80,7 +79,7 @@ def halved(
     Returns:
         Samples of C1 and C2, and where pixels are exact.
     """
-    from idfcodec.picture.conversion import upsampling
+    from idfcodec.picture.conversion import repairing, settling
 
     shape = (rgb.shape[0], rgb.shape[1])
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
@@ -90,13 +89,13 @@ def halved(
         low, high = conversion.low[1 + k], conversion.high[1 + k]
         sums[k] = upsampled(samples[k], layout, shape)[1]
         if shift:
-            upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+            repairing.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
             sums[k] = upsampled(samples[k], layout, shape)[1]
     tables, constants = conversion.tables, conversion.constants
-    upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
+    settling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
     planes[1:] = sums >> shift
     exact = np.empty(shape, np.bool_)
-    upsampling.lumas(rgb, tables, constants, planes, exact)
+    settling.lumas(rgb, tables, constants, planes, exact)
     return (samples[0], samples[1]), exact
 
 
