@@ -10,7 +10,6 @@ from idfcodec.compiled import compiled, inlined
 __all__ = ["repair"]
 
 STEP = 4  # what is added to the weight of a pixel that stays wrong, a sweep: so searches leave where they are stuck
-CODES = 81  # moves of four samples by -1, 0 and 1: one digit of base 3 each
 Plane = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
@@ -32,6 +31,13 @@ def _any_wrong(wrong: Flags, j: int, k: int, down: Plane, along: Plane, least: i
     return found
 
 
+@inlined
+def _violation(over: int, most: int) -> int:
+    """The square of what a sum, less the least one that is right, is too small or too large by."""
+    off = over if over < 0 else max(over - most, 0)
+    return off * off
+
+
 @compiled
 def repair(
     wanted: Plane,
@@ -48,8 +54,8 @@ def repair(
 ) -> None:
     """Move samples by one, four at a time, wherever that makes more of what is known come out as it was.
 
-    What stays wrong weighs more in each later sweep (breakout local search: Morris, 1993). Of a move, the cost is a sum
-    over pixels, each of which depends on the digits of the samples that it is made of: it is summed up by these.
+    What stays wrong weighs more in each later sweep (breakout local search: Morris, 1993). Of the 81 moves the first of
+    the best is taken; a part of it that costs too much already is not continued.
 
     Args:
         wanted: (H, W) chroma of every pixel, where `known`.
@@ -60,26 +66,20 @@ def repair(
     """
     height, width = samples.shape
     least, most = -(-(1 << shift) // 4), (1 << shift) - 1
-    rows, columns = np.zeros((4, 16), np.int64), np.zeros((4, 16), np.int64)  # weights of each sample of a group
-    number = np.zeros(4, np.int64)
-    costs = np.zeros((16, CODES), np.int64)  # of the pixels that some of the samples make, by the digits of these
-    places = np.zeros((16, CODES), np.int64)
-    for mask in range(16):
-        for code in range(CODES):
-            for m, power in enumerate((1, 3, 9, 27)):
-                places[mask, code] += (mask >> m & 1) * (code // power % 3) * power
     weights = np.ones(sums.shape, np.int32)
-    wrong, faults = np.zeros(sums.shape, np.bool_), np.zeros(sums.shape[0], np.int64)
+    wrong, faults = np.zeros(sums.shape, np.bool_), np.zeros(sums.shape[0], np.int64)  # pixels, and how many in a row
     for p in range(sums.shape[0]):
         for q in range(sums.shape[1]):
             wrong[p, q] = known[p, q] and sums[p, q] >> shift != wanted[p, q]
             faults[p] += wrong[p, q]
     futile = np.full(samples.shape, -1, np.int64)  # the sweep in which no move of a group helped, and nothing moved since
-    fresh, stamp = np.zeros(16, np.int64), 1
-    fewest, kept = 1 << 40, samples.copy()
-    used, sizes, starts = np.empty(16, np.int64), np.empty(4, np.int64), np.empty(4, np.int64)
+    rows, columns = np.zeros((4, 16), np.int64), np.zeros((4, 16), np.int64)  # weights of each sample of a group
+    one, two = np.zeros((4, 3), np.int64), np.zeros((4, 4, 3, 3), np.int64)  # costs of pixels made of one and two of them
+    many, made, parts = np.zeros((3, 64), np.int64), np.zeros((4, 64), np.int64), np.zeros(4, np.int64)
+    best, kept, fewest = np.zeros(4, np.int64), samples.copy(), 1 << 40
     for sweep in range(sweeps):
         members = 4 if sweep else 1  # in the first sweep the sample moves alone
+        start, stop = (0, 3) if sweep else (1, 2)  # of the steps of the others, plus 1
         for j in range(height):
             some = 0
             for a in range(4):
@@ -93,84 +93,92 @@ def repair(
                 for place in range(members):
                     top, left = j - group[place, 0], k - group[place, 1]
                     outside = top + group[3, 0] >= height or left + group[3, 1] >= width
-                    if members > 1 and (top < 0 or left < 0 or outside):
+                    if (sweep and (top < 0 or left < 0 or outside)) or futile[top, left] == sweep:
                         continue
-                    if futile[top, left] == sweep:
-                        continue
-                    first, start, end, stop = down[0, top, 0], along[0, left, 0], 0, 0
+                    first, near, last, far = down[0, top, 0], along[0, left, 0], 0, 0
                     rows[:], columns[:] = 0, 0
                     for m in range(members):
                         y, x = top + group[m, 0], left + group[m, 1]
                         for a in range(4):
                             if down[1, y, a]:
-                                end = down[0, y, a] + 1
-                                rows[m, end - 1 - first] = down[1, y, a]
+                                last = down[0, y, a]
+                                rows[m, last - first] = down[1, y, a]
                             if along[1, x, a]:
-                                stop = along[0, x, a] + 1
-                                columns[m, stop - 1 - start] = along[1, x, a]
+                                far = along[0, x, a]
+                                columns[m, far - near] = along[1, x, a]
 
-                    count = 0
-                    for p in range(first, end):
-                        for q in range(start, stop):
+                    one[:], two[:], count = 0, 0, 0
+                    for p in range(first, last + 1):
+                        for q in range(near, far + 1):
                             if not known[p, q]:
                                 continue
-                            mask = 0
-                            for m in range(4):
-                                number[m] = rows[m, p - first] * columns[m, q - start]
-                                sizes[m], starts[m] = (3, 1) if number[m] else (1, 0)
-                                mask |= (number[m] != 0) << m
-                            if fresh[mask] != stamp:
-                                fresh[mask] = stamp
-                                used[count] = mask
-                                count += 1
-                                costs[mask] = 0
-                            over = np.int64(sums[p, q]) - (np.int64(wanted[p, q]) << shift)
-                            load = weights[p, q]
-                            for d3 in range(sizes[3]):
-                                over3 = over + (d3 - starts[3]) * number[3]
-                                for d2 in range(sizes[2]):
-                                    over2 = over3 + (d2 - starts[2]) * number[2]
-                                    for d1 in range(sizes[1]):
-                                        over1 = over2 + (d1 - starts[1]) * number[1]
-                                        code = 27 * d3 + 9 * d2 + 3 * d1
-                                        for d0 in range(sizes[0]):
-                                            over0 = over1 + (d0 - starts[0]) * number[0]
-                                            off = over0 if over0 < 0 else max(over0 - most, 0)
-                                            costs[mask, code + d0] += load * off * off
-                    stamp += 1
-
-                    centre = CODES // 2 if members > 1 else 1
-                    best, chosen = np.int64(0), -1
-                    for i in range(count):
-                        best += costs[used[i], places[used[i], centre]]
-                    for code in range(CODES if members > 1 else 3):
-                        total = np.int64(0)
-                        for i in range(count):
-                            total += costs[used[i], places[used[i], code]]
-                            if total >= best:
-                                break
-                        if total < best:
-                            inside, rest = True, code
+                            over, load = np.int64(sums[p, q]) - (np.int64(wanted[p, q]) << shift), weights[p, q]
+                            found, i, k2 = 0, 0, 0
                             for m in range(members):
-                                value = samples[top + group[m, 0], left + group[m, 1]] + rest % 3 - 1
-                                inside = inside and low <= value <= high
-                                rest //= 3
-                            if inside:
-                                best, chosen = total, code
-                    if chosen < 0:
+                                parts[m] = rows[m, p - first] * columns[m, q - near]
+                                if parts[m]:
+                                    found += 1
+                                    i, k2 = k2, m
+                            if found == 1:
+                                for d in range(3):
+                                    one[k2, d] += load * _violation(over + (d - 1) * parts[k2], most)
+                            elif found == 2:
+                                for d in range(3):
+                                    for e in range(3):
+                                        moved = over + (d - 1) * parts[i] + (e - 1) * parts[k2]
+                                        two[i, k2, d, e] += load * _violation(moved, most)
+                            else:
+                                many[0, count], many[1, count] = over, load
+                                made[:, count] = parts
+                                count += 1
+
+                    cost = one[0, 1] + one[1, 1] + one[2, 1] + one[3, 1] + two[0, 1, 1, 1] + two[0, 2, 1, 1]
+                    cost += two[0, 3, 1, 1] + two[1, 2, 1, 1] + two[1, 3, 1, 1] + two[2, 3, 1, 1]
+                    for n in range(count):
+                        cost += many[1, n] * _violation(many[0, n], most)
+                    moved_any = False
+                    for d3 in range(start, stop):
+                        cost3 = one[3, d3]
+                        if cost3 >= cost:
+                            continue
+                        for d2 in range(start, stop):
+                            cost2 = cost3 + one[2, d2] + two[2, 3, d2, d3]
+                            if cost2 >= cost:
+                                continue
+                            for d1 in range(start, stop):
+                                cost1 = cost2 + one[1, d1] + two[1, 2, d1, d2] + two[1, 3, d1, d3]
+                                if cost1 >= cost:
+                                    continue
+                                for d0 in range(3):
+                                    total = cost1 + one[0, d0] + two[0, 1, d0, d1] + two[0, 2, d0, d2] + two[0, 3, d0, d3]
+                                    for n in range(count):
+                                        if total >= cost:
+                                            break
+                                        moved = many[0, n] + (d0 - 1) * made[0, n] + (d1 - 1) * made[1, n]
+                                        moved += (d2 - 1) * made[2, n] + (d3 - 1) * made[3, n]
+                                        total += many[1, n] * _violation(moved, most)
+                                    if total < cost:
+                                        parts[0], parts[1], parts[2], parts[3] = d0 - 1, d1 - 1, d2 - 1, d3 - 1
+                                        inside = True
+                                        for m in range(members):
+                                            value = samples[top + group[m, 0], left + group[m, 1]] + parts[m]
+                                            inside = inside and low <= value <= high
+                                        if inside:
+                                            cost, moved_any = total, True
+                                            best[:] = parts
+                    if not moved_any:
                         futile[top, left] = sweep
                         continue
                     futile[max(top - 4, 0) : top + 5, max(left - 4, 0) : left + 5] = -1
                     for m in range(members):
-                        y, x, step = top + group[m, 0], left + group[m, 1], chosen % 3 - 1
-                        chosen //= 3
-                        samples[y, x] += step
+                        y, x = top + group[m, 0], left + group[m, 1]
+                        samples[y, x] += best[m]
                         for a in range(4):
                             for b in range(4):
                                 w = down[1, y, a] * along[1, x, b]
                                 if w:
                                     p, q = down[0, y, a], along[0, x, b]
-                                    sums[p, q] += step * w
+                                    sums[p, q] += best[m] * w
                                     now = known[p, q] and sums[p, q] >> shift != wanted[p, q]
                                     faults[p] += np.int64(now) - np.int64(wrong[p, q])
                                     wrong[p, q] = now
