@@ -33,27 +33,26 @@ def upsampled(samples: Plane, layout: Layout, shape: Shape) -> tuple[Plane, Plan
     return out, sums
 
 
-def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low: int, high: int) -> Plane:
-    """The samples whose interpolation is nearest to `wanted` by least squares, rounded."""
+def nearest_samples(chroma: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion) -> Plane:
+    """The samples of C1 and C2, (2, ..., ...), whose interpolations are nearest to (2, H, W) by least squares, rounded."""
     from idfcodec.picture.conversion import upsampling
 
-    shape = (wanted.shape[0], wanted.shape[1])
+    shape = (known.shape[0], known.shape[1])
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
-    start = np.ascontiguousarray(wanted[down[0, :, 0]][:, along[0, :, 0]])
-    _, sums = upsampled(start, layout, shape)
+    start = np.ascontiguousarray(chroma[:, down[0, :, 0]][:, :, along[0, :, 0]])
+    sums = np.stack([upsampled(plane, layout, shape)[1] for plane in start])
     samples = start.astype(np.float64)
-    upsampling.approach(wanted, known, _FAINT, sums, down, along, layout.shift, _SWEEPS, _OVER, samples)
+    upsampling.approach(chroma, known, _FAINT, sums, down, along, layout.shift, _SWEEPS, _OVER, samples)
+    low, high = (np.reshape(ends[1:], (2, 1, 1)) for ends in (conversion.low, conversion.high))
     return np.clip(np.rint(samples), low, high).astype(np.int32)
 
 
 def first_guess(chroma: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion) -> tuple[Plane, float]:
     """The nearest samples of C1 and C2, (2, ..., ...), and the share of what is known that both give."""
     shape = (known.shape[0], known.shape[1])
-    samples, right = np.empty((2, *layout.shape(shape)), np.int32), known.copy()
-    for k in range(2):
-        low, high = conversion.low[1 + k], conversion.high[1 + k]
-        samples[k] = nearest_samples(chroma[k], known, layout, low, high)
-        right &= upsampled(samples[k], layout, shape)[0] == chroma[k]
+    samples, right = nearest_samples(chroma, known, layout, conversion), known.copy()
+    for plane, wanted in zip(samples, chroma, strict=True):
+        right &= upsampled(plane, layout, shape)[0] == wanted
     return samples, float(np.count_nonzero(right)) / max(int(np.count_nonzero(known)), 1)
 
 

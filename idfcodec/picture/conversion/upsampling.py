@@ -43,25 +43,26 @@ def approach(
     """Move samples to where the squares of what their sums lack are least: sweeps of successive over-relaxation.
 
     Args:
-        wanted: (H, W) chroma of every pixel.
+        wanted: (2, H, W) chroma of every pixel.
         known: (H, W) pixels that count 1; the others count `faint`.
         sums: of the samples, see `upsample`.
         down, along: taps.
         sweeps: over all samples.
-        samples: changed.
+        samples: (2, ..., ...), changed; both planes at a time, since each waits for its own sums.
     """
-    height, width = samples.shape
     half = ((1 << shift) - 1) / 2
-    rest, weights = np.empty(sums.shape, np.float64), np.empty(sums.shape, np.float64)
-    for p in range(sums.shape[0]):
-        for q in range(sums.shape[1]):
-            rest[p, q] = ((wanted[p, q] << shift) - sums[p, q]) + half
+    height, width = known.shape
+    rest, weights = np.empty((height, width, 2), np.float64), np.empty((height, width), np.float64)
+    for p in range(height):
+        for q in range(width):
             weights[p, q] = 1.0 if known[p, q] else faint
-    norms = np.empty(samples.shape, np.float64)
+            for plane in range(2):
+                rest[p, q, plane] = ((wanted[plane, p, q] << shift) - sums[plane, p, q]) + half
+    norms = np.empty(samples.shape[1:], np.float64)
     for sweep in range(sweeps):
-        for j in range(height):
-            for k in range(width):
-                total, norm = 0.0, 1e-9
+        for j in range(samples.shape[1]):
+            for k in range(samples.shape[2]):
+                first, second, norm = 0.0, 0.0, 1e-9
                 for a in range(4):
                     p, wa = down[0, j, a], down[1, j, a]
                     if wa == 0:
@@ -71,13 +72,16 @@ def approach(
                         if w == 0:
                             break
                         weighted = w * weights[p, q]
-                        total += weighted * rest[p, q]
+                        first += weighted * rest[p, q, 0]
+                        second += weighted * rest[p, q, 1]
                         if sweep == 0:
                             norm += weighted * w
                 if sweep == 0:
                     norms[j, k] = norm
-                step = over * (total / norms[j, k])
-                samples[j, k] += step
+                first = over * (first / norms[j, k])
+                second = over * (second / norms[j, k])
+                samples[0, j, k] += first
+                samples[1, j, k] += second
                 for a in range(4):
                     p, wa = down[0, j, a], down[1, j, a]
                     if wa == 0:
@@ -86,4 +90,5 @@ def approach(
                         q, w = along[0, k, b], wa * along[1, k, b]
                         if w == 0:
                             break
-                        rest[p, q] -= step * w
+                        rest[p, q, 0] -= first * w
+                        rest[p, q, 1] -= second * w
