@@ -19,6 +19,7 @@ _REPAIRS = 6  # sweeps of steps by one
 _BLOCK = 40  # side of what layouts are tried on
 _CHOSEN = 4  # filters and phases that are tried with all their ways to round
 _LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
+_BY_ROUNDING = 0.35  # of the pixels, most that come back by the right rounding alone; 0.3 was seen
 _SETTLE = 4  # sweeps of steps by two of both planes
 _FAINT = 1 / 32  # what a pixel that may have had another chroma counts
 
@@ -119,7 +120,7 @@ def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> l
         return shares[layout], sum(layout.halved)
 
     shares = {layout: share(layout) for layout in LAYOUTS.values() if layout.filter and not layout.rounding}
-    likeliest = sorted(shares, key=rank)[-_CHOSEN:]
+    likeliest = [layout for layout in sorted(shares, key=rank)[-_CHOSEN:] if shares[layout] >= _LIKELY - _BY_ROUNDING]
     shares |= {
         layout: share(layout)
         for layout in LAYOUTS.values()
