@@ -1,6 +1,6 @@
 """The errors that users see: every one is an `IDFError` with one plain sentence."""
 
-__all__ = ["NEEDS_TORCH", "CorruptFile", "IDFError", "ModelError", "UnsupportedImage", "is_torch"]
+__all__ = ["NEEDS_TORCH", "CorruptFile", "IDFError", "ModelError", "Truncated", "UnsupportedImage", "is_torch"]
 
 NEEDS_TORCH = "this needs PyTorch: pip install 'idfcodec[torch]'"
 
@@ -11,6 +11,10 @@ class IDFError(ValueError):
 
 class CorruptFile(IDFError):
     """The bytes are not a valid file of this format, or do not decode to the pixels they were made from."""
+
+
+class Truncated(CorruptFile):
+    """The bytes end before the file does; more of them may make it a valid one."""
 
 
 class ModelError(IDFError):
