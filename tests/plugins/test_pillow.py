@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, ImageOps, ImageSequence, PngImagePlugin
+from PIL import Image, ImageFile, ImageOps, ImageSequence, PngImagePlugin, UnidentifiedImageError
 
 import idfcodec
 import idfcodec.plugins.pillow as plugin
@@ -197,7 +197,7 @@ def test_truncated_and_damaged(truncated_too: bool, monkeypatch: pytest.MonkeyPa
     data = saved(PHOTO).getvalue()
     head = idfcodec.read_info(data).header_size
     for size in range(head):
-        with pytest.raises(Image.UnidentifiedImageError):
+        with pytest.raises(UnidentifiedImageError):
             Image.open(io.BytesIO(data[:size]))
     for size in (head, head + 1, len(data) - 1):
         image = Image.open(io.BytesIO(data[:size]))
@@ -206,7 +206,7 @@ def test_truncated_and_damaged(truncated_too: bool, monkeypatch: pytest.MonkeyPa
         with pytest.raises(OSError, match="truncated"):
             image.copy()
     for position in (5, head // 2, head - 1):
-        with pytest.raises(Image.UnidentifiedImageError):
+        with pytest.raises(UnidentifiedImageError):
             Image.open(io.BytesIO(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]))
     damaged = data[:-1] + bytes([data[-1] ^ 255])
     with pytest.raises(OSError, match=r"checksum|damaged"):
