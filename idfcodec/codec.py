@@ -10,10 +10,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from idfcodec.arguments import check_options, file_bytes
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.format.batch import refuse_batch
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
 from idfcodec.format.payload import CATEGORICAL, first_byte
@@ -22,8 +24,8 @@ from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.given import picture_of
 from idfcodec.picture.picture import Picture, palette_of
-from idfcodec.picture.pillow import from_image
 from idfcodec.tile import decode_tile, encode_tile, is_same
 from idfcodec.types import Buffer, Pixels, Progress
 
@@ -153,9 +155,10 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
+    check_options(threads=threads, device=device, progress=progress, conversion=conversion, verify=verify, strip=strip)
     chosen = choose_model(model, effort)
-    picture = image if isinstance(image, Picture) else from_image(image)
-    for note in picture.notes if picture is not image else ():
+    picture = picture_of(image)
+    for note in picture.notes if not isinstance(image, Picture) else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
     coder = load_model(chosen, device=device)
@@ -200,7 +203,8 @@ def decode_picture(
         ModelError: the file's model is not installed, or see `load_model`.
         IDFError: the picture is larger than `max_pixels`.
     """
-    container = unpack(data)
+    check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels, model=model)
+    container = unpack(refuse_batch(file_bytes(data)))
     height, width, kind = container.height, container.width, KINDS[container.mode]
     frames = container.structure.count
     if frames * height * width > max_pixels:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from typing import cast
+
+from idfcodec.arguments import file_bytes
 from idfcodec.errors import Truncated
+from idfcodec.format.batch import refuse_batch
 from idfcodec.format.container import Container, unpack
 from idfcodec.source import Source, opened
 
@@ -23,16 +28,16 @@ def read_info(data: bytes | bytearray | memoryview | Source) -> Container:
 
     Raises:
         CorruptFile: the header violates the format.
-        IDFError: a URL needs a package that is missing.
+        IDFError: it is none of these, or a URL needs a package that is missing.
         OSError: the file cannot be read.
     """
-    if isinstance(data, bytes | bytearray | memoryview):
-        return unpack(bytes(data), header_only=True)
-    with opened(data) as file:
+    if not (isinstance(data, str | os.PathLike) or hasattr(data, "read")):
+        return unpack(refuse_batch(file_bytes(data)), header_only=True)
+    with opened(cast(Source, data)) as file:
         head = file.read(FIRST)
         while True:
             try:
-                return unpack(head, header_only=True)
+                return unpack(refuse_batch(head), header_only=True)
             except Truncated:
                 more = file.read(len(head))
                 if not more:

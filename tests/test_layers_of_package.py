@@ -11,12 +11,12 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 # From the bottom to the top; a module belongs to the longest name that it begins with.
 LAYERS = [
     ("errors", "demo"),
-    ("types", "source"),
+    ("types", "arguments", "memory", "source"),
     ("code_cache", "compiled", "parallel"),
     ("entropy", "format"),
     ("info", "picture"),
     ("files", "flow"),
-    ("models",),
+    ("models", "targets"),
     ("family", "tile"),
     ("codec", "density"),
     ("batch",),

@@ -21,6 +21,7 @@ __all__ = [
     "PLAIN",
     "SAME",
     "STORED",
+    "TURNED",
     "UNCONVERTED",
     "chroma_of",
     "first_byte",
@@ -45,6 +46,8 @@ SAME = 131
 """The tile equals the one at its place in the frame before; nothing follows."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
+TURNED = 1
+"""The same of planes whose rows are the picture's columns; of the causal family."""
 
 
 def first_byte(payload: Buffer) -> int:

@@ -60,7 +60,7 @@ class Picture:
         if self.frames and (len(shape) < 3 or shape[0] != self.frames.count):
             raise UnsupportedImage(f"an array of shape {shape} for {self.frames.count} frames")
         one = shape[1:] if self.frames else shape
-        if dtype not in (np.bool_, np.uint8, np.uint16):
+        if dtype.newbyteorder("=") not in (np.bool_, np.uint8, np.uint16):
             raise UnsupportedImage(f"an array of dtype {dtype}: this release codes bool, uint8 and uint16")
         if not (len(one) == 2 or (len(one) == 3 and one[2] in (2, 3, 4) and dtype != np.bool_)):
             raise UnsupportedImage(f"an array of shape {shape}: a picture has (H, W) or (H, W, C), C from 2 to 4")

@@ -77,6 +77,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "causal-pixel-1x1": {"kind": "photo", "width": 1, "height": 1, "seed": 31, "by": "photo"},
     "two-values-24x24": {"kind": "extremes", "width": 24, "height": 24, "seed": 32, "by": "photo"},
     "causal-two-tiles-520x7": {"kind": "photo", "width": 520, "height": 7, "seed": 33, "by": "photo"},
+    "causal-turned-3x530": {"kind": "photo", "width": 3, "height": 530, "seed": 49, "by": "photo"},
     "causal-metadata-9x7": {
         "kind": "photo",
         "width": 9,
