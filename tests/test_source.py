@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import idfcodec
+from idfcodec.cli.main import main
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.picture.picture import Picture
 from idfcodec.picture.pillow import read_picture, write_picture
@@ -75,9 +76,10 @@ def test_only_the_head_is_read() -> None:
 
 
 def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         idfcodec.read_info("memory://nowhere/a.idfc")
-    with pytest.raises(IDFError, match=r"nonsense://a: .*nonsense"):
+    assert caught.value.filename == "memory://nowhere/a.idfc"
+    with pytest.raises(OSError, match="Protocol not known: nonsense"):
         idfcodec.read_info("nonsense://a")
     with pytest.raises(IDFError, match=r"cannot read nonsense://a"):
         read_picture("nonsense://a")
@@ -105,6 +107,31 @@ def bucket() -> Iterator[tuple[str, dict[str, str]]]:
         server.stop()
 
 
+def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """From and to URLs; nothing is overwritten without -f."""
+    monkeypatch.chdir(tmp_path)
+    written("memory://cli/a.png", png())
+    assert main(["compress", "-q", "memory://cli/a.png"]) == 0
+    assert idfcodec.read_info("memory://cli/a.idfc").width == 40
+    assert main(["compress", "-q", "memory://cli/a.png"]) == 1
+    assert capsys.readouterr().err == "idfcodec: memory://cli/a.idfc: exists already; -f overwrites it\n"
+    written("memory://other/a.png", png())
+    assert main(["compress", "-qf", "memory://cli/a.png", "memory://other/a.png", "-o", "memory://cli/"]) == 1
+    assert "would be written to memory://cli/a.idfc, which is the target of" in capsys.readouterr().err
+    assert main(["info", "memory://cli/a.idfc"]) == 0
+    assert "40x30" in capsys.readouterr().out
+    assert main(["test", "-q", "memory://cli/a.idfc"]) == 0
+    assert main(["decompress", "-q", "memory://cli/a.idfc", "-o", "b.png"]) == 0
+    assert main(["decompress", "-q", "memory://cli/a.idfc", "-o", "memory://cli/b.tiff"]) == 0
+    assert main(["compress", "-q", "b.png", "-o", "memory://cli/folder/"]) == 0
+    for name in ("b.png", "memory://cli/b.tiff"):
+        assert np.array_equal(read_picture(name).pixels, PHOTO)
+    with opened("memory://cli/folder/b.idfc") as file:
+        assert np.array_equal(idfcodec.decode(file.read()), PHOTO)
+    assert main(["info", "memory://cli/nothing.idfc"]) == 1
+    assert "memory://cli/nothing.idfc" in capsys.readouterr().err
+
+
 def test_s3(bucket: tuple[str, dict[str, str]]) -> None:
     url, environment = bucket
     written(f"{url}/a.idfc", DATA)
@@ -115,9 +142,19 @@ def test_s3(bucket: tuple[str, dict[str, str]]) -> None:
         assert np.array_equal(idfcodec.decode(file.read()), PHOTO)
     with pytest.raises(FileNotFoundError):
         idfcodec.read_info(f"{url}/b.idfc")
-    program = "import sys, idfcodec; print(idfcodec.read_info(sys.argv[1]).width)"
-    arguments = [sys.executable, "-c", program, f"{url}/a.idfc"]
-    done = subprocess.run(
-        arguments, env={**os.environ, **environment}, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "40\n"
+    for line in (
+        ["compress", "-q", f"{url}/a.png", "-o", f"{url}/from/the/line/"],
+        ["test", "-q", f"{url}/from/the/line/a.idfc"],
+        ["decompress", "-q", f"{url}/from/the/line/a.idfc"],
+    ):
+        arguments = [sys.executable, "-m", "idfcodec", *line]
+        done = subprocess.run(
+            arguments, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    assert np.array_equal(read_picture(f"{url}/from/the/line/a.png").pixels, PHOTO)
+    nobody = {**os.environ, **environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    arguments = [sys.executable, "-m", "idfcodec", "info", f"{url}/a.idfc"]
+    done = subprocess.run(arguments, env=nobody, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
