@@ -54,7 +54,10 @@ def read_source(name: str) -> bytes:
         with opened(name) as file:
             return file.read()
     try:
-        return sys.stdin.buffer.read()
+        data: bytes | None = sys.stdin.buffer.read()
+        if data is None:  # it does not wait for what comes later
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return data
     except OSError as ex:
         raise stream_error(ex, STANDARD_INPUT) from ex
 

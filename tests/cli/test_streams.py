@@ -55,6 +55,34 @@ def test_streams(folder: Path, line: str, code: int, says: str) -> None:
     assert (folder / "a.png").exists() == line.startswith("$I demo --size")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("demo -q --size 200x100 -", "idfcodec: standard output: File too large\n"),
+        ("info --bytes a.idfc a.idfc a.idfc a.idfc a.idfc a.idfc", "idfcodec: standard output: File too large\n"),
+        ("demo -q --size 200x100 a.png", "a.png: File too large\n"),
+    ],
+)
+def test_a_limit_of_sizes(folder: Path, line: str, says: str, unbuffered: str) -> None:
+    """The system takes a part of what is written, which is no success."""
+    done = shell(f"ulimit -f 4; PYTHONUNBUFFERED={unbuffered} $I {line} >out", folder)
+    assert done.returncode == 1
+    assert done.stderr.endswith(says)
+    assert {path.name for path in folder.iterdir()} == {"a.idfc", "out"}
+
+
+def test_input_that_does_not_wait(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    command = [sys.executable, "-m", "idfcodec", "info", "-"]
+    done = subprocess.run(command, stdin=reading, capture_output=True, text=True, timeout=120, check=False)
+    os.close(reading)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == "idfcodec: standard input: Resource temporarily unavailable\n"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["compress", "--help"], ["info", "--json", "a.idfc"]])
 def test_a_reader_that_has_gone(folder: Path, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "idfcodec", *arguments]
