@@ -19,7 +19,7 @@ from benchmarks.isolated import Killed, measure_apart
 from benchmarks.progress import Progress
 from benchmarks.protocol import WARM_UP, Options, Protocol, measure_dataset
 from benchmarks.results import FORMAT, SCHEMA, BenchmarkError, Result, save
-from idfcodec.files import check_target
+from idfcodec.files import check_target, identities
 
 __all__ = ["choose_codecs", "run", "run_benchmark"]
 
@@ -172,7 +172,7 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
         raise click.UsageError("--name and --title are for one FOLDER.")
     if options["models"] and options["no_models"]:
         raise click.UsageError("--model and --no-models exclude each other.")
-    check_target(out, map(str, sources), force=options["force"])
+    check_target(out, identities(map(str, sources)), force=options["force"])
     threads = options["threads"] or available_cores()
     how = {name: options[name] for name in ("patches", "limit", "name", "title", "past")}
     datasets = [open_dataset(source, only_held_back=options["held_back"], **how) for source in sources]

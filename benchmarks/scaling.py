@@ -20,7 +20,7 @@ from benchmarks.codecs import OurCodec, our_codecs
 from benchmarks.environment import available_cores, processor
 from benchmarks.isolated import Killed, measure_apart
 from benchmarks.results import BenchmarkError
-from idfcodec.files import check_target, write_target
+from idfcodec.files import check_target, identities, write_target
 
 __all__ = ["mosaic", "scaling", "scaling_plot", "scaling_tables"]
 
@@ -156,7 +156,7 @@ def scaling(
       python -m benchmarks scaling scaling.json --plot scaling.svg
     """
     for target in filter(None, (out, plot)):
-        check_target(target, [str(source)], force=force)
+        check_target(target, identities([str(source)]), force=force)
     if source.is_file():
         results = json.loads(source.read_bytes())
     else:

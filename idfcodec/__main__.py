@@ -1,10 +1,21 @@
-"""`python -m idfcodec` is the command line."""
+"""`python -m idfcodec` and the command `idfcodec` are the command line."""
 
+import os
 import sys
 
-from idfcodec.cli.main import main
+__all__ = ["main"]
 
-__all__: list[str] = []
+
+def main() -> int:
+    """Runs the command line and returns the exit code, also where it is interrupted before it has begun."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy starts no threads, which want memory and do nothing here
+    try:
+        from idfcodec.cli.main import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

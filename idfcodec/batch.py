@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
+from idfcodec.arguments import check_options, file_bytes, numbers_of
 from idfcodec.codec import MAX_PIXELS, kind_problem
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.flow.contract import Coder
@@ -19,8 +20,8 @@ from idfcodec.format.structure import STILL
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.given import pictures_of
 from idfcodec.picture.picture import Picture
-from idfcodec.picture.pillow import from_image
 from idfcodec.types import Buffer, Pixels, Planes, Progress
 
 if TYPE_CHECKING:
@@ -84,16 +85,16 @@ def _batch_checksum(shapes: Sequence[BatchShape], pictures: Sequence[Pixels]) ->
     return digest.digest()
 
 
-def prepared(images: Sequence[Picture | Pixels | Image.Image]) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
+def prepared(
+    images: Iterable[Picture | Pixels | Image.Image],
+) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
     """Pixels, shape and planes of each picture of a batch.
 
     Raises:
         UnsupportedImage: another kind of picture.
         IDFError: there are no pictures, or one is too large.
     """
-    if not len(images):
-        raise IDFError("a batch needs at least one picture")
-    taken = [image if isinstance(image, Picture) else from_image(image) for image in images]
+    taken = pictures_of(images)
     if other := next((picture for picture in taken if picture.cmyk or picture.structure != STILL), None):
         raise UnsupportedImage(f"a batch holds no palettes, frames, inks and other whites: a picture is {other.text}")
     pictures = [picture.pixels for picture in taken]
@@ -112,7 +113,7 @@ def _problem(coder: Coder, shapes: Sequence[BatchShape]) -> str | None:
 
 
 def encode_batch(
-    images: Sequence[Picture | Pixels | Image.Image],
+    images: Iterable[Picture | Pixels | Image.Image],
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
@@ -135,8 +136,10 @@ def encode_batch(
         ModelError: see `load_model`.
         IDFError: there are no pictures, or one is too large.
     """
-    coder = load_model(choose_model(model, effort, batch=True), device=device)
+    check_options(threads=threads, device=device, progress=progress)
+    model = choose_model(model, effort, batch=True)
     pictures, shapes, planes = prepared(images)
+    coder = load_model(model, device=device)
     if problem := _problem(coder, shapes):
         raise UnsupportedImage(problem)
 
@@ -176,10 +179,9 @@ def decode_batch(
         ModelError: the file's model is not installed, or see `load_model`.
         IDFError: there is no picture of such a number, or the wanted ones have more than `max_pixels`.
     """
-    batch = unpack_batch(data)
-    wanted = list(range(len(batch.payloads)) if pictures is None else pictures)
-    if wanted and not 0 <= min(wanted) <= max(wanted) < len(batch.payloads):
-        raise IDFError(f"the batch has {len(batch.payloads)} pictures, numbered from 0")
+    check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels)
+    batch = unpack_batch(file_bytes(data))
+    wanted = numbers_of(pictures, len(batch.payloads))
     count = sum(height * width for _, height, width in (batch.shapes[i] for i in wanted))
     if count > max_pixels:
         raise IDFError(f"the pictures have {count} pixels, more than the limit of {max_pixels}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from idfcodec.arguments import check_options
 from idfcodec.batch import prepared, side_by_side
 from idfcodec.codec import TILE, cut, kind_of_picture
 from idfcodec.flow.contract import CodeLength
@@ -18,8 +19,8 @@ from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS
+from idfcodec.picture.given import picture_of
 from idfcodec.picture.picture import Picture
-from idfcodec.picture.pillow import from_image
 from idfcodec.types import Pixels
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def code_length(
         ModelError: see `load_model`.
         IDFError: there is no such effort.
     """
-    picture = image if isinstance(image, Picture) else from_image(image)
+    check_options(threads=threads, device=device, conversion=conversion)
+    picture = picture_of(image)
     coder = load_model(choose_model(model, effort), device=device)
     kind = kind_of_picture(picture, coder, conversion=conversion)
     column, (height, width) = picture.column, picture.shape[:2]

@@ -10,21 +10,25 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from idfcodec.arguments import check_options, file_bytes
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.format.batch import refuse_batch
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
-from idfcodec.format.payload import CATEGORICAL, first_byte
+from idfcodec.format.payload import CATEGORICAL, COEFFICIENTS, first_byte
 from idfcodec.format.structure import Structure
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.given import picture_of
+from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
-from idfcodec.picture.pillow import from_image
 from idfcodec.tile import decode_tile, encode_tile, is_same
+from idfcodec.transcode import jpeg_payload, write_jpeg
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ __all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "k
 logger = logging.getLogger(__name__)
 
 TILE = 512
+SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
+SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 
@@ -153,18 +159,26 @@ def encode(
         ModelError: see `load_model`.
         IDFError: there is no such effort, it came together with a model, or verification failed.
     """
+    check_options(threads=threads, device=device, progress=progress, conversion=conversion, verify=verify, strip=strip)
     chosen = choose_model(model, effort)
-    picture = image if isinstance(image, Picture) else from_image(image)
-    for note in picture.notes if picture is not image else ():
+    picture = picture_of(image)
+    for note in picture.notes if not isinstance(image, Picture) else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
     coder = load_model(chosen, device=device)
     kind = kind_of_picture(picture, coder, conversion=conversion)
+    plain = kind_of_picture(picture, coder, conversion=False)
     effort = effort or "default"
-    by_names, by_model = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
-    found = []
+    height, width = picture.shape[:2]
+    found, by_names, by_model = [], False, True
+    source = jpeg_source(picture.pixels, picture.jpeg) if conversion and model is None and picture.plain else None
+    if source is not None:
+        payload = min(jpeg_payload(source, (height, width)), plain.stored(picture.column), key=len)
+        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [payload]))
+        by_model = len(source.exceptions) >= SETTLED * height * width
+    if by_model and model is None:
+        by_names, by_model = likely_families(kind, picture, effort, coder, threads)
     if by_names:
-        plain = kind_of_picture(picture, coder, conversion=False)
         found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
     if by_model:
         found.append(_pack(picture, kind, TILE, coder.id, metadata, _tiled(kind, picture, coder, threads, progress)))
@@ -200,7 +214,8 @@ def decode_picture(
         ModelError: the file's model is not installed, or see `load_model`.
         IDFError: the picture is larger than `max_pixels`.
     """
-    container = unpack(data)
+    check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels, model=model)
+    container = unpack(refuse_batch(file_bytes(data)))
     height, width, kind = container.height, container.width, KINDS[container.mode]
     frames = container.structure.count
     if frames * height * width > max_pixels:
@@ -221,6 +236,8 @@ def decode_picture(
             return
         if first_byte(payload) == CATEGORICAL and not container.tile:
             _write_names(kind, payload, container.structure, out)
+        elif first_byte(payload) == COEFFICIENTS and not container.tile and frames == 1:
+            write_jpeg(kind, payload, out)
         else:
             decode_tile(payload, kind, coder, out)
 

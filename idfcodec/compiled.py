@@ -14,10 +14,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
-from numba.core import event
+from idfcodec.memory import check_room
 
-from idfcodec.code_cache import CodeCache
+check_room()
+
+import numba  # noqa: E402
+from numba.core import event  # noqa: E402
+
+from idfcodec.code_cache import CodeCache  # noqa: E402
 
 __all__ = ["CompilingNotice", "compiled", "compiled_loops", "compiled_sums", "inlined"]
 
@@ -47,7 +51,10 @@ class CompilingNotice(event.Listener):
             self._start = time.monotonic()
             self._timer = threading.Timer(self._left, self._say)
             self._timer.daemon = True
-            self._timer.start()
+            try:
+                self._timer.start()
+            except RuntimeError:  # the interpreter shuts down, or there is no room for a thread: nothing is said
+                self._timer = None
 
     def on_end(self, event: object) -> None:
         """A pass ends."""

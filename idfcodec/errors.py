@@ -1,6 +1,16 @@
 """The errors that users see: every one is an `IDFError` with one plain sentence."""
 
-__all__ = ["NEEDS_TORCH", "CorruptFile", "IDFError", "ModelError", "UnsupportedImage", "is_torch"]
+import errno
+
+__all__ = [
+    "NEEDS_TORCH",
+    "CorruptFile",
+    "IDFError",
+    "ModelError",
+    "UnsupportedImage",
+    "is_out_of_memory",
+    "is_torch",
+]
 
 NEEDS_TORCH = "this needs PyTorch: pip install 'idfcodec[torch]'"
 
@@ -24,3 +34,18 @@ class UnsupportedImage(IDFError):
 def is_torch(error: ModuleNotFoundError) -> bool:
     """Whether what is missing is PyTorch, which is an extra."""
     return (error.name or "").partition(".")[0] == "torch"
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether what was raised, or what that came of, is too little memory; libraries that cannot be loaded say so in
+    words of their own."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        if isinstance(error, ImportError | OSError) and any(words in str(error) for words in _LOADER):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_LOADER = ("failed to map segment", "annot allocate memory", "cannot create shared object descriptor")

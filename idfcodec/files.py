@@ -1,6 +1,6 @@
-"""Files in and out for the command line: names of targets, what must not be overwritten, atomic writes.
+"""Files in and out for the command line: what must not be overwritten, atomic writes, what they take over.
 
-Every `OSError` from here has the file to blame as its `filename`.
+Every `OSError` from here has the file or the stream to blame as its `filename`.
 """
 
 import errno
@@ -9,34 +9,51 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from idfcodec.errors import IDFError
 
 if TYPE_CHECKING:
     from idfcodec.picture.pillow import Picture
 
 __all__ = [
+    "STANDARD_INPUT",
+    "STANDARD_OUTPUT",
     "STREAM",
-    "Targets",
+    "Attributes",
+    "attributes_of",
     "check_target",
-    "is_folder",
+    "identities",
+    "is_special",
     "load_picture",
-    "plan",
     "read_source",
-    "target_of",
+    "stream_error",
     "write_stream",
     "write_target",
 ]
 
 STREAM = "-"  # standard input or standard output
+STANDARD_INPUT, STANDARD_OUTPUT = "standard input", "standard output"
+Identity = tuple[int, int]  # of a file, whatever its names: device and inode
+
+
+def stream_error(error: OSError, name: str) -> OSError:
+    """The same error, which names the stream."""
+    reason = "is closed" if error.errno == errno.EBADF else error.strerror or str(error)
+    return OSError(error.errno, reason, name)
 
 
 def read_source(name: str) -> bytes:
     """The bytes of the file `name`, or of standard input for `-`."""
-    return sys.stdin.buffer.read() if name == STREAM else Path(name).read_bytes()
+    if name != STREAM:
+        return Path(name).read_bytes()
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as ex:
+        raise stream_error(ex, STANDARD_INPUT) from ex
 
 
 def load_picture(name: str) -> tuple["Picture", int]:
@@ -50,54 +67,71 @@ def load_picture(name: str) -> tuple["Picture", int]:
         return read_picture(file), os.fstat(file.fileno()).st_size
 
 
-def target_of(name: str, output: str | None, suffix: str, *, replaces: str | None = None) -> Path | None:
-    """Where the result for the input `name` goes; None stands for standard output.
+@dataclass(frozen=True)
+class Attributes:
+    """What a result takes over from the files that it is made of, as those of gzip and zstd do.
 
     Args:
-        name: the input, `-` for standard input.
-        output: what the user asked for: a file, an existing folder, `-`, or None for "beside the input".
-        suffix: the new name's suffix, with its dot.
-        replaces: the suffix that the new one takes the place of (any, if None); another one is kept.
+        mode: permissions, for owner, group and others; None is those of any new file.
+        times: of access and change, in nanoseconds.
+        owner: numbers of user and group.
     """
-    if output == STREAM or (output is None and name == STREAM):
+
+    mode: int | None = None
+    times: tuple[int, int] | None = None
+    owner: tuple[int, int] | None = None
+
+
+def attributes_of(names: Iterable[str], *, owner: bool = False) -> Attributes:
+    """What the result of files takes over: of several, only the permissions that all of them give.
+
+    Args:
+        names: of the files; what is no regular file counts as standard input does, for nothing.
+        owner: whether the owner is taken over, too.
+    """
+    found = [status for name in names if (status := _status(name)) is not None and stat.S_ISREG(status.st_mode)]
+    if not found:
+        return Attributes()
+    mode = reduce(and_, (status.st_mode & 0o777 for status in found))
+    if len(found) > 1:
+        return Attributes(mode)
+    (only,) = found
+    return Attributes(mode, (only.st_atime_ns, only.st_mtime_ns), (only.st_uid, only.st_gid) if owner else None)
+
+
+def identities(names: Iterable[str]) -> frozenset[Identity]:
+    """The files that there are of these names."""
+    return frozenset((s.st_dev, s.st_ino) for name in names if (s := _status(name)) is not None)
+
+
+def _status(name: str | Path) -> os.stat_result | None:
+    try:
+        return None if name == STREAM else os.stat(name)
+    except (OSError, ValueError):
         return None
-    if output is not None and not is_folder(output):
-        return Path(output)
-    source = Path(name)
-    kept = replaces is not None and source.suffix.lower() != replaces
-    renamed = source.name + suffix if kept else source.with_suffix(suffix).name
-    return (source.parent if output is None else Path(output)) / renamed
-
-
-def is_folder(output: str) -> bool:
-    """Whether `-o output` means a folder: it is one, or its name ends as a folder's does."""
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
 def is_special(target: Path) -> bool:
     """Whether `target` is a device or a pipe, which is written to and never replaced."""
-    try:
-        mode = target.stat().st_mode
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    status = _status(target)
+    return status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
 
 
-def check_target(target: Path, sources: Iterable[str], *, force: bool) -> None:
+def check_target(target: Path, sources: Container[Identity], *, force: bool) -> None:
     """Refuses a target that cannot or must not be written, before any work is spent on it.
 
     Raises:
-        OSError: the target is one of the inputs, a folder, exists and `force` is not given, or its folder is missing
+        OSError: the target is one of the sources, a folder, exists and `force` is not given, or its folder is missing
             or not writable.
     """
     if is_special(target):
         return
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-    if target.exists():
-        for source in sources:
-            if source != STREAM and Path(source).exists() and target.samefile(source):
-                raise FileExistsError(errno.EEXIST, "is an input as well, and would be overwritten", str(target))
+    status = _status(target)
+    if status is not None:
+        if (status.st_dev, status.st_ino) in sources:
+            raise FileExistsError(errno.EEXIST, "is an input as well, and would be overwritten", str(target))
         if not force:
             raise FileExistsError(errno.EEXIST, "exists already; -f overwrites it", str(target))
     folder = target.parent
@@ -108,11 +142,19 @@ def check_target(target: Path, sources: Iterable[str], *, force: bool) -> None:
         raise PermissionError(errno.EACCES, "the folder is not writable", str(folder))
 
 
-def write_target(target: Path, data: bytes, *, force: bool) -> None:
+def write_target(target: Path, data: bytes, *, force: bool, like: Attributes | None = None) -> bool:
     """Writes a whole file or nothing: a temporary file beside the target, flushed to the disk, takes its name.
 
-    The new file has the permissions of any new file under the umask. A symbolic link keeps pointing where it does;
-    a device or a pipe is written to directly.
+    A symbolic link keeps pointing where it does; a device or a pipe is written to directly.
+
+    Args:
+        target: its name.
+        data: what it shall hold.
+        force: replace a file that is there already. Nobody may do with the new one what was not allowed with the old.
+        like: what the file takes over from others.
+
+    Returns:
+        Whether it has the owner that it was to have.
 
     Raises:
         OSError: it could not be written; nothing is left behind and an old target is untouched.
@@ -120,17 +162,22 @@ def write_target(target: Path, data: bytes, *, force: bool) -> None:
     try:
         if is_special(target):
             target.write_bytes(data)
-            return
+            return True
         target = Path(os.path.realpath(target))
         temporary = target.parent / f".idfcodec-{secrets.token_hex(8)}.tmp"
-        _write_and_rename(temporary, target, data, force=force)
+        return _write_and_rename(temporary, target, data, force=force, like=like or Attributes())
     except OSError as ex:
         raise OSError(ex.errno, ex.strerror or str(ex), str(target)) from ex
 
 
-def _write_and_rename(temporary: Path, target: Path, data: bytes, *, force: bool) -> None:
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+def _write_and_rename(temporary: Path, target: Path, data: bytes, *, force: bool, like: Attributes) -> bool:
+    old = _status(target)
+    mode = like.mode
+    if old is not None:
+        mode = old.st_mode & (0o777 if mode is None else mode)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
+        descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
         try:
             rest = memoryview(data)
             while rest:
@@ -138,12 +185,27 @@ def _write_and_rename(temporary: Path, target: Path, data: bytes, *, force: bool
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        owned = like.owner is None or (hasattr(os, "chown") and _try(os.chown, temporary, *like.owner))
+        if mode is not None:
+            _try(os.chmod, temporary, mode if owned else mode & 0o707)
+        if like.times is not None:
+            _try(os.utime, temporary, ns=like.times)
         if not force and target.exists():  # it came into being meanwhile
             raise FileExistsError(errno.EEXIST, "exists already; -f overwrites it")
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    return owned
+
+
+def _try(change: Callable[..., None], *arguments: object, **options: object) -> bool:
+    """Whether a change of a file's attributes succeeds; file systems have not all of them."""
+    try:
+        change(*arguments, **options)
+    except (OSError, NotImplementedError):
+        return False
+    return True
 
 
 def write_stream(data: bytes) -> None:
@@ -155,39 +217,5 @@ def write_stream(data: bytes) -> None:
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
     except OSError as ex:
-        raise OSError(ex.errno, ex.strerror or str(ex), "standard output") from ex
-
-
-class Targets:
-    """Where each input's result goes; two inputs never share a target."""
-
-    def __init__(self, paths: dict[str, Path | None]) -> None:
-        self._paths = paths
-        self._taken: dict[str, str] = {}
-
-    def check(self, name: str, *, force: bool) -> None:
-        """Refuses a target before any work is spent on it (`OSError`, `IDFError`)."""
-        target = self._paths[name]
-        if target is None:
-            return
-        first = self._taken.setdefault(os.path.realpath(target), name)
-        if first != name:
-            raise IDFError(f"would be written to {target}, which is the target of {first} too")
-        check_target(target, self._paths, force=force)
-
-    def write(self, name: str, data: bytes, *, force: bool) -> str:
-        """Writes the result and returns its target's name."""
-        target = self._paths[name]
-        if target is None:
-            write_stream(data)
-            return "standard output"
-        write_target(target, data, force=force)
-        return str(target)
-
-
-def plan(inputs: Sequence[str], output: str | None, suffix: str, *, replaces: str | None = None) -> Targets:
-    """The target of every input."""
-    return Targets({name: target_of(name, output, suffix, replaces=replaces) for name in inputs})
+        raise stream_error(ex, STANDARD_OUTPUT) from ex

@@ -3,6 +3,8 @@
 from os import PathLike
 from pathlib import Path
 
+from idfcodec.arguments import file_bytes
+from idfcodec.format.batch import refuse_batch
 from idfcodec.format.container import Container, unpack
 
 __all__ = ["read_info"]
@@ -23,4 +25,4 @@ def read_info(data: bytes | bytearray | memoryview | str | PathLike[str]) -> Con
     """
     if isinstance(data, str | PathLike):
         data = Path(data).read_bytes()
-    return unpack(bytes(data), header_only=True)
+    return unpack(refuse_batch(file_bytes(data)), header_only=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idfcodec.arguments import check_device, named_model
 from idfcodec.errors import IDFError, ModelError
 
 if sys.version_info >= (3, 11):
@@ -141,18 +142,20 @@ def choose_model(model: str | os.PathLike[str] | None, effort: str | None, *, ba
     Raises:
         IDFError: both are given, or there is no such effort.
     """
-    model = None if model is None else os.fspath(model)
+    model = named_model(model)
     if effort is None:
         return BATCH_EFFORTS["default"] if model is None and batch else model
     if model is not None:
         raise IDFError("effort and model exclude each other: an effort is a choice of model")
-    if effort not in EFFORTS:
+    if not isinstance(effort, str) or effort not in EFFORTS:
         raise IDFError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
     return (BATCH_EFFORTS if batch else EFFORTS)[effort]
 
 
 _loaded: dict[tuple[str, str], Coder] = {}  # by id and device, the one used last at the end
-_lock = threading.Lock()
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child gets models that are whole, and a lock that nobody holds
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 MOST_LOADED = 4
 
 
@@ -164,7 +167,8 @@ def load_model(name: str | os.PathLike[str] | None = None, *, device: str = "cpu
     Raises:
         ModelError: there is no such model, it is damaged, or the device does not compute it exactly.
     """
-    folder = find_model(None if name is None else os.fspath(name))
+    check_device(device)
+    folder = find_model(named_model(name))
     key = read_id(folder), device
     with _lock:
         coder = _loaded.pop(key, None)

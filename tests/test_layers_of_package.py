@@ -11,13 +11,13 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 # From the bottom to the top; a module belongs to the longest name that it begins with.
 LAYERS = [
     ("errors", "demo"),
-    ("types",),
+    ("types", "arguments", "memory"),
     ("code_cache", "compiled", "parallel"),
     ("entropy", "format"),
     ("info", "picture"),
     ("files", "flow"),
-    ("models",),
-    ("family", "tile"),
+    ("models", "targets"),
+    ("family", "tile", "transcode"),
     ("codec", "density"),
     ("batch",),
     ("code_length",),

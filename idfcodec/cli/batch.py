@@ -12,9 +12,10 @@ import click
 from idfcodec import models
 from idfcodec.cli.report import Outcome, Progress, Report, attempt, describe, finish, label, speed
 from idfcodec.errors import IDFError
-from idfcodec.files import STREAM, check_target, is_folder, load_picture, plan, write_target
+from idfcodec.files import STREAM, attributes_of, check_target, identities, load_picture, write_target
 from idfcodec.format.batch import MAX_SIDE, Batch, is_batch, unpack_batch
 from idfcodec.format.container import Mode
+from idfcodec.targets import is_folder, plan
 
 if TYPE_CHECKING:
     from idfcodec.picture.picture import Picture
@@ -91,7 +92,7 @@ def compress_batch(
         seconds = time.perf_counter() - start
         if left_out and not strip:
             report.warn(name, f"a batch cannot hold the pictures' {', '.join(sorted(left_out))}, which is left out")
-        written = targets.write(inputs[0], data, force=force)
+        written = targets.write(inputs[0], data, force=force, like=attributes_of(inputs))
         before, size = sum(sizes), sum(picture.pixels.size for picture in pictures)
         values = {"inputs": list(inputs)} | _common(len(pictures), size, len(data), seconds)
         values |= {"output": written, "input_bytes": before, "output_bytes": len(data), "verified": verify}
@@ -139,8 +140,9 @@ def decompress_batch(
     numbers = sorted({i for part in chosen or [range(count)] for i in part})
     digits = max(4, len(str(count - 1)))
     targets = [Path(output) / f"{number:0{digits}}.png" for number in numbers]
+    sources, like = identities([name]), attributes_of([name])
     for target in targets:
-        check_target(target, [name], force=force)
+        check_target(target, sources, force=force)
     from idfcodec.picture import pillow as planes
 
     wanted = numbers if chosen else None
@@ -149,7 +151,7 @@ def decompress_batch(
     for target, pixels in zip(targets, found, strict=True):
         stream = io.BytesIO()
         planes.write_picture(planes.Picture(pixels, {}), stream, "png")
-        write_target(target, stream.getvalue(), force=force)
+        write_target(target, stream.getvalue(), force=force, like=like)
         written += len(stream.getvalue())
     size = sum(pixels.size for pixels in found)
     values = {"input": name} | _common(len(found), size, None if chosen else len(data), seconds)

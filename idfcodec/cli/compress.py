@@ -26,7 +26,8 @@ from idfcodec.cli.options import (
 )
 from idfcodec.cli.report import Outcome, Progress, Report, common, describe, finish, label, speed
 from idfcodec.errors import IDFError
-from idfcodec.files import load_picture, plan, read_source
+from idfcodec.files import load_picture, read_source
+from idfcodec.targets import plan
 
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
@@ -54,6 +55,7 @@ def compress(
     output: str | None,
     stdout: bool,
     force: bool,
+    preserve: bool,
     effort: str | None,
     model: str | None,
     no_conversion: bool,
@@ -88,7 +90,7 @@ def compress(
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if batch:
         compress_batch(inputs, output, report, force=force, model=chosen, strip=strip, verify=not no_verify, **options)
-    targets = plan(inputs, output, SUFFIX)
+    targets = plan(inputs, output, SUFFIX, owner=preserve, warn=report.warn)
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
@@ -127,7 +129,7 @@ def compress(
         detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, before, len(data), len(data), seconds)
 
-    finish(inputs, work, report)
+    finish(inputs, work, report, refused=targets.meeting())
 
 
 @click.command()
@@ -143,6 +145,7 @@ def decompress(
     output: str | None,
     stdout: bool,
     force: bool,
+    preserve: bool,
     pictures: str | None,
     model: str | None,
     threads: int | None,
@@ -167,7 +170,7 @@ def decompress(
     """
     output = check_usage(inputs, output, stdout, as_json)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
-    targets = plan(inputs, output, ".png", replaces=SUFFIX)
+    targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
     format = picture_format(output)
     chosen = parse_pictures(pictures)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
@@ -200,7 +203,7 @@ def decompress(
         detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, len(data), len(result), len(data), seconds)
 
-    finish(inputs, work, report)
+    finish(inputs, work, report, refused=targets.meeting())
 
 
 @click.command()

@@ -6,7 +6,8 @@ import click
 
 from idfcodec.cli.options import parse_size, picture_format
 from idfcodec.cli.report import Outcome, Report, finish
-from idfcodec.files import STREAM, plan
+from idfcodec.files import STREAM
+from idfcodec.targets import plan
 
 __all__ = ["demo"]
 

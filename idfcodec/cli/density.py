@@ -12,8 +12,9 @@ import click
 from idfcodec.cli.options import json_option, parse_size, picture_format
 from idfcodec.cli.report import Outcome, Report, finish
 from idfcodec.errors import IDFError
-from idfcodec.files import STREAM, check_target, plan
+from idfcodec.files import STREAM, check_target
 from idfcodec.models import EFFORTS, load_model
+from idfcodec.targets import plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,7 @@ def density(
     def work(name: str) -> Outcome:
         for path in (out, saved):
             if path is not None:
-                check_target(Path(path), [], force=force)
+                check_target(Path(path), (), force=force)
         import torch
 
         from idfcodec.baselines.families import build, family_of

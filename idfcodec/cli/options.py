@@ -8,8 +8,9 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from idfcodec import models
-from idfcodec.files import STREAM, is_folder
+from idfcodec.files import STREAM
 from idfcodec.models import EFFORTS
+from idfcodec.targets import is_folder
 
 __all__ = [
     "Options",
@@ -58,6 +59,9 @@ output_options = shared(
     click.option("-o", "--output", metavar="OUT", help="Where to write: a file, an existing folder, or - for stdout."),
     click.option("-c", "--stdout", is_flag=True, help="Write to standard output."),
     click.option("-f", "--force", is_flag=True, help="Overwrite an existing target."),
+    click.option(
+        "--preserve", is_flag=True, help="Keep the owner, too; permissions and dates are those of the input anyway."
+    ),
 )
 model_option = click.option(
     "--model", metavar="ID", help="A model's name, id or folder.  [default: the shipped one; for a file, its own]"

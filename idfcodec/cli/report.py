@@ -2,17 +2,16 @@
 
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any
+from types import MappingProxyType, TracebackType
 
 import click
 
-from idfcodec.errors import NEEDS_TORCH, IDFError, is_torch
+from idfcodec.cli.streams import GONE, result, say
+from idfcodec.errors import NEEDS_TORCH, IDFError, is_out_of_memory, is_torch
 from idfcodec.files import STREAM
 
 __all__ = [
@@ -20,6 +19,7 @@ __all__ = [
     "Progress",
     "Report",
     "attempt",
+    "cause_of",
     "common",
     "describe",
     "finish",
@@ -65,7 +65,7 @@ class Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows one line."""
-        click.echo(f"idfcodec: {record.getMessage()}", err=True)
+        say(f"idfcodec: {record.getMessage()}")
 
 
 def hear_notices(*, quiet: bool) -> None:
@@ -93,35 +93,36 @@ class Report:
         self._quiet, self._verbose, self._as_json, self._to_stdout = quiet, verbose, as_json, to_stdout
         self._outcomes: list[Outcome] = []
         self._failures = 0
+        self._lost = False  # standard output takes nothing
         hear_notices(quiet=quiet)
 
     @property
     def exit_code(self) -> int:
         """0 if all went well, else 1."""
-        return 1 if self._failures else 0
+        return 1 if self._failures or self._lost else 0
 
     def done(self, outcome: Outcome) -> None:
         """Tells of an input that went well."""
         self._outcomes.append(outcome)
         if self._as_json:
-            click.echo(json.dumps(outcome.values))
+            self._result(json.dumps(outcome.values))
         elif not self._quiet or self._to_stdout:
-            click.echo(outcome.line, err=not self._to_stdout)
+            self._tell(outcome.line)
             if self._verbose and outcome.detail:
-                click.echo(f"  {outcome.detail}", err=not self._to_stdout)
+                self._tell(f"  {outcome.detail}")
 
     def warn(self, name: str, text: str) -> None:
         """Tells of something that the user should know of and that is no failure."""
         if not self._quiet:
-            click.echo(f"idfcodec: {label(name)}: {text}", err=True)
+            say(f"idfcodec: {label(name)}: {text}")
 
     def failed(self, name: str, cause: str) -> None:
         """Tells of an input that failed, on one line."""
         self._failures += 1
         cause = " ".join(cause.split())
         if self._as_json:
-            click.echo(json.dumps({"input": name, "error": cause}))
-        click.echo(f"idfcodec: {click.format_filename(name)}: {cause}", err=True)
+            self._result(json.dumps({"input": name, "error": cause}))
+        say(f"idfcodec: {click.format_filename(name)}: {cause}")
 
     def total(self) -> None:
         """Sums up a run over several inputs."""
@@ -136,7 +137,27 @@ class Report:
             before, after = (sum(getattr(outcome, side) for outcome in self._outcomes) for side in ("before", "after"))
             sizes = describe(before, after) if after else f"{before:,} bytes"
             text += f": {sizes}, {coded * 8 / pixels:.3f} bits per subpixel, {speed(pixels, seconds)}"
-        click.echo(text, err=not self._to_stdout)
+        self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        """A line for people, where they asked for it or where it does not matter whether it arrives."""
+        if self._to_stdout:
+            self._result(text)
+        else:
+            say(text)
+
+    def _result(self, text: str) -> None:
+        """A line on standard output. Where it does not arrive, that is said once, and files are worked on all the same;
+        a pipe without a reader ends the program."""
+        if self._lost:
+            return
+        try:
+            result(text)
+        except BrokenPipeError:
+            raise SystemExit(GONE) from None
+        except OSError as ex:
+            self._lost = True
+            say(f"idfcodec: {ex.filename}: {ex.strerror}")
 
 
 class Progress:
@@ -160,7 +181,7 @@ class Progress:
         share = min(done / total, 1.0) if total else 1.0
         filled = int(share * self.WIDTH)
         text = f"{self._label} [{'#' * filled}{'.' * (self.WIDTH - filled)}] {share:4.0%}"
-        click.echo("\r" + text.ljust(self._shown), nl=False, err=True)
+        say("\r" + text.ljust(self._shown), end=False)
         self._shown = len(text)
 
     def __enter__(self) -> "Progress":
@@ -170,7 +191,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shown:
-            click.echo("\r" + " " * self._shown + "\r", nl=False, err=True)
+            say("\r" + " " * self._shown + "\r", end=False)
 
 
 def common(name: str, shape: tuple[int, ...], size: int, coded: int, seconds: float) -> dict[str, object]:
@@ -202,34 +223,50 @@ def attempt(name: str, work: Callable[[str], None], report: Report) -> None:
     try:
         work(name)
     except BrokenPipeError:
-        silence(sys.stdout)
-        raise SystemExit(141) from None
-    except OSError as ex:
-        report.failed(str(ex.filename or label(name)), ex.strerror or str(ex))
-    except IDFError as ex:
-        report.failed(label(name), str(ex))
-    except ModuleNotFoundError as ex:
-        if not is_torch(ex):
-            raise
-        report.failed(label(name), NEEDS_TORCH)
-    except MemoryError:
-        report.failed(label(name), "not enough memory")
+        raise SystemExit(GONE) from None
+    except (IDFError, ImportError, MemoryError, OSError) as ex:
+        report.failed(*cause_of(ex, label(name)))
 
 
-def finish(inputs: Sequence[str], work: Callable[[str], Outcome], report: Report, *, total: bool = True) -> None:
-    """Works on every input, whatever becomes of the others, and leaves with the exit code."""
-    for name in inputs:
+def cause_of(error: Exception, name: str) -> tuple[str, str]:
+    """What is to blame for an error, and why, in words; an error of the program itself goes on.
+
+    Args:
+        error: what was raised.
+        name: of what was worked on.
+    """
+    if is_out_of_memory(error):
+        return name, "not enough memory"
+    if isinstance(error, IDFError):
+        return name, str(error)
+    if isinstance(error, OSError):
+        return str(error.filename or name), error.strerror or str(error)
+    if isinstance(error, ModuleNotFoundError) and is_torch(error):
+        return name, NEEDS_TORCH
+    raise error
+
+
+def finish(
+    inputs: Sequence[str],
+    work: Callable[[str], Outcome],
+    report: Report,
+    *,
+    refused: Mapping[str, str] = MappingProxyType({}),
+    total: bool = True,
+) -> None:
+    """Works on every input, whatever becomes of the others, and leaves with the exit code.
+
+    Args:
+        inputs: names.
+        work: called with each.
+        report: told what comes of it.
+        refused: inputs that are not worked on, and why, which is said before any work.
+        total: whether all of it is summed up.
+    """
+    for name, cause in refused.items():
+        report.failed(label(name), cause)
+    for name in (name for name in inputs if name not in refused):
         attempt(name, lambda name: report.done(work(name)), report)
     if total:
         report.total()
     click.get_current_context().exit(report.exit_code)
-
-
-def silence(stream: Any) -> None:
-    """Sends what is still buffered for a pipe without a reader to nowhere, so that the exit is quiet."""
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
-    except (OSError, ValueError):
-        pass

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from idfcodec.cli.report import Outcome, Report, finish
+from idfcodec.cli.streams import say
 from idfcodec.models import EFFORTS, find_model
 from idfcodec.training import names as families
 
@@ -191,4 +192,4 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def log_line(record: dict[str, Any]) -> None:
     """Shows a record of the training log on standard error."""
-    click.echo("  ".join(f"{key} {value}" for key, value in record.items()), err=True)
+    say("  ".join(f"{key} {value}" for key, value in record.items()))

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.format.container import CHECKSUM_SIZE, MODEL_SIZE, Mode
+from idfcodec.format.container import MAGIC as SINGLE
 
 if TYPE_CHECKING:
     from idfcodec.types import Buffer
 
-__all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "OTHERS", "Batch", "is_batch", "pack_batch", "unpack_batch"]
+__all__ = ["BLOCK", "MAGIC", "MAX_SIDE", "OTHERS", "Batch", "is_batch", "pack_batch", "refuse_batch", "unpack_batch"]
 
 MAGIC = b"\x89IDB"
 VERSION = 1
@@ -58,6 +59,13 @@ class Batch:
 def is_batch(data: Buffer) -> bool:
     """Whether a file begins as a batch does."""
     return bytes(data[: len(MAGIC)]) == MAGIC
+
+
+def refuse_batch(data: bytes) -> bytes:
+    """The same bytes, if they are no batch, which would be taken for a damaged file of one picture (`CorruptFile`)."""
+    if is_batch(data):
+        raise CorruptFile("the file is a batch of pictures, which decode_batch reads")
+    return data
 
 
 def _digest(payloads: Sequence[bytes]) -> bytes:
@@ -156,7 +164,8 @@ def unpack_batch(data: Buffer) -> Batch:
     """
     cursor = _Cursor(data)
     if bytes(cursor.view[: len(MAGIC)]) != MAGIC[: len(cursor.view)] or not len(cursor.view):
-        raise CorruptFile("not a batch of pictures")
+        one = "; it is a file of one picture, which decode reads" if bytes(cursor.view[:4]) == SINGLE else ""
+        raise CorruptFile(f"not a batch of pictures{one}")
     _, version, model, checksum, count, run_count, reserved = _FIXED.unpack(
         cursor.take(_FIXED.size, "the fixed part of the header")
     )

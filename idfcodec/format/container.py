@@ -91,6 +91,10 @@ class Container:
     tile_lengths: tuple[int, ...] = field(default=(), compare=False)
     header_size: int = field(default=0, compare=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """For pickles and copies: views of a file become bytes."""
+        return {**self.__dict__, "tiles": tuple(map(bytes, self.tiles))}
+
 
 def pixel_checksum(mode: Mode, width: int, height: int, pixels: BytesLike) -> bytes:
     """The checksum that a file carries of its decoded picture.

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATEGORICAL",
+    "COEFFICIENTS",
     "LAYOUT",
     "PATCHED",
     "PLAIN",
     "SAME",
     "STORED",
+    "TURNED",
     "UNCONVERTED",
     "chroma_of",
     "first_byte",
@@ -43,8 +45,12 @@ CATEGORICAL = 130
 """Names of colours, by the categorical family, whatever the model; of a whole picture."""
 SAME = 131
 """The tile equals the one at its place in the frame before; nothing follows."""
+COEFFICIENTS = 132
+"""The quantised coefficients of a JPEG, whatever the model; of a whole picture."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
+TURNED = 1
+"""The same of planes whose rows are the picture's columns; of the causal family."""
 
 
 def first_byte(payload: Buffer) -> int:

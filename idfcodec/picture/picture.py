@@ -42,6 +42,7 @@ class Picture:
             how often to show them, 0 for ever.
         white: the sample that stands for white, where it is not the largest that there can be: 4095 for 12 bits in 16.
         notes: What the file that it was read from held and this does not, a sentence each.
+        jpeg: The file that the pixels were decoded from, where it was a JPEG, without its metadata.
 
     Raises:
         UnsupportedImage: these are not such pixels.
@@ -54,13 +55,14 @@ class Picture:
     frames: Frames | None = None
     white: int | None = None
     notes: tuple[str, ...] = ()
+    jpeg: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
         if self.frames and (len(shape) < 3 or shape[0] != self.frames.count):
             raise UnsupportedImage(f"an array of shape {shape} for {self.frames.count} frames")
         one = shape[1:] if self.frames else shape
-        if dtype not in (np.bool_, np.uint8, np.uint16):
+        if dtype.newbyteorder("=") not in (np.bool_, np.uint8, np.uint16):
             raise UnsupportedImage(f"an array of dtype {dtype}: this release codes bool, uint8 and uint16")
         if not (len(one) == 2 or (len(one) == 3 and one[2] in (2, 3, 4) and dtype != np.bool_)):
             raise UnsupportedImage(f"an array of shape {shape}: a picture has (H, W) or (H, W, C), C from 2 to 4")

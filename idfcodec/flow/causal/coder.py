@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,8 +16,9 @@ from idfcodec.flow.causal.config import HALVED, CausalConfig
 from idfcodec.flow.causal.exact import Arrays, ExactPlane, exact_plane, run_plane
 from idfcodec.flow.causal.kernels import ANALYSE, DECODE, ENCODE, INVERT
 from idfcodec.flow.causal.planes import Tile, names_of, places_of
+from idfcodec.flow.causal.turning import is_tall, turned, turned_shapes, turned_types
 from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
-from idfcodec.format.payload import PLAIN, restored, trimmed
+from idfcodec.format.payload import PLAIN, TURNED, first_byte, restored, trimmed
 from idfcodec.types import WHOLE, Buffer, Grid, Plane, Planes, PlaneType, Role, Shape
 
 __all__ = ["CausalFlow"]
@@ -79,9 +81,11 @@ class CausalFlow(Coder):
     def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
         payloads = []
         for picture in pictures:
+            tall = not small and is_tall([plane.shape for plane in picture])
             encoder = Encoder()
-            encoder.push_intervals(self._intervals(picture, types))
-            payload = bytes([PLAIN]) + encoder.finish()
+            lying = (turned(picture), turned_types(types)) if tall else (picture, types)
+            encoder.push_intervals(self._intervals(*lying))
+            payload = bytes([TURNED if tall else PLAIN]) + encoder.finish()
             payloads.append(trimmed(payload) if small else payload)
         return payloads
 
@@ -91,6 +95,8 @@ class CausalFlow(Coder):
         return [self._decode(restored(payload) if small else payload, shapes, types) for payload in payloads]
 
     def _decode(self, payload: Buffer, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
+        if first_byte(payload) == TURNED:
+            return turned(self._decode(bytes([PLAIN]) + payload[1:], turned_shapes(shapes), turned_types(types)))
         data = memoryview(payload)
         if not len(data) or data[0] != PLAIN or len(data) % 4 != 1:
             raise CorruptFile(_DAMAGED)
@@ -107,6 +113,9 @@ class CausalFlow(Coder):
         return _planes(tile, len(types))
 
     def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
+        if is_tall([plane.shape for plane in picture]):
+            lying = self.code_length(turned(picture), turned_types(types))
+            return replace(lying, pixels=np.ascontiguousarray(lying.pixels.T))
         tile = self._tile(picture, types, ENCODE)
         pixels, parts, begin = np.zeros(tile.main.local.shape), {}, 0
         for plane, model in self._each(tile, types):

@@ -14,6 +14,7 @@ from idfcodec.flow.contract import Capabilities, CodeLength, Coder, Latents
 from idfcodec.flow.hierarchical import code_length, coding, density
 from idfcodec.flow.hierarchical.exact import known_answer
 from idfcodec.flow.hierarchical.prepared import Prepared
+from idfcodec.flow.hierarchical.settings import own_settings
 from idfcodec.flow.hierarchical.walk import Values
 from idfcodec.format.payload import restored, trimmed
 from idfcodec.types import Buffer, Planes, PlaneType, Shape
@@ -39,7 +40,8 @@ class HierarchicalFlow(Coder):
     capabilities: ClassVar[Capabilities] = Capabilities(previews=True, density=True)
 
     def encode(self, pictures: Sequence[Planes], types: Sequence[PlaneType], *, small: bool = False) -> list[bytes]:
-        found = [coding.encode_tile(self.prepared, _stacked(picture)) for picture in pictures]
+        with own_settings():
+            found = [coding.encode_tile(self.prepared, _stacked(picture)) for picture in pictures]
         return [trimmed(payload) for payload in found] if small else found
 
     def decode(
@@ -47,21 +49,25 @@ class HierarchicalFlow(Coder):
     ) -> list[Planes]:
         shape = _common_shape(shapes)
         whole = [restored(payload) if small else payload for payload in payloads]
-        return [[*coding.decode_tile(self.prepared, payload, shape)] for payload in whole]
+        with own_settings():
+            return [[*coding.decode_tile(self.prepared, payload, shape)] for payload in whole]
 
     def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
-        return code_length.of_tile(self.prepared, _stacked(picture))
+        with own_settings():
+            return code_length.of_tile(self.prepared, _stacked(picture))
 
     def known_answers(self) -> list[str]:
-        with torch.inference_mode():
+        with own_settings(), torch.inference_mode():
             return [known_answer(network).hex() for network in self.prepared.networks]
 
     def latents(self, picture: Planes, types: Sequence[PlaneType]) -> Latents:
         """Coarse to fine, phase by phase: (C, N) each."""
-        return density.latents(self.prepared, _stacked(picture))
+        with own_settings():
+            return density.latents(self.prepared, _stacked(picture))
 
     def inverse(self, latents: Latents, shapes: Sequence[Shape], types: Sequence[PlaneType]) -> Planes:
-        return [*density.inverse(self.prepared, latents, _common_shape(shapes))]
+        with own_settings():
+            return [*density.inverse(self.prepared, latents, _common_shape(shapes))]
 
     def sample(
         self, n: int, shapes: Sequence[Shape], types: Sequence[PlaneType], temperature: float = 1.0, *, seed: int = 0
@@ -69,7 +75,8 @@ class HierarchicalFlow(Coder):
         if not temperature > 0:
             raise IDFError(f"a temperature of {temperature} is not above 0")
         rng, shape = np.random.default_rng(seed), _common_shape(shapes)
-        return [[*density.sample(self.prepared, shape, temperature, rng)] for _ in range(n)]
+        with own_settings():
+            return [[*density.sample(self.prepared, shape, temperature, rng)] for _ in range(n)]
 
 
 def _stacked(picture: Planes) -> Values:

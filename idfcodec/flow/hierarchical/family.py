@@ -18,6 +18,7 @@ from idfcodec.flow.hierarchical.config import HierarchicalConfig
 from idfcodec.flow.hierarchical.exact import ExactNetwork
 from idfcodec.flow.hierarchical.prepared import Prepared
 from idfcodec.flow.hierarchical.rows import PART
+from idfcodec.flow.hierarchical.settings import own_settings
 from idfcodec.flow.loading import part
 
 __all__ = ["FAMILY"]
@@ -39,7 +40,7 @@ def _build(model: Model, config: HierarchicalConfig, kernel: str, device: str) -
     arrays = model.arrays
     tables, excesses = checked_tables(arrays)
     escapes = excesses.reshape(SCALES, -1, PART).astype(np.float64)
-    with torch.inference_mode():
+    with own_settings(), torch.inference_mode():
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if name.startswith("networks.")}
         networks = tuple(
             ExactNetwork(part(tensors, f"networks.{i}"), config, kernel=kernel, device=device)

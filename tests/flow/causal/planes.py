@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from idfcodec.entropy import Decoder, _as_three
 from idfcodec.flow.causal.coder import CausalFlow
 from idfcodec.flow.causal.config import PLACES, SETS, CausalConfig, Predictor, build_tables
+from idfcodec.flow.causal.turning import is_tall, turned
 from idfcodec.models import load_model
 from idfcodec.types import PlaneType, Role
 
@@ -110,7 +111,8 @@ def draw(content: str, types: Sequence[PlaneType], height: int, width: int, seed
 
 def decoded_by_constriction(coder: CausalFlow, planes: Sequence[Ints], types: Sequence[PlaneType]) -> None:
     """Compare what constriction reads of the payload, interval by interval, with what the encoder pushed."""
-    starts, lengths = coder._intervals(planes, types)
+    tall = is_tall([plane.shape for plane in planes])
+    starts, lengths = coder._intervals(turned(planes) if tall else planes, types)
     assert (lengths > 0).all()
     assert (starts >= 0).all()
     assert (starts + lengths <= 2**24).all()

@@ -48,7 +48,9 @@ def test_a_changed_byte(types: Sequence[PlaneType]) -> None:
         assert found is None or not all(np.array_equal(a, b) for a, b in zip(found, picture, strict=True))
 
 
-@pytest.mark.parametrize("payload", [b"", b"\1", b"\0\0", bytes(4), bytes(5), b"\0" + b"\1" * 7, b"\1" + b"\1" * 8])
+@pytest.mark.parametrize(
+    "payload", [b"", b"\2", b"\0\0", bytes(4), bytes(5), b"\0" + b"\1" * 7, b"\2" + b"\1" * 8, b"\1\1"]
+)
 def test_what_is_no_payload(payload: bytes) -> None:
     assert decode("photo", payload, (3, 3), GRAY) is None
 
