@@ -70,5 +70,6 @@ def likely_ways(
 def _repeats(names: NDArray[np.uint32]) -> float:
     """The share of pixels that equal the left one or one of the three above."""
     here, above = names[:, 1:, 1:-1], names[:, :-1]
-    same = (here == names[:, 1:, :-2]) | (here == above[..., 1:-1]) | (here == above[..., :-2]) | (here == above[..., 2:])
+    same = (here == names[:, 1:, :-2]) | (here == above[..., 1:-1])
+    same |= (here == above[..., :-2]) | (here == above[..., 2:])
     return float(same.mean()) if same.size else 1.0
