@@ -121,11 +121,10 @@ def likely_families(
     if share >= SURE and kind.conversion is None:
         return True, False
     parts = sample(pixels, min(max(count // PART, LEAST), MOST))
-    if effort != "max":
-        if kind.conversion is not None and share < CONVERTED:
-            return False, True
-        if kind.mode is Mode.RGB and lies_dense(parts):
-            return False, True
+    if effort != "max" and kind.conversion is not None and share < CONVERTED:
+        return False, True
+    if effort == "default" and kind.mode is Mode.RGB and lies_dense(parts):  # names often beat the model of fast
+        return False, True
     slack = 1 + CLOSE if effort == "max" else 1
     ratio = _ratio(kind, sample(pixels, QUICK), coder, threads)
     if 1 / (FAR * slack) <= ratio <= FAR * slack:
