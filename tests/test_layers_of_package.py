@@ -17,7 +17,7 @@ LAYERS = [
     ("info", "picture"),
     ("files", "flow"),
     ("models", "targets"),
-    ("family", "tile"),
+    ("family", "tile", "transcode"),
     ("codec", "density"),
     ("batch",),
     ("code_length",),

@@ -66,7 +66,7 @@ def test_every_way_by_both_decoders(way: Way, strip: int) -> None:
         names = np.searchsorted(palette, names).clip(0, len(palette) - 1).astype(np.uint32)
         channels, colours = 1 if way.ramp else 3, len(palette) if way.tree else 0
     again = np.empty_like(names)
-    writer, reader = (Work(mode, x, channels, colours, way, fast=False, strip=strip)
+    writer, reader = (Work(mode, x, channels, colours, way, strip=strip)
                       for mode, x in ((ENCODE, names), (DECODE, again)))  # fmt: skip
     while not writer.done:
         starts, sizes = writer.intervals()
@@ -142,6 +142,7 @@ def test_damage_is_found_or_gives_other_names(channels: int) -> None:
         (b"", "how it is coded"),
         (bytes([CATEGORICAL]), "how it is coded"),
         (bytes([CATEGORICAL, 5]), "how it is coded"),
+        (bytes([CATEGORICAL, 48]), "how it is coded"),
         (bytes([CATEGORICAL, 2]), "too early"),
         (bytes([CATEGORICAL, 2, 1, 0, 5, 5, 0, 1]), "not ascending"),
         (bytes([CATEGORICAL, 0]), "too early"),
