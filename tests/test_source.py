@@ -92,7 +92,8 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 def bucket() -> Iterator[tuple[str, dict[str, str]]]:
     """The URL of a bucket on a server of S3 on this machine, and the environment that leads there."""
     pytest.importorskip("s3fs", reason="needs s3fs")
-    server = pytest.importorskip("moto.server", reason="needs moto, flask and flask-cors").ThreadedMotoServer("127.0.0.1", port=0)
+    moto = pytest.importorskip("moto.server", reason="needs moto, flask and flask-cors")
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0)
     server.start()
     try:
         host, port = server.get_host_and_port()
