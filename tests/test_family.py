@@ -47,7 +47,12 @@ def test_a_code_length_is_of_the_family_that_codes(effort: str) -> None:
     moving[1, 30:40, 30:50] = 9
     black, palette = still[..., 0] > 100, np.arange(48, dtype=np.uint8).reshape(16, 3)
     animation = Picture(moving, frames=Frames(2))
-    for picture in (Picture(still), Picture(black), Picture((still[..., 0] >> 4).astype(np.uint8), palette=palette), animation):
+    for picture in (
+        Picture(still),
+        Picture(black),
+        Picture((still[..., 0] >> 4).astype(np.uint8), palette=palette),
+        animation,
+    ):
         found = code_length(picture, effort=effort)
         tiles = unpack(encode(picture, effort=effort)).tiles
         assert found.pixels.shape == picture.column.shape[:2]
@@ -143,7 +148,7 @@ def test_names_and_samples_are_inverse() -> None:
 def test_colours_of_a_photograph_lie_dense() -> None:
     """And those of a reduced, converted or enlarged one do not, nor those of a drawing."""
     photo = generate("photo", 200, 150, 3)
-    assert lies_dense(sample(photo, photo[..., 0].size))
+    assert lies_dense([part[0] for part in sample(photo[None], photo[..., 0].size)])
     assert lies_dense([photo[:70], photo[80:]])
     others = {
         "reduced": photo & 0xF8,
