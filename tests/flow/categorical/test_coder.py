@@ -106,7 +106,7 @@ def test_efforts_choose_budgets() -> None:
 
 @pytest.mark.parametrize("effort", ["fast", "default", "max"])
 def test_a_large_picture_is_coded_in_few_ways(monkeypatch: pytest.MonkeyPatch, effort: str) -> None:
-    """Samples choose, whose decisions are a third of those of the whole or less."""
+    """Samples choose, of some third of its pixels all together; for the smallest file, of more."""
     names = screen(400, 300, 3)
     pixels = []
 
@@ -122,7 +122,7 @@ def test_a_large_picture_is_coded_in_few_ways(monkeypatch: pytest.MonkeyPatch, e
         encode(picture, channels=3, effort=effort)
         whole = pixels.count(picture.size)
         assert whole == 1 if effort != "max" else whole <= 4
-        assert sum(size for size in pixels if size < picture.size) <= picture.size / 2.5
+        assert sum(size for size in pixels if size < picture.size) <= picture.size / (2.5 if effort != "max" else 1)
 
 
 def test_memory_is_bounded_by_pixels_and_tables() -> None:
