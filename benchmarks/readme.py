@@ -20,6 +20,7 @@ from benchmarks.results import BenchmarkError, Result, load
 from benchmarks.scaling import scaling_tables
 from benchmarks.section import OUR_DEFAULT, Section, sections
 from benchmarks.tables import machine, protocol, table
+from experiments.loading_table import loading_lines
 from idfcodec.models import EFFORTS
 
 __all__ = ["readme", "rendered"]
@@ -183,7 +184,7 @@ def _long(root: Path, measured: Mapping[str, Section]) -> list[str]:
         lines += ["", "## Time and memory against size and threads", ""]
         lines += ["Mosaics of photographs. [Plot](benchmarks/scaling.svg)."]
         lines += scaling_tables(json.loads(scaling.read_bytes()))
-    return lines
+    return lines + loading_lines(root)
 
 
 def _set(name: str, section: Section) -> list[str]:
