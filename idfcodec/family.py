@@ -93,7 +93,6 @@ def _ratio(kind: Kind, parts: list[Pixels], coder: Coder, threads: int | None, c
     shown = len(parts[0])
     ways = 3 if shown > 1 else 2
 
-
     def size(index: int) -> int:
         part, way = parts[index // ways], index % ways
         if way == 1:

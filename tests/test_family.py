@@ -45,7 +45,12 @@ def test_a_code_length_is_of_the_family_that_codes(effort: str) -> None:
     moving[1, 30:40, 30:50] = 9
     black, palette = still[..., 0] > 100, np.arange(48, dtype=np.uint8).reshape(16, 3)
     animation = Picture(moving, frames=Frames(2))
-    for picture in (Picture(still), Picture(black), Picture((still[..., 0] >> 4).astype(np.uint8), palette=palette), animation):
+    for picture in (
+        Picture(still),
+        Picture(black),
+        Picture((still[..., 0] >> 4).astype(np.uint8), palette=palette),
+        animation,
+    ):
         found = code_length(picture, effort=effort)
         tiles = unpack(encode(picture, effort=effort)).tiles
         assert found.pixels.shape == picture.column.shape[:2]
