@@ -71,7 +71,7 @@ def code_length(
         by_names, by_model = likely_families(kind, picture, effort, coder, threads)
     if by_names:
         names = names_of_picture(plain, picture)
-        coded = length_of_names(names, channels=plain.distinct, palette=picture.palette, effort=effort)
+        coded = length_of_names(names, channels=plain.parts, palette=picture.palette, effort=effort)
         found += [coded, _evenly(picture, plain.stored(picture.column))]
     if by_model:
         found.append(_by_model(picture, kind, coder, threads))

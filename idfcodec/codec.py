@@ -86,14 +86,14 @@ def kind_problem(kind: Kind, coder: Coder) -> str | None:
 
 
 def names_of_picture(kind: Kind, picture: Picture) -> NDArray[np.uint32]:
-    """(F, H, W) names of the colours of a picture of 8 bits."""
+    """(F, H, W) names of the colours of a picture."""
     return kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
 
 
 def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
-    """The payload of a picture of 8 bits as names of colours, or its samples where they are shorter."""
+    """The payload of a picture as names of colours, or its samples where they are shorter."""
     names = names_of_picture(kind, picture)
-    coded = encode_names(names, channels=kind.distinct, palette=picture.palette, effort=effort)
+    coded = encode_names(names, channels=kind.parts, palette=picture.palette, effort=effort)
     return min(coded, kind.stored(picture.column), key=len)
 
 
@@ -116,7 +116,7 @@ def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pix
     if not kind.named:
         raise CorruptFile("a tile has names of colours, and the picture none")
     shape = (structure.count, out.shape[0] // structure.count, out.shape[1])
-    names = decode_names(payload, shape, channels=kind.distinct, palette=palette_of(structure))
+    names = decode_names(payload, shape, channels=kind.parts, palette=palette_of(structure))
     kind.write_names(names.reshape(out.shape[:2]), out)
 
 

@@ -99,7 +99,7 @@ def _ratio(kind: Kind, parts: list[Pixels], coder: Coder, threads: int | None, c
             return sum(len(encode_tile(one, kind, coder, part[i - 1] if i else None)) for i, one in enumerate(part))
         part = part if way else part[:1]
         names = kind.names(part.reshape(-1, *part.shape[2:])).reshape(part.shape[:3])
-        return len(encode_names(names, channels=kind.distinct, effort="sample"))
+        return len(encode_names(names, channels=kind.parts, effort="sample"))
 
     sizes = each(size, ways * len(parts), threads, None)
     names, model = sum(sizes[::ways]), sum(sizes[1::ways])
@@ -120,7 +120,7 @@ def likely_families(
         coder: the model.
         threads: parts of a sample coded at a time. The answer does not depend on it.
     """
-    if kind.depth > 8:
+    if kind.parts > 4:
         return False, True
     if picture.palette is not None or kind.depth == 1:
         return True, effort == "max"

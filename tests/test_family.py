@@ -83,6 +83,18 @@ def test_animations_choose_too() -> None:
     assert unpack(encode(still, verify=True)).model == NO_MODEL
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_16_bits_are_names_where_a_pixel_has_four_bytes(channels: int) -> None:
+    """Numbers of regions, as of cells, each with a value of its own."""
+    rng = np.random.default_rng(8)
+    regions = np.kron(rng.integers(0, 65536, (12, 15, channels)), np.ones((11, 9, 1))).astype(np.uint16)
+    regions = np.ascontiguousarray(regions[..., 0]) if channels == 1 else regions
+    data = encode(regions, verify=True)
+    assert (unpack(data).tiles[0][0] == CATEGORICAL) == (channels < 3)
+    if channels < 3:
+        assert len(data) < 180 * 2 * channels + 300
+
+
 def test_a_model_by_name_codes_screens_too() -> None:
     found = unpack(encode(drawn(3), model="photo-fast", verify=True))
     assert found.model != NO_MODEL

@@ -19,7 +19,7 @@ SMALL = 300_000  # pixels up to which a sample is larger
 SAMPLES = 8, 12  # one pixel in so many of a small picture, and of a large one
 BANDS = 8
 FLAT = 0.94, 0.7  # shares of pixels that repeat a neighbour, from which candidates pay for sure: many colours, few
-CLOSE = 1.1  # ways whose samples take up to so many times the least are tried for effort max
+CLOSE = 1.1  # a second way is tried for effort max if its sample takes up to so many times the first one's
 
 
 def sample(names: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -49,7 +49,7 @@ def likely_ways(
         channels: of a name.
         colours: how many there are, 0 for many.
         effort: "fast" and "default" try one, unless the picture is tiny, after samples that take a third of its time
-            or less; "max" tries those that a sample leaves in doubt; "sample" takes the one for photographs.
+            or less; "max" the two between which a sample leaves doubt; "sample" takes the one for photographs.
     """
     ways = list(choices)
     budget = BUDGETS[2] if effort == "fast" else BUDGETS[1] if 0 < colours <= 2 else BUDGETS[0]
@@ -61,8 +61,9 @@ def likely_ways(
             ways = [way for way in ways if way.listed]
         if len(ways) > 1:
             costs = [cost(parts[way], 1 if way.ramp else channels, colours, way, budget) for way in ways]
-            most = min(costs) * (CLOSE if effort == "max" else 1)
-            ways = [way for way, bits in zip(ways, costs, strict=True) if bits <= most]
+            first, second = np.argsort(costs, kind="stable")[:2]
+            also = effort == "max" and costs[second] <= CLOSE * costs[first]
+            ways = [ways[first], *[ways[second]] * also]
     budgets = BUDGETS[:2] if effort == "max" and colours else (budget,)
     return [(way, budget) for way in ways for budget in budgets if way.listed or budget != BUDGETS[1]]
 
