@@ -66,7 +66,7 @@ def load_picture(name: str) -> tuple["Picture", int]:
     """The picture in the file or at the URL `name`, or on standard input, and the size of its file in bytes."""
     from idfcodec.picture.pillow import read_picture
 
-    if name == STREAM or is_url(name):
+    if name == STREAM or is_url(name) or is_special(Path(name)):  # a pipe says nothing of its size
         data = read_source(name)
         return read_picture(io.BytesIO(data)), len(data)
     with open(name, "rb") as file:
