@@ -190,7 +190,7 @@ def encode_batch(
 
 
 def decode_batch(
-    data: Buffer,
+    data: Buffer | Batch,
     *,
     pictures: Iterable[int] | None = None,
     model: str | os.PathLike[str] | None = None,
@@ -204,7 +204,8 @@ def decode_batch(
     The checksums of the blocks are compared always, that of all pixels where all pictures are decoded.
 
     Args:
-        data: the file's bytes.
+        data: the file's bytes, or the batch that `unpack_batch` has made of them, for a program that takes pictures
+            from it one by one.
         pictures: numbers, from 0, of those that are wanted; None is all of them.
         model: see `decode`, as are `threads`, `device` and `progress`, which counts pictures.
         max_pixels: more pixels, of all the wanted pictures together, are refused.
@@ -215,13 +216,14 @@ def decode_batch(
         IDFError: there is no picture of such a number, or the wanted ones have more than `max_pixels`.
     """
     check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels)
-    batch = unpack_batch(file_bytes(data))
+    batch = data if isinstance(data, Batch) else unpack_batch(file_bytes(data))
     wanted = numbers_of(pictures, len(batch.payloads))
-    count = sum(height * width for _, height, width in (batch.shapes[i] for i in wanted))
+    shapes = [batch.shapes[i] for i in wanted]
+    count = sum(height * width for _, height, width in shapes)
     if count > max_pixels:
         raise IDFError(f"the pictures have {count} pixels, more than the limit of {max_pixels}")
     coder = model_of_file(batch.model, model, device=device)
-    if problem := _problem(coder, batch.shapes):
+    if problem := _problem(coder, shapes):
         raise CorruptFile(problem)
 
     def work(numbers: list[int]) -> list[Pixels]:
@@ -239,7 +241,6 @@ def decode_batch(
                 kind.write(found, picture, extra)
         return out
 
-    shapes = [batch.shapes[i] for i in wanted]
     found = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
     if pictures is None and _batch_checksum(batch.shapes, found) != batch.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")

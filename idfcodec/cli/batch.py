@@ -17,6 +17,7 @@ from idfcodec.files import STREAM, attributes_of, check_target, identities, load
 from idfcodec.format.batch import MAX_SIDE, Batch, is_batch, unpack_batch
 from idfcodec.format.container import Mode
 from idfcodec.format.payload import chroma_of
+from idfcodec.source import is_url
 from idfcodec.targets import is_folder, plan
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def decompress_batch(
     """
     if not alone:
         raise IDFError("a batch must be the only input, for its pictures are named by their numbers")
-    if output is None or not is_folder(output):
+    if output is None or is_url(output) or not is_folder(output):
         raise IDFError("a batch of pictures needs a folder that exists; name it with -o")
     count = len(unpack_batch(data).shapes)
     if chosen is not None and max(part[-1] for part in chosen) >= count:
