@@ -11,18 +11,18 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 # From the bottom to the top; a module belongs to the longest name that it begins with.
 LAYERS = [
     ("errors", "demo"),
-    ("types", "arguments", "memory"),
+    ("types", "arguments", "memory", "source"),
     ("code_cache", "compiled", "parallel"),
     ("entropy", "format"),
     ("info", "picture"),
     ("files", "flow"),
     ("models", "targets"),
-    ("family", "tile"),
+    ("family", "tile", "transcode"),
     ("codec", "density"),
     ("batch",),
     ("code_length",),
     ("baselines", "training"),
-    ("cli",),
+    ("cli", "plugins"),
 ]
 
 
