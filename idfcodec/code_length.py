@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idfcodec.arguments import check_options
-from idfcodec.batch import prepared, side_by_side
+from idfcodec.batch import prepared, side_by_side, small_planes
 from idfcodec.codec import TILE, as_jpeg, cut, kind_of_picture, names_of_picture
 from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import code_length as length_of_names
 from idfcodec.flow.contract import CodeLength
-from idfcodec.format.payload import with_patches
+from idfcodec.format.payload import with_patches, with_small_patches
 from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
@@ -126,10 +126,13 @@ def batch_code_lengths(
         IDFError: there are no pictures, or one is too large.
     """
     coder = load_model(choose_model(model, effort, batch=True), device=device)
-    _, shapes, planes = prepared(images)
+    pictures, shapes = prepared(images, conversion=coder.capabilities.any_planes)
 
     def work(numbers: list[int]) -> list[float]:
-        types = KINDS[shapes[numbers[0]][0]].types
-        return [coder.code_length(planes[i], types).total for i in numbers]
+        kind, found = KINDS[shapes[numbers[0]][0]], []
+        for planes, extra in (small_planes(kind, pictures[i]) for i in numbers):
+            patches = with_small_patches(extra, b"") or b""
+            found.append(coder.code_length(planes, kind.types_with(extra)).total + 8 * len(patches))
+        return found
 
     return side_by_side(work, shapes, coder.capabilities.side_by_side, threads, None)

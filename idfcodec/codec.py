@@ -27,6 +27,7 @@ from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.conversion import CONVERSIONS
 from idfcodec.picture.given import picture_of
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
@@ -70,7 +71,7 @@ def kind_of_picture(picture: Picture, coder: Coder, *, conversion: bool) -> Kind
     Raises:
         UnsupportedImage: the model does not code pictures of this kind.
     """
-    conversions = conversion and coder.capabilities.any_planes and picture.white is None
+    conversions = CONVERSIONS if conversion and coder.capabilities.any_planes and picture.white is None else ()
     found = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk, conversions=conversions)
     if problem := kind_problem(found, coder):
         raise UnsupportedImage(problem)

@@ -17,7 +17,7 @@ from idfcodec.types import Pixels
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
-__all__ = ["QUICK", "lies_dense", "likely_families", "repeats", "sample"]
+__all__ = ["CONVERTED", "POSSIBLE", "QUICK", "lies_dense", "likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
@@ -135,11 +135,10 @@ def likely_families(
     if share >= SURE and kind.conversion is None:
         return True, False
     parts = sample(frames, min(max(count // (PART * len(frames)), LEAST), MOST))
-    if effort != "max" and still:
-        if kind.conversion is not None and share < CONVERTED:
-            return False, True
-        if kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
-            return False, True
+    if effort != "max" and still and kind.conversion is not None and share < CONVERTED:
+        return False, True
+    if effort == "default" and still and kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
+        return False, True  # names often beat the model of fast
     slack = 1 + CLOSE if effort == "max" else 1
     ratio = _ratio(kind, sample(frames, QUICK), coder, threads) if still else 1.0
     if 1 / (FAR * slack) <= ratio <= FAR * slack:

@@ -9,17 +9,18 @@ import pytest
 from PIL import Image
 
 from idfcodec.code_length import code_length
-from idfcodec.codec import decode_picture, encode
+from idfcodec.codec import decode_picture, encode, kind_of_picture
 from idfcodec.errors import CorruptFile
-from idfcodec.family import QUICK, repeats, sample
+from idfcodec.family import CONVERTED, POSSIBLE, QUICK, lies_dense, likely_families, repeats, sample
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.dissect import dissect
 from idfcodec.format.mode import Mode
 from idfcodec.format.payload import CATEGORICAL, STORED
+from idfcodec.models import load_model
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.names import names_of, samples_of
 from idfcodec.picture.picture import Frames, Picture
-from idfcodec.picture.pillow import read_picture
+from idfcodec.picture.pillow import from_image, read_picture
 from idfcodec.types import Pixels
 from tests.conftest import REPOSITORY
 from tests.flow.categorical.screens import screen
@@ -188,6 +189,37 @@ def test_names_and_samples_are_inverse() -> None:
     for channels in (1, 2, 3, 4):
         pixels = drawn(channels, 20, 10)
         assert np.array_equal(samples_of(names_of(pixels)[0], channels).reshape(pixels.shape), pixels)
+
+
+def test_colours_of_a_photograph_lie_dense() -> None:
+    """And those of a reduced, converted or enlarged one do not, nor those of a drawing."""
+    photo = generate("photo", 200, 150, 3)
+    assert lies_dense([part[0] for part in sample(photo[None], photo[..., 0].size)])
+    assert lies_dense([photo[:70], photo[80:]])
+    others = {
+        "reduced": photo & 0xF8,
+        "of few values": (photo.astype(np.uint16) * 150 // 255 * 255 // 150).astype(np.uint8),
+        "converted": generate("lattice", 200, 150, 3),
+        "enlarged": np.repeat(photo, 2, axis=1),
+        "drawn": drawn(3),
+        "of one colour": generate("constant", 200, 150),
+    }
+    assert [name for name, pixels in others.items() if lies_dense([pixels.astype(np.uint8)])] == []
+
+
+def test_what_most_photographs_are_needs_no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So on a first use they do not wait for the loops of names to be compiled."""
+
+    def refuse(*_: object) -> float:
+        raise AssertionError("a sample is coded")
+
+    monkeypatch.setattr("idfcodec.family._ratio", refuse)
+    coder = load_model("photo")
+    for name in ("photo", "lattice"):
+        picture = from_image(generate(name, 200, 150, 3))
+        assert POSSIBLE < repeats(picture.pixels) < CONVERTED  # which does not tell
+        kind = kind_of_picture(picture, coder, conversion=True)
+        assert likely_families(kind, picture, "default", coder) == (False, True)
 
 
 def test_how_often_colours_repeat() -> None:

@@ -284,14 +284,16 @@ KINDS: Mapping[Mode, Kind] = {
 }
 
 
-def kind_of(pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conversions: bool = False) -> Kind:
+def kind_of(
+    pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conversions: Sequence[Conversion] = ()
+) -> Kind:
     """The kind that codes (H, W) or (H, W, C) pixels best.
 
     Args:
         pixels: of the picture.
         palette: whether they are numbers of colours.
         cmyk: whether they are inks.
-        conversions: whether what it was converted by may be undone.
+        conversions: those that are undone if one of them made it.
     """
     first = DEEP if pixels.dtype == np.uint16 else 0
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -303,5 +305,5 @@ def kind_of(pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conver
     red, green, blue = (pixels[..., c] for c in range(3))
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return KINDS[Mode(first + Mode.GRAY_AS_RGB)]
-    conversion = detect(pixels.astype(np.uint8, copy=False)) if conversions and not first else None
+    conversion = detect(pixels.astype(np.uint8, copy=False), conversions) if conversions and not first else None
     return KINDS[Mode(first + Mode.RGB) if conversion is None else Mode(FIRST_CONVERSION + conversion.number)]

@@ -178,8 +178,13 @@ def test_written_in_one_process_and_read_in_another(tmp_path: Path, version: int
     groups = declared()
     if not all(set(names) <= entry_points(group=group).names for group, names in groups.items()):
         pytest.skip("the package is installed without its entry points: run `pip install -e .` again")
-    for name, array in {"rgb": PHOTO, "deep": arrays()["deep"], "pages": arrays()["pages"]}.items():
-        create(str(tmp_path / name), array, version)
-        program = "import sys, zarr; sys.stdout.buffer.write(zarr.open_array(sys.argv[1], mode='r')[:].tobytes())"
-        done = subprocess.run([sys.executable, "-c", program, str(tmp_path / name)], capture_output=True, check=True)
-        assert done.stdout == array.tobytes()
+    written = [PHOTO, arrays()["deep"], arrays()["pages"]]
+    for number, array in enumerate(written):
+        create(str(tmp_path / str(number)), array, version)
+    program = (
+        "import sys, zarr\n"
+        "for number in range(3):\n"
+        "    sys.stdout.buffer.write(zarr.open_array(f'{sys.argv[1]}/{number}', mode='r')[:].tobytes())"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, check=True)
+    assert done.stdout == b"".join(array.tobytes() for array in written)

@@ -72,15 +72,8 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         Pictures(tmp_path)
     (tmp_path / "a.idfb").unlink()
     (tmp_path / "b.idfc").write_bytes(idfcodec.encode(GRAY, effort="fast")[:-1])
-    for workers in (0, 1):
-        with pytest.raises(CorruptFile, match=r"b\.idfc: .*truncated"):
-            next(
-                iter(
-                    DataLoader(
-                        Pictures(tmp_path), num_workers=workers, multiprocessing_context="spawn" if workers else None
-                    )
-                )
-            )
+    with pytest.raises(CorruptFile, match=r"b\.idfc: .*truncated"):
+        next(iter(DataLoader(Pictures(tmp_path))))
 
 
 def test_frames_and_open_urls() -> None:
