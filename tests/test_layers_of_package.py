@@ -11,11 +11,11 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 # From the bottom to the top; a module belongs to the longest name that it begins with.
 LAYERS = [
     ("errors", "demo"),
-    ("types", "arguments", "memory"),
+    ("types", "arguments", "memory", "source"),
     ("code_cache", "compiled", "parallel"),
     ("entropy", "format"),
     ("info", "picture"),
-    ("files", "flow"),
+    ("files", "flow", "region"),
     ("models", "targets"),
     ("family", "tile"),
     ("codec", "density"),
