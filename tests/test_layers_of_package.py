@@ -19,7 +19,7 @@ LAYERS = [
     ("models", "targets"),
     ("family", "tile"),
     ("codec", "density"),
-    ("batch",),
+    ("batch", "preview"),
     ("code_length",),
     ("baselines", "training"),
     ("cli",),

@@ -105,7 +105,9 @@ def test_pictures_of_one_tile_are_read_whole_and_checked() -> None:
         decode(bytes(damaged), box=(3, 5, 60, 80))
 
 
-@pytest.mark.parametrize("box", [(0, 0, 0, 1), (-1, 0, 5, 5), (0, 0, 301, 1), (5, 5, 4, 9), (1, 2, 3), "no", (0, 0, 1.5, 2)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 0, 1), (-1, 0, 5, 5), (0, 0, 301, 1), (5, 5, 4, 9), (1, 2, 3), "no", (0, 0, 1.5, 2)]
+)
 def test_boxes_that_are_none(data: bytes, box: object) -> None:
     with pytest.raises(IDFError, match="box"):
         decode(data, box=box)  # type: ignore[arg-type]
@@ -113,7 +115,7 @@ def test_boxes_that_are_none(data: bytes, box: object) -> None:
 
 def test_what_ends_early_is_refused(data: bytes) -> None:
     for end in (0, 5, 36, read_info(data).header_size - 1, len(data) - 1):
-        with pytest.raises(CorruptFile, match="truncated|empty"):
+        with pytest.raises(CorruptFile, match=r"truncated|empty"):
             decode(io.BytesIO(data[:end]), box=(290, 190, 300, 200))
     assert decode(io.BytesIO(data[:-1]), box=(0, 0, 5, 5)).shape == (5, 5, 3)  # whose tile is there
 

@@ -33,8 +33,9 @@ MOST = 100  # lines about metadata
 @click.command()
 @inputs_argument
 @click.option("--bytes", "by_bytes", is_flag=True, help="Take each file apart, field by field, with its bytes.")
+@click.option("-v", "--verbose", is_flag=True, help="List the tiles: where they lie and how many bytes they take.")
 @json_option
-def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
+def info(inputs: tuple[str, ...], by_bytes: bool, verbose: bool, as_json: bool) -> None:
     """Say what compressed files hold, from their headers alone: no pixel is decoded and no model is needed.
 
     \b
@@ -45,7 +46,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
     """
     if by_bytes and as_json:
         raise click.UsageError("--bytes and --json exclude each other.")
-    report = Report(as_json=as_json, to_stdout=True)
+    report = Report(verbose=verbose, as_json=as_json, to_stdout=True)
     from idfcodec import models
     from idfcodec.format.container import NO_MODEL
     from idfcodec.info import read_info
@@ -91,6 +92,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "model_name": names.get(header.model.hex()),
             "tile": header.tile,
             "tiles": len(header.tile_lengths),
+            "tile_grid": tile_lines.grid,
+            "tile_bytes": list(header.tile_lengths),
             "checksum": header.checksum.hex(),
             "metadata": metadata,
             "metadata_parts": [asdict(part) for part in parts],
