@@ -20,16 +20,18 @@ from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.format.batch import refuse_batch
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
-from idfcodec.format.payload import CATEGORICAL, first_byte
+from idfcodec.format.payload import CATEGORICAL, COEFFICIENTS, first_byte
 from idfcodec.format.structure import Structure
 from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
 from idfcodec.picture.given import picture_of
+from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
 from idfcodec.region import read_part, whole
 from idfcodec.tile import decode_tile, encode_tile, is_same
+from idfcodec.transcode import jpeg_payload, write_jpeg
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ __all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "k
 logger = logging.getLogger(__name__)
 
 TILE = 512
+SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
+SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 
@@ -166,11 +170,18 @@ def encode(
     metadata = {} if strip else picture.metadata
     coder = load_model(chosen, device=device)
     kind = kind_of_picture(picture, coder, conversion=conversion)
+    plain = kind_of_picture(picture, coder, conversion=False)
     effort = effort or "default"
-    by_names, by_model = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
-    found = []
+    height, width = picture.shape[:2]
+    found, by_names, by_model = [], False, True
+    source = jpeg_source(picture.pixels, picture.jpeg) if conversion and model is None and picture.plain else None
+    if source is not None:
+        payload = min(jpeg_payload(source, (height, width)), plain.stored(picture.column), key=len)
+        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [payload]))
+        by_model = len(source.exceptions) >= SETTLED * height * width
+    if by_model and model is None:
+        by_names, by_model = likely_families(kind, picture, effort, coder, threads)
     if by_names:
-        plain = kind_of_picture(picture, coder, conversion=False)
         found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
     if by_model:
         found.append(_pack(picture, kind, TILE, coder.id, metadata, _tiled(kind, picture, coder, threads, progress)))
@@ -234,6 +245,8 @@ def decode_picture(
             return
         if first_byte(payload) == CATEGORICAL and not container.tile:
             _write_names(kind, payload, container.structure, out)
+        elif first_byte(payload) == COEFFICIENTS and not container.tile and frames == 1:
+            write_jpeg(kind, payload, out)
         else:
             decode_tile(payload, kind, coder, out)
 

@@ -17,7 +17,7 @@ LAYERS = [
     ("info", "picture"),
     ("files", "flow", "region"),
     ("models", "targets"),
-    ("family", "tile"),
+    ("family", "tile", "transcode"),
     ("codec", "density"),
     ("batch", "preview"),
     ("code_length",),

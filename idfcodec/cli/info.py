@@ -131,13 +131,14 @@ def showable(line: str) -> str:
 
 def conversion_of(data: bytes) -> str | None:
     """What the picture in a file was, where a conversion has been undone, with the chroma of most of its tiles."""
+    from idfcodec.format.coefficients import jpeg_of
     from idfcodec.format.container import unpack
     from idfcodec.format.payload import chroma_of
 
     file = unpack(data, header_only=True)
     name = CONVERSIONS.get(file.mode.name)
     if name is None:
-        return None
+        return jpeg_of(memoryview(data)[file.header_size :], file.width * file.height)
     ends = itertools.accumulate(file.tile_lengths, initial=file.header_size)
     found = Counter(chroma for start in list(ends)[:-1] if (chroma := chroma_of(data[start : start + 10])))
     chroma = found.most_common(1)[0][0] if found else "4:4:4"

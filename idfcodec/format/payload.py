@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATEGORICAL",
+    "COEFFICIENTS",
     "LAYOUT",
     "PATCHED",
     "PLAIN",
@@ -44,6 +45,8 @@ CATEGORICAL = 130
 """Names of colours, by the categorical family, whatever the model; of a whole picture."""
 SAME = 131
 """The tile equals the one at its place in the frame before; nothing follows."""
+COEFFICIENTS = 132
+"""The quantised coefficients of a JPEG, whatever the model; of a whole picture."""
 PLAIN = 0
 """Nothing but entropy-coded words; of every family."""
 TURNED = 1

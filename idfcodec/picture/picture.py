@@ -42,6 +42,7 @@ class Picture:
             how often to show them, 0 for ever.
         white: the sample that stands for white, where it is not the largest that there can be: 4095 for 12 bits in 16.
         notes: What the file that it was read from held and this does not, a sentence each.
+        jpeg: The file that the pixels were decoded from, where it was a JPEG, without its metadata.
 
     Raises:
         UnsupportedImage: these are not such pixels.
@@ -54,6 +55,7 @@ class Picture:
     frames: Frames | None = None
     white: int | None = None
     notes: tuple[str, ...] = ()
+    jpeg: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype

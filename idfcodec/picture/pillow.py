@@ -57,6 +57,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+_JPEG = b"\xff\xd8\xff"
+
+
 def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     """Take an array or a Pillow image.
 
@@ -133,7 +136,8 @@ def _from_file(file: BinaryIO) -> Picture:
         picture = read_netpbm(bare, checks.MAX_PICTURE_PIXELS)
     else:
         picture = _from_pillow(open_image(bare), bare)
-    return replace(picture, metadata=found.blocks, notes=found.notes)
+    jpeg = bytes(found.bare) if start.startswith(_JPEG) else b""
+    return replace(picture, metadata=found.blocks, notes=found.notes, jpeg=jpeg)
 
 
 def write_picture(picture: Picture, file: BinaryIO, format: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from idfcodec.picture.names import samples_of
 from idfcodec.picture.picture import Frames, Picture
 from idfcodec.types import PlaneType, Role
 from tests.flow.categorical.screens import screen
+from tests.picture.jpegs import decoded, jpeg
 from tests.pictures import Pixels, generate
 
 __all__ = [
@@ -149,6 +150,12 @@ RECIPES: dict[str, dict[str, object]] = {
     "names-rgb-96x64": {"kind": "screen 3", "width": 96, "height": 64, "seed": 53, "effort": "default"},
     "names-rgba-fast-80x70": {"kind": "screen 4", "width": 80, "height": 70, "seed": 54, "effort": "fast"},
     "names-few-90x60": {"kind": "few 3", "width": 90, "height": 60, "seed": 55, "effort": "max"},
+    "jpeg-444-56x40": {"kind": "jpeg 80 4:4:4", "width": 56, "height": 40, "seed": 51, "by": None},
+    "jpeg-422-45x33": {"kind": "jpeg 90 4:2:2", "width": 45, "height": 33, "seed": 52, "by": None},
+    "jpeg-420-71x50": {"kind": "jpeg 75 4:2:0", "width": 71, "height": 50, "seed": 53, "by": None},
+    "jpeg-gray-40x48": {"kind": "jpeg 85 gray", "width": 40, "height": 48, "seed": 54, "by": None},
+    "was-jpeg-444-96x96": {"kind": "was jpeg 85 4:4:4", "width": 96, "height": 96, "seed": 55, "by": None},
+    "was-jpeg-420-112x96": {"kind": "was jpeg 90 4:2:0", "width": 112, "height": 96, "seed": 56, "by": None},
 }
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `entries` what
 generic ones hold, `by` the model, or else the effort."""
@@ -274,6 +281,13 @@ def picture(recipe: dict[str, object]) -> Picture:
     for name, listed in entries.items():
         blocks[name] = pack_entries([Entry(bytes.fromhex(n), kind, bytes.fromhex(c)) for n, kind, c in listed])
     pixels: NDArray[np.uint8 | np.uint16 | np.bool_]
+    if "jpeg " in kind:
+        quality, sampling = kind.split()[-2:]
+        file = jpeg(height, width, int(quality), sampling, seed=seed)
+        pixels = decoded(file)
+        if kind.startswith("was "):  # of which a crop is left
+            return Picture(np.ascontiguousarray(pixels[3:-5, 9:-2]), blocks)
+        return Picture(pixels, blocks, jpeg=file)
     if kind == "apart":
         pixels = _apart(width, height, seed)
     elif kind.startswith(("screen ", "few ")):
@@ -323,7 +337,9 @@ def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
 
 
 def chosen(recipe: dict[str, object]) -> dict[str, Any]:
-    """What a recipe has the encoder take: an effort, or a model."""
+    """What a recipe has the encoder take: an effort, a model, or nothing."""
+    if recipe.get("by", "") is None:
+        return {}
     return {"effort": str(recipe["effort"])} if "effort" in recipe else {"model": str(recipe["by"])}
 
 

@@ -1,0 +1,114 @@
+"""JPEG files and pictures that were JPEGs: sizes beside the JPEG's own.
+
+    python -m experiments.jpeg [--recovered] [--qualities 75 90] [--samplings 4:2:0] [--files FILE ...]
+
+Makes JPEGs (optimised Huffman codes) of the first 24 held-back photographs of `../shared/data/train`. With
+`--recovered` they are decoded to pixels, every third cropped at odd offsets, and compressed as pixels; a crop is
+compared with its share of the JPEG's bytes. Otherwise the files themselves are compressed, beside JPEG XL's
+transcoding. `--files` takes other JPEG files instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from PIL import Image
+
+from idfcodec import codec
+from idfcodec.picture.jpeg import jpeg_source
+from idfcodec.picture.pillow import Picture, read_picture
+from idfcodec.training.data import held_back
+
+__all__ = ["main"]
+
+SAMPLINGS = {"4:4:4": 0, "4:2:0": 2}
+COUNT = 24
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "train"
+
+
+def photographs() -> list[Path]:
+    """The first held-back photographs by name."""
+    files = sorted((p for p in DATA.rglob("*.webp") if held_back(p)), key=lambda p: p.name)
+    return files[:COUNT]
+
+
+def made(quality: int, sampling: str) -> Iterator[bytes]:
+    """Their JPEG files."""
+    for path in photographs():
+        file = io.BytesIO()
+        options = {"quality": quality, "subsampling": SAMPLINGS[sampling], "optimize": True}
+        Image.open(path).convert("RGB").save(file, "JPEG", **options)
+        yield file.getvalue()
+
+
+def coded(picture: Picture) -> tuple[int, float, float]:
+    """Bytes of its file, seconds to encode and to decode; the pixels come back."""
+    start = time.perf_counter()
+    data = codec.encode(picture, threads=1)
+    middle = time.perf_counter()
+    assert np.array_equal(codec.decode(data, threads=1), picture.pixels)
+    return len(data), middle - start, time.perf_counter() - middle
+
+
+def from_files(name: str, files: list[bytes]) -> str:
+    """A row: the files, ours and JPEG XL's, and seconds."""
+    rows = [coded(read_picture(io.BytesIO(file))) for file in files]
+    size, ours, xl = sum(map(len, files)), sum(row[0] for row in rows), 0
+    for file in files:
+        xl += len(imagecodecs.jpegxl_encode_jpeg(file))
+    seconds = " | ".join(f"{sum(row[k] for row in rows):.1f}" for k in (1, 2))
+    return f"| {name} | {size:,} | {ours / size:.4f} | {xl / size:.4f} | {seconds} |"
+
+
+def from_pixels(name: str, files: list[bytes]) -> str:
+    """A row: the JPEGs' bytes, ours, pixels that come out of coefficients, pictures recovered, seconds."""
+    size, rows, exact, found = 0.0, [], [], 0
+    for number, file in enumerate(files):
+        pixels = np.asarray(Image.open(io.BytesIO(file)))
+        whole = pixels.size
+        if number % 3 == 0:
+            top, left = 3 + 2 * (number // 3 % 5), 5 + 2 * (number // 3 % 6)
+            pixels = np.ascontiguousarray(pixels[top : -3 - number % 4, left : -5 - number % 7])
+        size += len(file) * pixels.size / whole
+        rows.append(coded(Picture(pixels)))
+        source = jpeg_source(pixels)
+        found += source is not None
+        exact.append(0.0 if source is None else 1 - 3 * len(source.exceptions) / pixels.size)
+    ours = sum(row[0] for row in rows)
+    seconds = " | ".join(f"{sum(row[k] for row in rows):.1f}" for k in (1, 2))
+    return f"| {name} | {size:,.0f} | {ours / size:.4f} | {np.mean(exact):.3f} | {found} of {len(files)} | {seconds} |"
+
+
+def main() -> None:
+    """Prints one of the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recovered", action="store_true", help="compress decoded pixels")
+    parser.add_argument("--qualities", type=int, nargs="+", default=[75, 85, 90, 95])
+    parser.add_argument("--samplings", nargs="+", default=list(SAMPLINGS), choices=list(SAMPLINGS))
+    parser.add_argument("--files", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    row = from_pixels if arguments.recovered else from_files
+    if arguments.recovered:
+        print("| JPEGs | bytes | ours | pixels from coefficients | recovered | encoding, s | decoding, s |")
+        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    else:
+        print(
+            "| JPEGs | bytes | ours | JPEG XL | encoding, s | decoding, s |\n| --- | ---: | ---: | ---: | ---: | ---: |"
+        )
+    if arguments.files:
+        for path in arguments.files:
+            print(row(path.name, [path.read_bytes()]), flush=True)
+        return
+    for quality in arguments.qualities:
+        for sampling in arguments.samplings:
+            print(row(f"{quality}, {sampling}", list(made(quality, sampling))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What a plane says of the JPEG that it was: where its blocks begin, and by which steps it was quantised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.picture.jpeg.quality import QUALITIES, table_of
+
+__all__ = ["DCT", "block_offset", "blocks_at", "steps_of"]
+
+Reals = NDArray[np.float64]
+_AT = np.arange(8)
+DCT: Reals = (
+    np.rint(np.sqrt(np.where(_AT == 0, 1, 2) / 8)[:, None] * np.cos((2 * _AT + 1) * _AT[:, None] * np.pi / 16) * 2**30)
+    / 2**30
+)
+"""(8, 8) the orthonormal transform, in 30 bits: the same everywhere."""
+_NOISE = 0.3  # deviation of a coefficient of rounded samples
+_SURE = 1.3  # a coefficient above this was not 0
+_MOST = 400  # blocks looked at
+_PART = 256  # rows and columns on which grids are compared
+_STEPS = 128
+_GAIN = 0.2  # of the logarithm of the likelihood, a coefficient
+_FIT = 0.95  # of the coefficients lie about multiples
+
+
+def blocks_at(plane: NDArray[Any], known: NDArray[np.bool_], top: int, left: int, most: int) -> Reals:
+    """(N, 64) coefficients of up to `most` blocks that are known throughout, of the grid that begins there."""
+    rows, columns = (plane.shape[0] - top) // 8, (plane.shape[1] - left) // 8
+    if rows < 1 or columns < 1:
+        return np.empty((0, 64))
+    inside = slice(top, top + 8 * rows), slice(left, left + 8 * columns)
+    whole = known[inside].reshape(rows, 8, columns, 8).all((1, 3))
+    at = np.argwhere(whole)
+    at = at[:: max(1, -(-len(at) // most))]
+    parts = plane[inside].reshape(rows, 8, columns, 8)[at[:, 0], :, at[:, 1]].astype(np.float64) - 128.0
+    return np.asarray(DCT @ parts @ DCT.T, np.float64).reshape(-1, 64)
+
+
+def block_offset(plane: NDArray[np.int32], known: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """Rows and columns before the first whole block, 0 to 7 each: where most coefficients are next to nothing.
+
+    None where no grid stands out, or the plane is too small.
+    """
+    scores = np.zeros((8, 8))
+    down, across = (max(0, (side - _PART) // 16 * 8) for side in plane.shape)
+    plane = plane[down : down + _PART, across : across + _PART]
+    known = known[down : down + _PART, across : across + _PART]
+    for top in range(8):
+        for left in range(8):
+            found = blocks_at(plane, known, top, left, 150)
+            if len(found) < 2:
+                return None
+            scores[top, left] = (np.abs(found[:, 1:]) < 0.9).mean()
+    best = np.unravel_index(int(np.argmax(scores)), scores.shape)
+    others = np.delete(scores.ravel(), int(np.argmax(scores)))
+    if scores[best] < others.max() + 0.004:
+        return None
+    return int(best[0]), int(best[1])
+
+
+def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
+    """The table by which (N, 64) coefficients were quantised, most likely; None if they were not.
+
+    A coefficient that is not 0 lies about a multiple of its step: with the step s and the distance d, the likelihood
+    is as s · exp(−d² / 2σ²). The IJG's tables come first; a step of a table of its own is the most likely one. In
+    blocks that are all but flat the samples are rounded alike, which moves coefficients further: they do not count.
+    """
+    active = (np.abs(coefficients[:, 1:]) > _SURE).sum(1)
+    for least in (8, 4, 2, 1):
+        if (active >= least).sum() >= 24:
+            coefficients = coefficients[active >= least]
+            break
+    coefficients = coefficients[:: max(1, -(-len(coefficients) // _MOST))]
+    values = np.abs(coefficients)
+    sure = values > _SURE
+    counts = sure.sum(0)
+    total = int(counts.sum())
+    if total < 16:
+        return None
+    scores = np.zeros((64, _STEPS + 1))
+    fits = np.zeros((64, _STEPS + 1), np.int64)
+    steps = np.arange(1, _STEPS + 1)
+    for k in range(64):
+        chosen = values[sure[:, k], k]
+        distance = np.abs(chosen - steps[:, None] * np.maximum(np.rint(chosen / steps[:, None]), 1))
+        scores[k, 1:] = len(chosen) * np.log(steps) - (np.minimum(distance, 1.5) ** 2).sum(1) / (2 * _NOISE**2)
+        fits[k, 1:] = (distance < 1).sum(1)
+    at = np.arange(64)
+    tables = [np.minimum(table_of(quality, plane), _STEPS) for quality in QUALITIES]
+    sums = [scores[at, table].sum() for table in tables]
+    best = int(np.argmax(sums))
+    if fits[at, tables[best]].sum() >= _FIT * total:
+        gain, table = sums[best] - scores[:, 1].sum(), table_of(QUALITIES[best], plane)
+    else:
+        own = scores[:, 1:].argmax(1) + 1
+        gain, table = scores[at, own].sum() - scores[:, 1].sum(), np.where(counts > 0, own, own.max())
+        if fits[at, own].sum() < _FIT * total:
+            return None
+    return np.asarray(table, np.int64) if gain >= _GAIN * total else None

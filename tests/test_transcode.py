@@ -1,0 +1,104 @@
+"""JPEG files as input: smaller files, Pillow's pixels; what is damaged is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from idfcodec import codec
+from idfcodec.errors import CorruptFile
+from idfcodec.format.container import NO_MODEL, unpack
+from idfcodec.format.mode import Mode
+from idfcodec.format.payload import COEFFICIENTS
+from idfcodec.picture.colour import KINDS
+from idfcodec.picture.jpeg import JpegSource, pack_source, read_jpeg, unpack_source
+from idfcodec.picture.pillow import Picture, read_picture
+from idfcodec.transcode import jpeg_payload, write_jpeg
+from tests.picture.jpegs import SAMPLINGS, decoded, jpeg
+
+
+@pytest.mark.parametrize("sampling", [*SAMPLINGS, "gray"])
+@pytest.mark.parametrize("shape", [(1, 1), (37, 21), (96, 120)])
+def test_a_jpeg_file_becomes_smaller(shape: tuple[int, int], sampling: str) -> None:
+    file = jpeg(*shape, 85, sampling, progressive=shape[0] == 37, optimize=True)
+    picture = read_picture(io.BytesIO(file))
+    data = codec.encode(picture, verify=True)
+    assert np.array_equal(codec.decode(data), decoded(file))
+    assert len(data) < 0.92 * len(file)
+    header = unpack(data)
+    assert (header.tile, header.model, header.tiles[0][0]) == (0, NO_MODEL, COEFFICIENTS if shape[0] > 1 else 128)
+
+
+def test_a_jpeg_of_gray_colours() -> None:
+    gray = np.repeat(decoded(jpeg(40, 56, sampling="gray"))[..., None], 3, 2)
+    file = io.BytesIO()
+    Image.fromarray(gray).save(file, "JPEG", quality=90)
+    picture = read_picture(io.BytesIO(file.getvalue()))
+    data = codec.encode(picture)
+    assert unpack(data).mode is Mode.GRAY_AS_RGB
+    assert np.array_equal(codec.decode(data), picture.pixels)
+
+
+def test_pixels_that_are_not_the_files_are_coded_as_pixels() -> None:
+    file = jpeg(64, 64)
+    pixels = decoded(file).copy()
+    pixels[3, 4, 1] ^= 1
+    data = codec.encode(Picture(pixels, jpeg=file))
+    assert np.array_equal(codec.decode(data), pixels)
+
+
+def test_without_conversion_pixels_are_coded(tmp_path: Path) -> None:
+    file = jpeg(40, 40)
+    data = codec.encode(read_picture(io.BytesIO(file)), conversion=False)
+    assert unpack(data).tiles[0][0] != COEFFICIENTS
+    assert np.array_equal(codec.decode(data), decoded(file))
+
+
+def payload_of(sampling: str) -> bytes:
+    found = read_jpeg(jpeg(24, 20, 80, sampling))
+    assert found is not None
+    return jpeg_payload(JpegSource(found), (24, 20))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["gray", "4:2:0"]), st.data())
+def test_damaged_payloads(sampling: str, data: st.DataObject) -> None:
+    """`CorruptFile` or other pixels, which the checksum tells; in bounded time and memory."""
+    payload = bytearray(payload_of(sampling))
+    for _ in range(data.draw(st.integers(1, 3))):
+        payload[data.draw(st.integers(1, min(len(payload) - 1, 24)))] = data.draw(st.integers(0, 255))
+    mode = Mode.GRAY if sampling == "gray" else Mode.RGB
+    out = KINDS[mode].empty(24, 20)
+    with contextlib.suppress(CorruptFile):
+        write_jpeg(KINDS[mode], memoryview(bytes(payload[: data.draw(st.integers(1, len(payload)))])), out)
+
+
+def test_what_a_payload_says_is_checked() -> None:
+    found = read_jpeg(jpeg(24, 20, 80, "4:2:0"))
+    assert found is not None
+    head = pack_source(JpegSource(found), (24, 20))
+    assert head == bytes([2 + 4 + 8, 80, 80, 101])
+    for wrong in (
+        b"",
+        b"\x40" + head[1:],
+        b"\x02" + head[1:],
+        head[:2],
+        b"\x0e\x65",
+        b"\x0e\x00" + bytes(64),
+        b"\x0e\x67",
+    ):
+        with pytest.raises(CorruptFile):
+            unpack_source(wrong, (24, 20))
+    with pytest.raises(CorruptFile, match="cropped"):
+        unpack_source(b"\x1e" + head[1:] + bytes([32, 0, 0, 0]), (24, 20))
+    with pytest.raises(CorruptFile, match="gray"):
+        write_jpeg(KINDS[Mode.GRAY], memoryview(payload_of("4:2:0")), np.empty((24, 20), np.uint8))
+    with pytest.raises(CorruptFile, match="none"):
+        write_jpeg(KINDS[Mode.RGBA], memoryview(payload_of("4:2:0")), np.empty((24, 20, 4), np.uint8))
