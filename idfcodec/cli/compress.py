@@ -2,7 +2,7 @@
 
 import io
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,8 @@ from idfcodec.cli.options import (
     json_option,
     model_option,
     output_options,
+    parse_box,
+    part_options,
     picture_format,
     strip_option,
     verbosity_options,
@@ -136,6 +138,7 @@ def compress(
 @inputs_argument
 @output_options
 @click.option("--pictures", metavar="N,N-N", help="Of a batch, only the pictures of these numbers, from 0.")
+@part_options
 @model_option
 @compute_options
 @verbosity_options
@@ -147,6 +150,8 @@ def decompress(
     force: bool,
     preserve: bool,
     pictures: str | None,
+    box: str | None,
+    preview: str | None,
     model: str | None,
     threads: int | None,
     device: str,
@@ -167,25 +172,32 @@ def decompress(
       idfcodec decompress *.idfc -o restored/         into a folder that exists
       idfcodec decompress all.idfb -o restored/       the pictures of a batch; all or --pictures 3,10-12
       idfcodec decompress -c photo.idfc | display -   PNG to a pipe
+      idfcodec decompress --box 0,0,99,99 photo.idfc  a part of it, of which no checksum is compared
+      idfcodec decompress --preview 1/8 photo.idfc    an eighth of its width and height
     """
     output = check_usage(inputs, output, stdout, as_json)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
     format = picture_format(output)
-    chosen = parse_pictures(pictures)
+    chosen, part = parse_pictures(pictures), parse_box(box)
+    if box is not None and preview is not None:
+        raise click.UsageError("--box and --preview exclude each other.")
+    factor = int(preview[2:]) if preview else None
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
         data = read_source(name)
         if is_batch(data):
+            if box or preview:
+                raise IDFError("--box and --preview are for files of one picture, and this is a batch")
             alone = len(inputs) == 1
             return decompress_batch(name, data, output, chosen, alone=alone, force=force, model=model, **options)
         if chosen is not None:
             raise IDFError("--pictures is for batches, and this is none")
         from idfcodec.picture import pillow as planes
 
-        picture, kernel, seconds = timed_decode(name, data, model=model, **options)
+        picture, kernel, seconds = timed_decode(name, data, box=part, factor=factor, model=model, **options)
         stream = io.BytesIO()
         left_out = planes.write_picture(picture, stream, format)
         if left_out:
@@ -198,7 +210,7 @@ def decompress(
         values |= {"conversion": conversion_of(data), "kernel": kernel}
         line = (
             f"{label(name)} -> {written}: {text}, {len(data):,} -> {len(result):,} bytes, "
-            f"checksum right, {speed(size, seconds)}"
+            f"{'no checksum compared' if part else 'smaller' if preview else 'checksum right'}, {speed(size, seconds)}"
         )
         detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, len(data), len(result), len(data), seconds)
@@ -247,16 +259,34 @@ def test(
 
 
 def timed_decode(
-    name: str, data: bytes, *, model: str | None, threads: int | None, device: str, quiet: bool
+    name: str,
+    data: bytes,
+    *,
+    box: tuple[int, ...] | None = None,
+    factor: int | None = None,
+    model: str | None,
+    threads: int | None,
+    device: str,
+    quiet: bool,
 ) -> tuple["Picture", str, float]:
-    """Decodes with a progress bar; returns the picture, the kernel that computed it and the seconds it took."""
+    """Decodes, all or a box or a preview, with a progress bar.
+
+    Returns:
+        The picture, the kernel that computed it and the seconds it took.
+    """
     from idfcodec import codec, models
 
     named = data_model(data)
     coder = models.load_model(model or named, device=device) if named else None
     start = time.perf_counter()
     with Progress(label(name), quiet=quiet) as progress:
-        picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
+        options: dict[str, Any] = {"model": model, "threads": threads, "device": device, "progress": progress}
+        if factor is not None:
+            from idfcodec.preview import decode_preview
+
+            picture = decode_preview(data, factor, **options)
+        else:
+            picture = codec.decode_picture(data, **options if box is None else {**options, "box": box})
     return picture, kernel_of(data, coder), time.perf_counter() - start
 
 

@@ -27,7 +27,7 @@ CONVERSIONS = {
     "BT709_FULL": "BT.709 YCbCr",
 }
 """What pictures of these modes were: a name for people."""
-MOST = 100  # lines about metadata
+MOST = 100  # lines about metadata, or about tiles
 
 
 @click.command()
@@ -49,6 +49,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, verbose: bool, as_json: bool) 
     report = Report(verbose=verbose, as_json=as_json, to_stdout=True)
     from idfcodec import models
     from idfcodec.format.container import NO_MODEL
+    from idfcodec.format.tiles import tile_grid
     from idfcodec.info import read_info
 
     names = {entry.id: entry.name for entry in models.list_models()}
@@ -73,6 +74,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, verbose: bool, as_json: bool) 
         parts = list(shown(header.metadata))
         blocks = [showable(part.line) for part in parts[:MOST]]
         blocks += [f"and {len(parts) - MOST:,} more"] if len(parts) > MOST else []
+        grid = tile_grid(header.height, header.width, header.tile, structure.count)
+        placed = list(zip(grid, header.tile_lengths, strict=True))
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
             "input": name,
@@ -92,8 +95,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, verbose: bool, as_json: bool) 
             "model_name": names.get(header.model.hex()),
             "tile": header.tile,
             "tiles": len(header.tile_lengths),
-            "tile_grid": tile_lines.grid,
-            "tile_bytes": list(header.tile_lengths),
+            "tile_list": [{**asdict(tile), "bytes": size} for tile, size in placed],
             "checksum": header.checksum.hex(),
             "metadata": metadata,
             "metadata_parts": [asdict(part) for part in parts],
@@ -118,7 +120,9 @@ def info(inputs: tuple[str, ...], by_bytes: bool, verbose: bool, as_json: bool) 
             f"  checksum  {header.checksum.hex()}",
             "\n            ".join(["  metadata  " + (blocks[0] if blocks else "none"), *blocks[1:]]),
         ]
-        return Outcome("\n".join(lines), values)
+        listed = [f"row {t.top}, column {t.left}: {t.width}x{t.height}, {size:,} bytes" for t, size in placed[:MOST]]
+        listed += [f"and {len(placed) - MOST:,} more"] if len(placed) > MOST else []
+        return Outcome("\n".join(lines), values, "\n  ".join(f"  tile {i}  {text}" for i, text in enumerate(listed)))
 
     finish(inputs, work, report, total=False)
 

@@ -23,7 +23,9 @@ __all__ = [
     "json_option",
     "model_option",
     "output_options",
+    "parse_box",
     "parse_size",
+    "part_options",
     "picture_format",
     "strip_option",
     "verbosity_options",
@@ -92,6 +94,16 @@ compute_options = shared(
         help="What computes; cuda is for --model idf.",
     ),
 )
+part_options = shared(
+    click.option(
+        "--box", metavar="L,T,R,B", help="Only the columns L to R - 1 and the rows T to B - 1; decodes the tiles there."
+    ),
+    click.option(
+        "--preview",
+        type=click.Choice(["1/2", "1/4", "1/8"]),
+        help="A smaller picture: of --model idf, only so many levels are decoded; others are decoded and averaged.",
+    ),
+)
 verbosity_options = shared(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
@@ -146,6 +158,16 @@ def picture_format(output: str | None) -> str:
         return suffix[1:]
     lossy = " would lose something" if suffix in LOSSY else " is not a format this writes"
     raise click.UsageError(f"{suffix or repr(output)}{lossy}; use one of {', '.join(f'.{name}' for name in FORMATS)}.")
+
+
+def parse_box(text: str | None) -> tuple[int, ...] | None:
+    """`0,0,768,512` as four numbers; None stays None."""
+    if text is None:
+        return None
+    sides = text.split(",")
+    if len(sides) != 4 or not all(side.strip().isdecimal() for side in sides):
+        raise click.UsageError(f"{text!r} is not a box such as 0,0,768,512: left, top, right, bottom.")
+    return tuple(map(int, sides))
 
 
 def parse_size(text: str) -> tuple[int, int]:
