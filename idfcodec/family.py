@@ -1,4 +1,4 @@
-"""Which families are tried on a picture: by how often its colours repeat, and where that does not tell, by a sample."""
+"""Which families are tried on a picture: by how often its colours repeat and how they lie, or by coding a sample."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.format.mode import Mode
 from idfcodec.parallel import each
 from idfcodec.picture.colour import Kind
 from idfcodec.picture.picture import Picture
@@ -16,10 +17,13 @@ from idfcodec.types import Pixels
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
-__all__ = ["QUICK", "likely_families", "repeats", "sample"]
+__all__ = ["QUICK", "lies_dense", "likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
+CONVERTED = 0.5
+"""The same share of a converted picture below which the model is taken: what it finds undone, names have to learn."""
+ONCE, NEAR, EVEN, EQUAL = 0.03, 0.05, 0.4, 0.4  # see `lies_dense`
 PART, LEAST, MOST = 16, 2**14, 2**15
 """A sample has one in so many of a picture's pixels, but so many at least and at most."""
 QUICK = 2 * 48**2  # pixels of a first, smaller sample
@@ -50,6 +54,32 @@ def sample(pixels: Pixels, count: int) -> list[Pixels]:
     h, w = (max(int(side * (share / 2) ** 0.5), 1) for side in (height, width))
     corners = [(height * i // 3 - h // 2, width * i // 3 - w // 2) for i in (1, 2)]
     return [np.ascontiguousarray(pixels[top : top + h, left : left + w]) for top, left in corners]
+
+
+def lies_dense(parts: list[Pixels]) -> bool:
+    """Whether the colours of a sample, (h, w, 3) uint8, lie as those of a photograph that nothing was done to.
+
+    Some must occur once. Of their neighbours by one in one channel many must occur, and not many fewer than of those
+    by one in all three: conversions and palettes leave gaps. Of pixels within one of the left pixel, not too many may
+    equal it: what is drawn or enlarged repeats. On a picture whose sample tells otherwise, nothing is lost but time.
+    """
+    steps = np.array([1 << 18, 1 << 9, 1])
+    codes = [part.astype(np.int64) @ steps for part in parts]
+    colours, counts = np.unique(np.concatenate([code.ravel() for code in codes]), return_counts=True)
+
+    def share(step: int) -> float:
+        """Of the colours, those whose neighbour by a step is one as well."""
+        places = np.minimum(np.searchsorted(colours, colours + step), len(colours) - 1)
+        return float((colours[places] == colours + step).mean())
+
+    single, gray = sum(map(share, steps)) / 3, share(int(steps.sum()))
+    equal = sum(int(np.count_nonzero(code[:, 1:] == code[:, :-1])) for code in codes)
+    close = 0
+    for part in parts:
+        left, right = part[:, :-1], part[:, 1:]
+        close += int(np.count_nonzero((np.maximum(left, right) - np.minimum(left, right) <= 1).all(axis=2)))
+    once = np.count_nonzero(counts == 1) / counts.sum()
+    return bool(once >= ONCE) and single >= max(NEAR, EVEN * gray) and equal < EQUAL * close
 
 
 def _ratio(kind: Kind, parts: list[Pixels], coder: Coder, threads: int | None) -> float:
@@ -86,10 +116,18 @@ def likely_families(
     if count <= TINY:
         return True, True
     share = repeats(pixels)
-    if share >= SURE or share < POSSIBLE:
-        return share >= SURE, share < SURE
+    if share < POSSIBLE:
+        return False, True
+    if share >= SURE and kind.conversion is None:
+        return True, False
+    parts = sample(pixels, min(max(count // PART, LEAST), MOST))
+    if effort != "max":
+        if kind.conversion is not None and share < CONVERTED:
+            return False, True
+        if kind.mode is Mode.RGB and lies_dense(parts):
+            return False, True
     slack = 1 + CLOSE if effort == "max" else 1
     ratio = _ratio(kind, sample(pixels, QUICK), coder, threads)
     if 1 / (FAR * slack) <= ratio <= FAR * slack:
-        ratio = _ratio(kind, sample(pixels, min(max(count // PART, LEAST), MOST)), coder, threads)
+        ratio = _ratio(kind, parts, coder, threads)
     return ratio < slack, ratio * slack >= 1

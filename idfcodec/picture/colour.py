@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from idfcodec.errors import CorruptFile
 from idfcodec.format.container import Mode, pixel_checksum
 from idfcodec.format.payload import STORED
+from idfcodec.picture import splitting
 from idfcodec.picture.conversion import (
     CONVERSIONS,
     Conversion,
@@ -240,54 +241,21 @@ class Kind:
         out[:] = samples[..., 0] if out.ndim == 2 else samples
 
 
-def _green_and_differences(pixels: NDArray[Any]) -> list[Plane]:
-    red, green, blue = (pixels[..., c].astype(np.int32) for c in range(3))
-    return [green, red - green, blue - green]
-
-
-def _rgb(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    green, red, blue = planes
-    return np.stack((red + green, green, blue + green), 2)
-
-
-def _one(pixels: NDArray[Any]) -> list[Plane]:
-    return [np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0], np.int32)]
-
-
-def _alone(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    return planes[0][..., None]
-
-
-def _one_and_alpha(pixels: NDArray[Any]) -> list[Plane]:
-    return [*_one(pixels[..., 0]), *_one(pixels[..., 1])]
-
-
-def _rgb_and_alpha(pixels: NDArray[Any]) -> list[Plane]:
-    return [*_green_and_differences(pixels[..., :3]), *_one(pixels[..., 3])]
-
-
-def _rgba(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    return np.concatenate((_rgb(planes[:3]), planes[3][..., None]), 2)
-
-
-def _stack(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    return np.stack(planes, 2)
-
-
 def _kinds(depth: int) -> list[Kind]:
     most = (1 << depth) - 1
     gray = (PlaneType(Role.LUMA, 0, most),)
     rgb = (*gray, *[PlaneType(Role.DIFFERENCE, -most, most)] * 2)
     alpha = (PlaneType(Role.ALPHA, 0, most),)
     rows: list[tuple[Mode, int, Any, Callable[[NDArray[Any]], list[Plane]], Any, int]] = [
-        (Mode.GRAY, 1, (gray,), _one, _alone, 1),
-        (Mode.RGB, 3, (rgb,), _green_and_differences, _rgb, 3),
-        (Mode.GRAY_AS_RGB, 3, (gray,), _one, _alone, 1),
-        (Mode.GRAY_ALPHA, 2, (gray, alpha), _one_and_alpha, _stack, 2),
-        (Mode.RGBA, 4, (rgb, alpha), _rgb_and_alpha, _rgba, 4),
-        (Mode.CMYK, 4, (rgb, alpha), _rgb_and_alpha, _rgba, 4),  # black is to the other inks what alpha is to colours
-        (Mode.PALETTE, 1, (gray,), _one, _alone, 1),
-        (Mode.BILEVEL, 1, (gray,), _one, _alone, 1),
+        (Mode.GRAY, 1, (gray,), splitting.one, splitting.alone, 1),
+        (Mode.RGB, 3, (rgb,), splitting.green_and_differences, splitting.rgb, 3),
+        (Mode.GRAY_AS_RGB, 3, (gray,), splitting.one, splitting.alone, 1),
+        (Mode.GRAY_ALPHA, 2, (gray, alpha), splitting.one_and_alpha, splitting.stack, 2),
+        (Mode.RGBA, 4, (rgb, alpha), splitting.rgb_and_alpha, splitting.rgba, 4),
+        # black is to the other inks what alpha is to colours
+        (Mode.CMYK, 4, (rgb, alpha), splitting.rgb_and_alpha, splitting.rgba, 4),
+        (Mode.PALETTE, 1, (gray,), splitting.one, splitting.alone, 1),
+        (Mode.BILEVEL, 1, (gray,), splitting.one, splitting.alone, 1),
     ]
     first = DEEP if depth > 8 else 0
     chosen = {1: rows[-1:], 8: rows[:-1], 16: rows[:-2]}[depth]
@@ -301,7 +269,7 @@ def _converted(conversion: Conversion) -> Kind:
     roles = (Role.LUMA, Role.CHROMA, Role.CHROMA)
     types = tuple(map(PlaneType, roles, conversion.low, conversion.high))
     mode = Mode(FIRST_CONVERSION + conversion.number)
-    return Kind(mode, 3, 8, (types,), _green_and_differences, _rgb, 3, conversion)
+    return Kind(mode, 3, 8, (types,), splitting.green_and_differences, splitting.rgb, 3, conversion)
 
 
 KINDS: Mapping[Mode, Kind] = {

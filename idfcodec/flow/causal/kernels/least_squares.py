@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import called, inlined
 from idfcodec.flow.causal.kernels.numbers import HALF, MARGIN, ONE, ZERO, ZEROS, f4
 
 __all__ = ["accumulate", "prepare", "regressors", "solve"]
@@ -141,7 +141,7 @@ def regressors(planes, plane, near, n, row, width, weight, x, weighted):
             times[c] = target[c] * weight[c]
 
 
-@compiled
+@called
 def spread_out(cells, every, count, pixels):
     """Each cell's number to its pixels."""
     if every == 2:
