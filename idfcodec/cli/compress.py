@@ -2,15 +2,17 @@
 
 import io
 import time
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
+from idfcodec.cli.decoding import detail_of, kernel_of, timed_decode
+from idfcodec.cli.folders import check_folder, compress_folder, decompress_folder
 from idfcodec.cli.info import conversion_of
 from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
     Options,
+    check_recursive,
     check_usage,
     choose_model,
     compute_options,
@@ -23,6 +25,8 @@ from idfcodec.cli.options import (
     parse_box,
     part_options,
     picture_format,
+    recursive_option,
+    scheduler_option,
     strip_option,
     verbosity_options,
 )
@@ -30,10 +34,6 @@ from idfcodec.cli.report import Outcome, Progress, Report, common, describe, fin
 from idfcodec.errors import IDFError
 from idfcodec.files import load_picture, read_source
 from idfcodec.targets import plan
-
-if TYPE_CHECKING:
-    from idfcodec.flow.contract import Coder
-    from idfcodec.picture.pillow import Picture
 
 __all__ = ["compress", "decompress", "test"]
 
@@ -50,6 +50,11 @@ SUFFIX = ".idfc"
 @compute_options
 @click.option("--batch", is_flag=True, help="Put all inputs, small pictures, into one file, which -o names.")
 @click.option("--no-verify", is_flag=True, help="Do not decode the result to check it (about twice as fast).")
+@recursive_option
+@scheduler_option
+@click.option(
+    "--delete-source", is_flag=True, help="With -r: delete each picture whose result was decoded and keeps all of it."
+)
 @verbosity_options
 @json_option
 def compress(
@@ -66,6 +71,9 @@ def compress(
     device: str,
     batch: bool,
     no_verify: bool,
+    recursive: bool,
+    scheduler: str | None,
+    delete_source: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -85,11 +93,19 @@ def compress(
       idfcodec compress --batch *.png -o all.idfb  one file of many small pictures
       idfcodec compress - <photo.png >photo.idfc   from and to a pipe
       idfcodec compress --json photo.png           sizes and speed for a script
+      idfcodec compress -r photos/ -o small/       a folder and all in it; again, it does what is new
     """
     output = check_usage(inputs, output, stdout, as_json, batch=batch)
     chosen = choose_model(model, effort, batch=batch)
+    if delete_source and (no_verify or not recursive):
+        raise click.UsageError("--delete-source needs -r, and the check that --no-verify leaves out.")
+    folder = check_recursive(inputs, output, recursive, scheduler, batch=batch)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if folder:
+        settings = {"model": model, "effort": effort, "conversion": not no_conversion, "strip": strip}
+        settings |= {"verify": not no_verify, "owner": preserve, "delete": delete_source}
+        compress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
     if batch:
         compress_batch(inputs, output, report, force=force, model=chosen, strip=strip, verify=not no_verify, **options)
     targets = plan(inputs, output, SUFFIX, owner=preserve, warn=report.warn)
@@ -141,6 +157,8 @@ def compress(
 @part_options
 @model_option
 @compute_options
+@recursive_option
+@scheduler_option
 @verbosity_options
 @json_option
 def decompress(
@@ -155,6 +173,8 @@ def decompress(
     model: str | None,
     threads: int | None,
     device: str,
+    recursive: bool,
+    scheduler: str | None,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -177,13 +197,16 @@ def decompress(
     """
     output = check_usage(inputs, output, stdout, as_json)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
-    targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
-    format = picture_format(output)
     chosen, part = parse_pictures(pictures), parse_box(box)
     if box is not None and preview is not None:
         raise click.UsageError("--box and --preview exclude each other.")
     factor = int(preview[2:]) if preview else None
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if folder := check_recursive(inputs, output, recursive, scheduler, part=bool(box or preview or pictures)):
+        settings = {"model": model, "owner": preserve}
+        decompress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
+    targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
+    format = picture_format(output)
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
@@ -222,6 +245,7 @@ def decompress(
 @inputs_argument
 @model_option
 @compute_options
+@recursive_option
 @verbosity_options
 @json_option
 def test(
@@ -229,6 +253,7 @@ def test(
     model: str | None,
     threads: int | None,
     device: str,
+    recursive: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -239,9 +264,12 @@ def test(
     Examples:
       idfcodec test photo.idfc
       idfcodec test -q archive/*.idfc && echo "all well"
+      idfcodec test -r archive/     all in a folder, and whether they are what its SHA256SUMS lists
     """
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if folder := check_recursive(inputs, None, recursive, None):
+        check_folder(folder, report, {"model": model}, **options)
 
     def work(name: str) -> Outcome:
         data = read_source(name)
@@ -256,56 +284,3 @@ def test(
         return Outcome(line, values, detail, size, len(data), 0, len(data), seconds)
 
     finish(inputs, work, report)
-
-
-def timed_decode(
-    name: str,
-    data: bytes,
-    *,
-    box: tuple[int, ...] | None = None,
-    factor: int | None = None,
-    model: str | None,
-    threads: int | None,
-    device: str,
-    quiet: bool,
-) -> tuple["Picture", str, float]:
-    """Decodes, all or a box or a preview, with a progress bar.
-
-    Returns:
-        The picture, the kernel that computed it and the seconds it took.
-    """
-    from idfcodec import codec, models
-
-    named = data_model(data)
-    coder = models.load_model(model or named, device=device) if named else None
-    start = time.perf_counter()
-    with Progress(label(name), quiet=quiet) as progress:
-        options: dict[str, Any] = {"model": model, "threads": threads, "device": device, "progress": progress}
-        if factor is not None:
-            from idfcodec.preview import decode_preview
-
-            picture = decode_preview(data, factor, **options)
-        else:
-            picture = codec.decode_picture(data, **options if box is None else {**options, "box": box})
-    return picture, kernel_of(data, coder), time.perf_counter() - start
-
-
-def kernel_of(data: bytes, coder: "Coder | None") -> str:
-    """What computed a file: the model's kernel, or the loops of the family that needs no model."""
-    return coder.kernel if coder is not None and data_model(data) else "exact"
-
-
-def detail_of(data: bytes, kernel: str, seconds: float) -> str:
-    """The second line of `-v`."""
-    conversion = conversion_of(data)
-    was = f", was {conversion}" if conversion else ""
-    return f"model {data_model(data) or 'none'}, kernel {kernel}{was}, {seconds:.2f} s"
-
-
-def data_model(data: bytes) -> str | None:
-    """The model id in a file's header; None where no model is needed."""
-    from idfcodec.format.container import NO_MODEL
-    from idfcodec.info import read_info
-
-    model = read_info(data).model
-    return None if model == NO_MODEL else model.hex()

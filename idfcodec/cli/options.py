@@ -14,6 +14,7 @@ from idfcodec.targets import is_folder
 
 __all__ = [
     "Options",
+    "check_recursive",
     "check_usage",
     "choose_model",
     "compute_options",
@@ -27,6 +28,8 @@ __all__ = [
     "parse_size",
     "part_options",
     "picture_format",
+    "recursive_option",
+    "scheduler_option",
     "strip_option",
     "verbosity_options",
 ]
@@ -94,6 +97,15 @@ compute_options = shared(
         help="What computes; cuda is for --model idf.",
     ),
 )
+recursive_option = click.option(
+    "-r",
+    "--recursive",
+    is_flag=True,
+    help="IN is a folder: all in it, by a process for each core. -o names the folder of the results.",
+)
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="With -r: work on a Dask cluster that sees the same folders, tcp://…"
+)
 part_options = shared(
     click.option(
         "--box", metavar="L,T,R,B", help="Only the columns L to R - 1 and the rows T to B - 1; decodes the tiles there."
@@ -138,6 +150,29 @@ def check_usage(
         if sys.stdout.isatty():
             raise click.UsageError("binary data is not written to a terminal; use -o FILE or a pipe.")
     return output
+
+
+def check_recursive(
+    inputs: Sequence[str],
+    output: str | None,
+    recursive: bool,
+    scheduler: str | None,
+    *,
+    batch: bool = False,
+    part: bool = False,
+) -> str | None:
+    """The folder that `-r` is for, None without it; refuses what does not go with it."""
+    if not recursive:
+        if scheduler is not None:
+            raise click.UsageError("--scheduler needs -r.")
+        return None
+    if batch or part:
+        raise click.UsageError("-r is for files of one picture each, all of it.")
+    if len(inputs) != 1 or not Path(inputs[0]).is_dir():
+        raise click.UsageError("-r takes one folder.")
+    if output == STREAM or (output is not None and Path(output).exists() and not Path(output).is_dir()):
+        raise click.UsageError("with -r -o must be a folder.")
+    return inputs[0]
 
 
 def choose_model(model: str | None, effort: str | None, *, batch: bool = False) -> str | None:
