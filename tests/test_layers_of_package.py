@@ -22,6 +22,7 @@ LAYERS = [
     ("batch", "preview"),
     ("code_length", "jobs"),
     ("baselines", "training"),
+    ("pipelines",),
     ("cli",),
 ]
 
