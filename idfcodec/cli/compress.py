@@ -7,7 +7,6 @@ import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
 from idfcodec.cli.decoding import detail_of, kernel_of, timed_decode
-from idfcodec.cli.folders import check_folder, compress_folder, decompress_folder
 from idfcodec.cli.info import conversion_of
 from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
@@ -103,6 +102,8 @@ def compress(
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if folder:
+        from idfcodec.cli.folders import compress_folder
+
         settings = {"model": model, "effort": effort, "conversion": not no_conversion, "strip": strip}
         settings |= {"verify": not no_verify, "owner": preserve, "delete": delete_source}
         compress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
@@ -203,6 +204,8 @@ def decompress(
     factor = int(preview[2:]) if preview else None
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if folder := check_recursive(inputs, output, recursive, scheduler, part=bool(box or preview or pictures)):
+        from idfcodec.cli.folders import decompress_folder
+
         settings = {"model": model, "owner": preserve}
         decompress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
     targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
@@ -269,6 +272,8 @@ def test(
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if folder := check_recursive(inputs, None, recursive, None):
+        from idfcodec.cli.folders import check_folder
+
         check_folder(folder, report, {"model": model}, **options)
 
     def work(name: str) -> Outcome:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -190,7 +191,7 @@ def _work(
     next_one = 0
     with Progress(f"{len(jobs):,} files", quiet=bool(options["quiet"]), time_left=True) as progress:
         for index, result in _results(jobs, files, work, settings, scheduler, options):
-            done = Done(jobs[index], result) if isinstance(result, IDFError) else result
+            done = Done(jobs[index], result) if isinstance(result, IDFError) else replace(result, job=jobs[index])
             if done.error is None:
                 attempt(manifest.NAME, lambda _, done=done: note(done), report)  # type: ignore[misc]
             finished += sizes[done.job.name]
@@ -215,7 +216,8 @@ def _results(
     if scheduler is not None:
         from idfcodec.pipelines import run_jobs
 
-        yield from run_jobs(scheduler, guarded(work, Settings(**settings, device=device)), jobs)
+        sent = [replace(job, source=_whole(job.source), target=_whole(job.target)) for job in jobs]
+        yield from run_jobs(scheduler, guarded(work, Settings(**settings, device=device)), sent)
         return
     count = threads or cores()
     mean = sum(file.size for file in files) / max(len(files), 1)
@@ -225,6 +227,11 @@ def _results(
     one = guarded(work, Settings(**settings, threads=threads, device=device))
     for index, job in enumerate(jobs):
         yield index, one(job)
+
+
+def _whole(path: str) -> str:
+    """The path for a process that is elsewhere."""
+    return os.path.abspath(path) if path else ""
 
 
 def _tell(done: Done, report: Report, told: Callable[[Done], Outcome]) -> None:
