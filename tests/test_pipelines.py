@@ -12,6 +12,7 @@ import pytest
 from idfcodec.demo import draw
 from idfcodec.errors import IDFError
 from idfcodec.jobs import Settings, compress, guarded
+from tests.test_readme import FOLDERS, blocks
 
 da = pytest.importorskip("dask.array")
 db = pytest.importorskip("dask.bag")
@@ -49,6 +50,11 @@ def test_arrays_go_there_and_back(shape: tuple[int, ...], chunks: tuple[int, ...
     back = decode_array(files, array.chunks, array.dtype)
     assert (back.shape, back.dtype) == (array.shape, array.dtype)
     assert np.array_equal(back.compute(scheduler="sync"), pixels)
+
+
+def test_the_example_in_the_docs_runs() -> None:
+    (code,) = blocks("python", FOLDERS)
+    exec(code, {})
 
 
 def test_chunks_that_are_no_pictures_are_refused() -> None:

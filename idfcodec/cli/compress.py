@@ -52,7 +52,7 @@ SUFFIX = ".idfc"
 @recursive_option
 @scheduler_option
 @click.option(
-    "--delete-source", is_flag=True, help="With -r: delete each picture whose result was decoded and keeps all of it."
+    "--delete-source", is_flag=True, help="With -r: delete each picture whose result decodes to it, metadata included."
 )
 @verbosity_options
 @json_option
