@@ -72,14 +72,9 @@ def repair(
         for q in range(sums.shape[1]):
             wrong[p, q] = known[p, q] and sums[p, q] >> shift != wanted[p, q]
             faults[p] += wrong[p, q]
-    futile = np.full(
-        samples.shape, -1, np.int64
-    )  # the sweep in which no move of a group helped, and nothing moved since
+    futile = np.full(samples.shape, -1, np.int64)  # the sweep in which no move of a group helped, and nothing moved since
     rows, columns = np.zeros((4, 16), np.int64), np.zeros((4, 16), np.int64)  # weights of each sample of a group
-    one, two = (
-        np.zeros((4, 3), np.int64),
-        np.zeros((4, 4, 3, 3), np.int64),
-    )  # costs of pixels made of one and two of them
+    one, two = np.zeros((4, 3), np.int64), np.zeros((4, 4, 3, 3), np.int64)  # costs of pixels made of one and two of them
     many, made, parts = np.zeros((3, 64), np.int64), np.zeros((4, 64), np.int64), np.zeros(4, np.int64)
     best, kept, fewest = np.zeros(4, np.int64), samples.copy(), 1 << 40
     for sweep in range(sweeps):
@@ -155,9 +150,7 @@ def repair(
                                 if cost1 >= cost:
                                     continue
                                 for d0 in range(3):
-                                    total = (
-                                        cost1 + one[0, d0] + two[0, 1, d0, d1] + two[0, 2, d0, d2] + two[0, 3, d0, d3]
-                                    )
+                                    total = cost1 + one[0, d0] + two[0, 1, d0, d1] + two[0, 2, d0, d2] + two[0, 3, d0, d3]
                                     for n in range(count):
                                         if total >= cost:
                                             break

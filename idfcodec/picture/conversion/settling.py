@@ -12,10 +12,7 @@ from idfcodec.compiled import compiled, compiled_loops, inlined
 
 __all__ = ["lumas", "settle"]
 
-SHIFT, ABOVE = (
-    46,
-    1024,
-)  # quotients by the luma's factor are products, shifted, of what is made positive by so many of it
+SHIFT, ABOVE = 46, 1024  # quotients by the luma's factor are products, shifted, of what is made positive by so many of it
 Ints = NDArray[np.int64]
 Plane = NDArray[np.int32]
 
