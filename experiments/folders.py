@@ -2,8 +2,8 @@
 
     python -m experiments.folders [--pictures 100] [--rounds 3] [--effort default]
 
-Pictures of 0.4 megapixels are compressed and verified: by `idfcodec compress -r` with one process (`-T 1`), by `-r` with
-one for each core, and by name, whose tiles are coded side by side. All take turns. On a busy machine seconds say
+Pictures of 0.4 megapixels are compressed and verified: by `idfcodec compress -r` with one process (`-T 1`), by `-r`
+with one for each core, and by name, whose tiles are coded side by side. All take turns. On a busy machine seconds say
 little; the processor seconds of many processes, over the number of cores, say what a quiet one would need at best.
 """
 

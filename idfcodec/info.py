@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import cast
 
 from idfcodec.arguments import file_bytes
 from idfcodec.errors import Truncated
@@ -28,19 +28,18 @@ def read_info(data: bytes | bytearray | memoryview | Source) -> Container:
 
     Raises:
         CorruptFile: the header violates the format.
-        IDFError: a URL needs a package that is missing.
+        IDFError: it is none of these, or a URL needs a package that is missing.
         OSError: the file cannot be read.
     """
-    if not isinstance(data, str | os.PathLike) and not hasattr(data, "read"):
+    if not (isinstance(data, str | os.PathLike) or hasattr(data, "read")):
         return unpack(refuse_batch(file_bytes(data)), header_only=True)
-    source: Any = data
-    with opened(source) as file:
+    with opened(cast(Source, data)) as file:
         head = file.read(FIRST)
         while True:
             try:
                 return unpack(refuse_batch(head), header_only=True)
             except Truncated:
-                more = file.read(len(head) or FIRST)
+                more = file.read(len(head))
                 if not more:
                     raise
                 head += more

@@ -485,6 +485,6 @@ def test_code_length_is_where_the_picture_is(kind: str, size: tuple[int, int], r
     assert found.pixels.shape == size
     assert found.pixels.min() >= 0
     assert found.total == pytest.approx(found.pixels.sum(dtype=np.float64) + found.rest, rel=1e-5)
-    assert len(codec.encode(pixels, model=EFFORTS["default"])) * 8 == pytest.approx(found.total, rel=0.01, abs=8 * 80)
+    assert len(codec.encode(pixels)) * 8 == pytest.approx(found.total, rel=0.01, abs=8 * 80)
     if size == (600, 70):
         assert found.pixels[noisy].mean() > 1.5 * found.pixels[size[0] // 2 :].mean()

@@ -23,7 +23,7 @@ LAYERS = [
     ("code_length", "jobs"),
     ("baselines", "training"),
     ("pipelines",),
-    ("cli",),
+    ("cli", "plugins"),
 ]
 
 

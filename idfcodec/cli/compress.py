@@ -6,8 +6,8 @@ import time
 import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
+from idfcodec.cli.conversion import conversion_of
 from idfcodec.cli.decoding import detail_of, kernel_of, timed_decode
-from idfcodec.cli.info import conversion_of
 from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
     Options,
@@ -108,7 +108,10 @@ def compress(
         settings |= {"verify": not no_verify, "owner": preserve, "delete": delete_source}
         compress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
     if batch:
-        compress_batch(inputs, output, report, force=force, model=chosen, strip=strip, verify=not no_verify, **options)
+        undone, verify = not no_conversion, not no_verify
+        compress_batch(
+            inputs, output, report, force=force, model=chosen, conversion=undone, strip=strip, verify=verify, **options
+        )
     targets = plan(inputs, output, SUFFIX, owner=preserve, warn=report.warn)
 
     def work(name: str) -> Outcome:

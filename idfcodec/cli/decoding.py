@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from idfcodec.cli.info import conversion_of
+from idfcodec.cli.conversion import conversion_of
 from idfcodec.cli.report import Progress, label
 
 if TYPE_CHECKING:

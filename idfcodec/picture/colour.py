@@ -73,13 +73,19 @@ class Kind:
         return self.mode in (Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB)
 
     @property
+    def parts(self) -> int:
+        """Bytes of a pixel's distinct samples: the channels of its name, where it has one."""
+        return self.distinct * self._stored.itemsize
+
+    @property
     def named(self) -> bool:
         """Whether `names` gives each pixel's colour as one number."""
-        return self.depth <= 8 and self.conversion is None
+        return self.parts <= 4 and self.conversion is None
 
     def names(self, pixels: Pixels) -> NDArray[np.uint32]:
-        """Each pixel as one number (H, W): channel c of the distinct ones at bits 8 c; or a palette's."""
-        names: NDArray[np.uint32] = names_of(self.samples(pixels))[0]
+        """Each pixel as one number (H, W): byte c of the distinct samples, lower ones first, at bits 8 c."""
+        samples = self.samples(pixels)
+        names: NDArray[np.uint32] = names_of(samples.view(np.uint8).reshape(*samples.shape[:2], self.parts))[0]
         return names
 
     def write_names(self, names: NDArray[np.uint32], out: Pixels) -> None:
@@ -88,10 +94,11 @@ class Kind:
         Raises:
             CorruptFile: a number is that of no colour.
         """
-        bits = min(8 * self.distinct, 8 * self.distinct - 8 + self.depth)
+        bits = 8 * self.parts if self.depth > 1 else 1
         if bits < 32 and names.size and int(names.max()) >> bits:
             raise CorruptFile("a tile decodes to colours outside of their range")
-        self.write_samples(samples_of(names, self.distinct), out)
+        samples = np.ascontiguousarray(samples_of(names, self.parts))
+        self.write_samples(samples.view(self._stored), out)
 
     def empty(self, height: int, width: int) -> Pixels:
         """An array for the pixels of such a picture."""
@@ -277,14 +284,16 @@ KINDS: Mapping[Mode, Kind] = {
 }
 
 
-def kind_of(pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conversions: bool = False) -> Kind:
+def kind_of(
+    pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conversions: Sequence[Conversion] = ()
+) -> Kind:
     """The kind that codes (H, W) or (H, W, C) pixels best.
 
     Args:
         pixels: of the picture.
         palette: whether they are numbers of colours.
         cmyk: whether they are inks.
-        conversions: whether what it was converted by may be undone.
+        conversions: those that are undone if one of them made it.
     """
     first = DEEP if pixels.dtype == np.uint16 else 0
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -296,5 +305,5 @@ def kind_of(pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conver
     red, green, blue = (pixels[..., c] for c in range(3))
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return KINDS[Mode(first + Mode.GRAY_AS_RGB)]
-    conversion = detect(pixels.astype(np.uint8, copy=False)) if conversions and not first else None
+    conversion = detect(pixels.astype(np.uint8, copy=False), conversions) if conversions and not first else None
     return KINDS[Mode(first + Mode.RGB) if conversion is None else Mode(FIRST_CONVERSION + conversion.number)]

@@ -146,10 +146,11 @@ RECIPES: dict[str, dict[str, object]] = {
     "white-24x26": {"kind": "gray", "width": 24, "height": 26, "seed": 56, "by": "photo-fast", "white": 254},
     "stretched-apart-96x80": {"kind": "apart", "width": 96, "height": 80, "seed": 57, "by": "photo-fast"},
     "names-ramp-70x50": {"kind": "screen 1", "width": 70, "height": 50, "seed": 51, "effort": "default"},
-    "names-gray-alpha-61x40": {"kind": "screen 2", "width": 61, "height": 40, "seed": 52, "effort": "max"},
+    "names-gray-alpha-64x40": {"kind": "screen 2", "width": 64, "height": 40, "seed": 52, "effort": "max"},
     "names-rgb-96x64": {"kind": "screen 3", "width": 96, "height": 64, "seed": 53, "effort": "default"},
-    "names-rgba-fast-80x70": {"kind": "screen 4", "width": 80, "height": 70, "seed": 54, "effort": "fast"},
-    "names-few-90x60": {"kind": "few 3", "width": 90, "height": 60, "seed": 55, "effort": "max"},
+    "names-rgba-small-80x71": {"kind": "screen 4", "width": 80, "height": 71, "seed": 54, "effort": "fast"},
+    "names-gray-16-70x51": {"kind": "deep 2", "width": 70, "height": 51, "seed": 56, "effort": "default"},
+    "names-few-90x61": {"kind": "few 3", "width": 90, "height": 61, "seed": 55, "effort": "max"},
     "jpeg-444-56x40": {"kind": "jpeg 80 4:4:4", "width": 56, "height": 40, "seed": 51, "by": None},
     "jpeg-422-45x33": {"kind": "jpeg 90 4:2:2", "width": 45, "height": 33, "seed": 52, "by": None},
     "jpeg-420-71x50": {"kind": "jpeg 75 4:2:0", "width": 71, "height": 50, "seed": 53, "by": None},
@@ -290,7 +291,7 @@ def picture(recipe: dict[str, object]) -> Picture:
         return Picture(pixels, blocks, jpeg=file)
     if kind == "apart":
         pixels = _apart(width, height, seed)
-    elif kind.startswith(("screen ", "few ")):
+    elif kind.startswith(("screen ", "few ", "deep ")):
         channels = int(kind[-1])
         names = screen(width, height, channels, seed)[0]
         if kind.startswith("few"):
@@ -298,6 +299,8 @@ def picture(recipe: dict[str, object]) -> Picture:
             names[: height // 6] = names[0, -1]
         found = samples_of(names, channels)
         pixels = np.ascontiguousarray(found[..., 0] if channels == 1 else found)
+        if kind.startswith("deep"):  # pairs of bytes
+            pixels = pixels.view("<u2")[..., 0].astype(np.uint16)
     elif kind.startswith("mode "):
         pixels = _of_mode(Mode(int(kind[5:])), width, height, seed)
     elif kind.startswith(("was ", "nearly ")):

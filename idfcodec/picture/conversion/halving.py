@@ -35,7 +35,7 @@ def upsampled(samples: Plane, layout: Layout, shape: Shape) -> tuple[Plane, Plan
 
 
 def nearest_samples(chroma: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion) -> Plane:
-    """The samples of C1 and C2, (2, ..., ...), whose interpolations are nearest to (2, H, W) by least squares, rounded."""
+    """The samples of C1 and C2, (2, ..., ...), whose interpolations are nearest by least squares, rounded."""
     from idfcodec.picture.conversion import upsampling
 
     shape = (known.shape[0], known.shape[1])

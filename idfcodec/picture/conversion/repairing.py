@@ -72,10 +72,10 @@ def repair(
         for q in range(sums.shape[1]):
             wrong[p, q] = known[p, q] and sums[p, q] >> shift != wanted[p, q]
             faults[p] += wrong[p, q]
-    futile = np.full(samples.shape, -1, np.int64)  # the sweep in which no move of a group helped, and nothing moved since
+    futile = np.full(samples.shape, -1, np.int64)  # the sweep since which no move of a group can help
     rows, columns = np.zeros((4, 16), np.int64), np.zeros((4, 16), np.int64)  # weights of each sample of a group
-    one, two = np.zeros((4, 3), np.int64), np.zeros((4, 4, 3, 3), np.int64)  # costs of pixels made of one and two of them
-    many, made, parts = np.zeros((3, 64), np.int64), np.zeros((4, 64), np.int64), np.zeros(4, np.int64)
+    one, two = np.zeros((4, 3), np.int64), np.zeros((4, 4, 3, 3), np.int64)  # costs of pixels made of one and two
+    many, made, parts = np.zeros((2, 64), np.int64), np.zeros((4, 64), np.int64), np.zeros(4, np.int64)
     best, kept, fewest = np.zeros(4, np.int64), samples.copy(), 1 << 40
     for sweep in range(sweeps):
         members = 4 if sweep else 1  # in the first sweep the sample moves alone
@@ -113,20 +113,20 @@ def repair(
                             if not known[p, q]:
                                 continue
                             over, load = np.int64(sums[p, q]) - (np.int64(wanted[p, q]) << shift), weights[p, q]
-                            found, i, k2 = 0, 0, 0
+                            found, before, of = 0, 0, 0
                             for m in range(members):
                                 parts[m] = rows[m, p - first] * columns[m, q - near]
                                 if parts[m]:
                                     found += 1
-                                    i, k2 = k2, m
+                                    before, of = of, m
                             if found == 1:
                                 for d in range(3):
-                                    one[k2, d] += load * _violation(over + (d - 1) * parts[k2], most)
+                                    one[of, d] += load * _violation(over + (d - 1) * parts[of], most)
                             elif found == 2:
                                 for d in range(3):
                                     for e in range(3):
-                                        moved = over + (d - 1) * parts[i] + (e - 1) * parts[k2]
-                                        two[i, k2, d, e] += load * _violation(moved, most)
+                                        moved = over + (d - 1) * parts[before] + (e - 1) * parts[of]
+                                        two[before, of, d, e] += load * _violation(moved, most)
                             else:
                                 many[0, count], many[1, count] = over, load
                                 made[:, count] = parts
@@ -136,7 +136,7 @@ def repair(
                     cost += two[0, 3, 1, 1] + two[1, 2, 1, 1] + two[1, 3, 1, 1] + two[2, 3, 1, 1]
                     for n in range(count):
                         cost += many[1, n] * _violation(many[0, n], most)
-                    moved_any = False
+                    helps = False
                     for d3 in range(start, stop):
                         cost3 = one[3, d3]
                         if cost3 >= cost:
@@ -150,7 +150,8 @@ def repair(
                                 if cost1 >= cost:
                                     continue
                                 for d0 in range(3):
-                                    total = cost1 + one[0, d0] + two[0, 1, d0, d1] + two[0, 2, d0, d2] + two[0, 3, d0, d3]
+                                    total = cost1 + one[0, d0] + two[0, 1, d0, d1] + two[0, 2, d0, d2]
+                                    total += two[0, 3, d0, d3]
                                     for n in range(count):
                                         if total >= cost:
                                             break
@@ -164,9 +165,9 @@ def repair(
                                             value = samples[top + group[m, 0], left + group[m, 1]] + parts[m]
                                             inside = inside and low <= value <= high
                                         if inside:
-                                            cost, moved_any = total, True
+                                            cost, helps = total, True
                                             best[:] = parts
-                    if not moved_any:
+                    if not helps:
                         futile[top, left] = sweep
                         continue
                     futile[max(top - 4, 0) : top + 5, max(left - 4, 0) : left + 5] = -1

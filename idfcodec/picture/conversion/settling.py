@@ -12,7 +12,8 @@ from idfcodec.compiled import compiled, compiled_loops, inlined
 
 __all__ = ["lumas", "settle"]
 
-SHIFT, ABOVE = 46, 1024  # quotients by the luma's factor are products, shifted, of what is made positive by so many of it
+SHIFT = 46  # quotients by the luma's factor are products, shifted,
+ABOVE = 1024  # of numbers that are made positive by so many times the factor
 Ints = NDArray[np.int64]
 Plane = NDArray[np.int32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import called, inlined
+from idfcodec.compiled import called
 from idfcodec.flow.causal.kernels.numbers import HALF, ONE, f4
 
 __all__ = ["TOTAL", "advance", "cumulative", "find", "mixture_of"]
@@ -30,7 +30,7 @@ def cumulative(i, last, mixture, logistic):
     return (((total >> 22) * (TOTAL - 1 - last)) >> 24) + i
 
 
-@inlined
+@called
 def mixture_of(y, origin, sigma, log_sigma, inverse_scale, exponential, mixture):
     """The mixture that the outputs y say: locations in 1/64 bin, inverse scales, shares; returns the bits of a bin.
 
@@ -63,7 +63,7 @@ def mixture_of(y, origin, sigma, log_sigma, inverse_scale, exponential, mixture)
     return bits
 
 
-@inlined
+@called
 def find(quantile, last, guess, mixture, logistic):
     """The bin of [0, last] that holds a quantile, searched outwards from a guess; and its first and next quantile."""
     low = min(max(guess, 0), last)
