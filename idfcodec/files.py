@@ -54,7 +54,10 @@ def read_source(name: str) -> bytes:
         with opened(name) as file:
             return file.read()
     try:
-        return sys.stdin.buffer.read()
+        data: bytes | None = sys.stdin.buffer.read()
+        if data is None:  # it does not wait for what comes later
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return data
     except OSError as ex:
         raise stream_error(ex, STANDARD_INPUT) from ex
 
@@ -63,7 +66,7 @@ def load_picture(name: str) -> tuple["Picture", int]:
     """The picture in the file or at the URL `name`, or on standard input, and the size of its file in bytes."""
     from idfcodec.picture.pillow import read_picture
 
-    if name == STREAM or is_url(name):
+    if name == STREAM or is_url(name) or is_special(Path(name)):  # a pipe says nothing of its size
         data = read_source(name)
         return read_picture(io.BytesIO(data)), len(data)
     with open(name, "rb") as file:

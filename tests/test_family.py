@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from idfcodec.code_length import code_length
 from idfcodec.codec import decode_picture, encode, kind_of_picture
@@ -17,8 +20,9 @@ from idfcodec.models import load_model
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.names import names_of, samples_of
 from idfcodec.picture.picture import Frames, Picture
-from idfcodec.picture.pillow import from_image
+from idfcodec.picture.pillow import from_image, read_picture
 from idfcodec.types import Pixels
+from tests.conftest import REPOSITORY
 from tests.flow.categorical.screens import screen
 from tests.pictures import generate
 
@@ -93,6 +97,36 @@ def test_16_bits_are_names_where_a_pixel_has_four_bytes(channels: int) -> None:
     assert (unpack(data).tiles[0][0] == CATEGORICAL) == (channels < 3)
     if channels < 3:
         assert len(data) < 180 * 2 * channels + 300
+
+
+def webp_size(picture: Picture) -> int:
+    """Of the lossless animation of least size."""
+    first, *others = map(Image.fromarray, picture.pixels)
+    file = io.BytesIO()
+    first.save(file, "WEBP", save_all=True, append_images=others, lossless=True, quality=100, method=6)
+    return file.tell()
+
+
+def scrolled(count: int) -> Picture:
+    """A screen of which a part scrolls."""
+    frames = np.stack([drawn(3)] * count)
+    for i in range(count):
+        frames[i, 20:, 40:120] = np.roll(frames[0, 20:, 40:120], -3 * i, axis=0)
+    return Picture(frames, frames=Frames(count))
+
+
+def test_animations_are_smaller_than_webp() -> None:
+    for picture in (scrolled(6), photographs(4, still=False), photographs(4, still=True)):
+        assert len(encode(picture)) <= webp_size(picture)
+
+
+@pytest.mark.parametrize("name", ["jxl_traffic_light.gif", "jxl_animation_patches.gif", "pillow_chi.gif"])
+def test_animations_of_mixed_are_smaller_than_webp(name: str) -> None:
+    path = REPOSITORY.parent / "shared" / "data" / "mixed" / name
+    if not path.exists():
+        pytest.skip("the collection ../shared/data/mixed is not here")
+    picture = read_picture(path)
+    assert len(encode(picture, strip=True)) <= webp_size(picture)
 
 
 def test_a_model_by_name_codes_screens_too() -> None:

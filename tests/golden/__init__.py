@@ -170,8 +170,15 @@ BATCHES: dict[str, dict[str, object]] = {
         "height": 32,
         "by": "thumbnail",
     },
+    "converted-40x32": {
+        "kinds": ["was 1", "was 1 of 14", "nearly 1", "was 2 of 15", "photo"],
+        "width": 40,
+        "height": 32,
+        "conversion": True,
+        "by": "thumbnail",
+    },
 }
-"""The same for batches: three pictures of each kind."""
+"""The same for batches: three pictures of each kind; conversions are undone where it says so, the first did not."""
 
 PLANES: dict[str, dict[str, object]] = {
     "gray-16-41x30": {"types": [["luma", 0, 65535]], "width": 41, "height": 30, "seed": 1, "by": "photo"},
@@ -219,6 +226,14 @@ def _converted(number: int, layout: int, width: int, height: int, seed: int, *, 
         green = pixels.reshape(-1, 3)[:: 97 if layout else 17, 1]
         green[:] = np.minimum(green, 254) + 1
     return pixels
+
+
+def _drawn(kind: str, width: int, height: int, seed: int) -> Pixels:
+    """What `generate` draws, or what a conversion makes of it."""
+    if not kind.startswith(("was ", "nearly ")):
+        return generate(kind, width, height, seed)
+    number, layout = (*map(int, kind.split()[1::2]), 0)[:2]
+    return _converted(number, layout, width, height, seed, exceptions=kind.startswith("nearly"))
 
 
 def _apart(width: int, height: int, seed: int) -> Pixels:
@@ -303,11 +318,8 @@ def picture(recipe: dict[str, object]) -> Picture:
             pixels = pixels.view("<u2")[..., 0].astype(np.uint16)
     elif kind.startswith("mode "):
         pixels = _of_mode(Mode(int(kind[5:])), width, height, seed)
-    elif kind.startswith(("was ", "nearly ")):
-        number, layout = (*map(int, kind.split()[1::2]), 0)[:2]
-        pixels = _converted(number, layout, width, height, seed, exceptions=kind.startswith("nearly"))
     else:
-        pixels = generate(kind, width, height, seed)
+        pixels = _drawn(kind, width, height, seed)
     pixels, frames = _frames(pixels, recipe)
     palette = np.arange(16 * (3 + ("alpha" in recipe)), dtype=np.uint8).reshape(16, -1) if kind == "mode 7" else None
     white = recipe.get("white")
@@ -336,7 +348,7 @@ def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
     assert isinstance(kinds, list)
     assert isinstance(width, int)
     assert isinstance(height, int)
-    return [generate(kind, width, height, seed) for kind in kinds for seed in range(3)]
+    return [_drawn(kind, width, height, seed) for kind in kinds for seed in range(3)]
 
 
 def chosen(recipe: dict[str, object]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The compiled loops of the conversions. They take all they need as arguments: tables and constants of a row.
 
-What finds chroma is inlined: arrays handed to a compiled function from within another cost more than its work.
+What finds chroma is inlined, once; what it looks up is not, for there are nine places, and each would take its time to
+compile.
 """
 
 from __future__ import annotations

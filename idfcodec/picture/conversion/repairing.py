@@ -38,6 +38,14 @@ def _violation(over: int, most: int) -> int:
     return off * off
 
 
+@inlined
+def _copy(source: Plane, target: Plane) -> None:
+    """Sample by sample: an assignment of slices takes seconds to compile, for the message of its error."""
+    for j in range(source.shape[0]):
+        for k in range(source.shape[1]):
+            target[j, k] = source[j, k]
+
+
 @compiled
 def repair(
     wanted: Plane,
@@ -129,7 +137,8 @@ def repair(
                                         two[before, of, d, e] += load * _violation(moved, most)
                             else:
                                 many[0, count], many[1, count] = over, load
-                                made[:, count] = parts
+                                for m in range(4):
+                                    made[m, count] = parts[m]
                                 count += 1
 
                     cost = one[0, 1] + one[1, 1] + one[2, 1] + one[3, 1] + two[0, 1, 1, 1] + two[0, 2, 1, 1]
@@ -166,7 +175,8 @@ def repair(
                                             inside = inside and low <= value <= high
                                         if inside:
                                             cost, helps = total, True
-                                            best[:] = parts
+                                            for m in range(4):
+                                                best[m] = parts[m]
                     if not helps:
                         futile[top, left] = sweep
                         continue
@@ -194,7 +204,7 @@ def repair(
                         weights[p, q] += STEP
         if remaining < fewest:
             fewest = remaining
-            kept[:] = samples
+            _copy(samples, kept)
         if remaining == 0:
             break
-    samples[:] = kept
+    _copy(kept, samples)

@@ -101,7 +101,7 @@ def test_every_budget_decodes(budget: Budget) -> None:
 def test_efforts_choose_budgets() -> None:
     names = screen(90, 60, 3)
     assert [encode(names, channels=3, effort=effort)[1] // 16 for effort in ("fast", "default")] == [2, 0]
-    assert encode(names & 1, channels=1)[1] // 16 == 1  # two colours
+    assert encode(names & np.uint32(1), channels=1)[1] // 16 == 1  # two colours
 
 
 @pytest.mark.parametrize("effort", ["fast", "default", "max"])
@@ -117,7 +117,7 @@ def test_a_large_picture_is_coded_in_few_ways(monkeypatch: pytest.MonkeyPatch, e
 
     for module in (choosing, coder):
         monkeypatch.setattr(module, "Work", Counted)
-    for picture in (names, names % 5, names[:, :, :200] & 1):
+    for picture in (names, names % np.uint32(5), names[:, :, :200] & np.uint32(1)):
         pixels.clear()
         encode(picture, channels=3, effort=effort)
         whole = pixels.count(picture.size)
