@@ -11,7 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -31,7 +31,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(work: Callable[[J], R], jobs: Sequence[J], count: int) -> Iterator[tuple[int, R | IDFError]]:
+def run(work: Callable[[J], R], jobs: Sequence[J], count: int) -> Generator[tuple[int, R | IDFError], None, None]:
     """The number of each job and its result, as they are done.
 
     Args:

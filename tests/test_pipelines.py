@@ -98,7 +98,7 @@ def test_a_model_is_loaded_once_a_worker(cluster: Any, tmp_path: Path) -> None:
         (failed,) = compress_files(client, [str(tmp_path / "gone.png")], [str(tmp_path / "gone.idfc")])
         assert isinstance(failed.error, FileNotFoundError)
     for name, back in zip(sources, backs, strict=True):
-        assert np.array_equal(Image.open(name), Image.open(back))
+        assert np.array_equal(np.asarray(Image.open(name)), np.asarray(Image.open(back)))
 
 
 def loaded() -> list[int]:
