@@ -135,7 +135,7 @@ def _with_chroma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg) -> Canva
     """The same, with the chroma of clipped pixels as far as the luma that was found leaves it open."""
     inside = canvas.inside
     luma = np.ascontiguousarray(planes_of(jpeg)[0][inside])
-    bounds = [np.ascontiguousarray(part[(slice(1, None), *inside)]) for part in (canvas.low, canvas.high)]
+    bounds = [np.stack([plane[inside] for plane in part[1:]]) for part in (canvas.low, canvas.high)]
     bound_chroma(pixels, luma, *bounds)
     low, high = canvas.low.copy(), canvas.high.copy()
     for k in range(2):
@@ -213,7 +213,7 @@ def _inverted(
         corners = slice(None, None, sampling[0]), slice(None, None, sampling[1])
         known = canvas.known(plane)[corners]
         start[known] = canvas.low[plane][corners][known]
-    samples = start.copy()
+    samples: Reals = np.array(start, np.float64)
     if todo is None:
         todo = np.ones(blocks_of(canvas.shape, sampling, 1), np.bool_)
     invert(canvas.low[plane], canvas.high[plane], *sampling, smooth, _ROUNDS, 0.0, todo, samples)
@@ -282,8 +282,7 @@ def _uncertain(canvas: Canvas, plane: int, sampling: tuple[int, int], shape: Sha
     count = seen.reshape(height, down, width, across).sum((1, 3))
     share = np.zeros(shape)
     share[:height, :width] = count / (down * across)
-    found: Reals = np.where(share > 0, _SURE / np.maximum(share, 0.1) ** 3, 1e5)
-    return found
+    return np.asarray(np.where(share > 0, _SURE / np.maximum(share, 0.1) ** 3, 1e5), np.float64)
 
 
 def _offsets(first: tuple[int, int], sampling: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -305,5 +304,5 @@ def _chroma_blocks(source: Reals) -> Reals:
 
 def _idle(source: Reals) -> float:
     """The share of coefficients that are next to nothing."""
-    found = _chroma_blocks(source)
+    found = _chroma_blocks(np.rint(4 * source) / 4)
     return float((np.abs(found[:, 1:]) < 0.9).mean()) if len(found) else 0.0
