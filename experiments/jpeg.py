@@ -1,6 +1,6 @@
 """JPEG files and pictures that were JPEGs: sizes beside the JPEG's own.
 
-    python -m experiments.jpeg [--recovered | --decoders] [--qualities 75 90] [--samplings 4:2:0] [--count 24]
+    python -m experiments.jpeg [--recovered | --decoders] [--write] [--qualities 75 90] [--samplings 4:2:0] [--count 24]
                                [--files FILE ...]
 
 Makes JPEGs (optimised Huffman codes) of the first 24 held-back photographs of `../shared/data/train`. With
@@ -37,6 +37,7 @@ __all__ = ["main"]
 
 SAMPLINGS = {"4:4:4": 0, "4:2:0": 2}
 COUNT = 24
+README = Path(__file__).with_name("README.md")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "train"
 
 
@@ -146,34 +147,54 @@ def by_decoders(name: str, files: list[bytes]) -> str:
     return "\n".join(rows)
 
 
+TABLES: dict[str, tuple[Callable[[str, list[bytes]], str], tuple[str, ...]]] = {
+    "files": (from_files, ("JPEGs", "bytes", "ours", "JPEG XL", "encoding, s", "decoding, s")),
+    "recovered": (
+        from_pixels,
+        ("JPEGs", "bytes", "ours", "pixels from coefficients", "recovered", "encoding, s", "decoding, s"),
+    ),
+    "decoders": (
+        by_decoders,
+        ("JPEGs", "decoder", "as coefficients", "pixels from coefficients", "ours", "without conversions"),
+    ),
+}
+
+
 def main() -> None:
     """Prints one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recovered", action="store_true", help="compress decoded pixels")
     parser.add_argument("--decoders", action="store_true", help="compare pixels of several decoders")
     parser.add_argument("--count", type=int, default=COUNT, help="photographs")
+    parser.add_argument("--write", action="store_true", help="put the table into the README beside this script")
     parser.add_argument("--qualities", type=int, nargs="+", default=[75, 85, 90, 95])
     parser.add_argument("--samplings", nargs="+", default=list(SAMPLINGS), choices=list(SAMPLINGS))
     parser.add_argument("--files", type=Path, nargs="+")
     arguments = parser.parse_args()
-    row = by_decoders if arguments.decoders else from_pixels if arguments.recovered else from_files
-    if arguments.decoders:
-        print("| JPEGs | decoder | as coefficients | pixels from coefficients | ours | without conversions |")
-        print("| --- | --- | ---: | ---: | ---: | ---: |")
-    elif arguments.recovered:
-        print("| JPEGs | bytes | ours | pixels from coefficients | recovered | encoding, s | decoding, s |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    else:
-        print(
-            "| JPEGs | bytes | ours | JPEG XL | encoding, s | decoding, s |\n| --- | ---: | ---: | ---: | ---: | ---: |"
-        )
-    if arguments.files:
-        for path in arguments.files:
-            print(row(path.name, [path.read_bytes()]), flush=True)
-        return
-    for quality in arguments.qualities:
-        for sampling in arguments.samplings:
-            print(row(f"{quality}, {sampling}", list(made(quality, sampling, arguments.count))), flush=True)
+    kind = "decoders" if arguments.decoders else "recovered" if arguments.recovered else "files"
+    row, heads = TABLES[kind]
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('--- ' if k == 0 else '---:' for k in range(len(heads)))} |"]
+    print(*lines, sep="\n", flush=True)
+    named = [(path.name, [path.read_bytes()]) for path in arguments.files or ()]
+    for name, files in named or _named(arguments.qualities, arguments.samplings, arguments.count):
+        lines.append(row(name, files))
+        print(lines[-1], flush=True)
+    if arguments.write:
+        _write(kind, "\n".join([*lines, "", f"{arguments.count} photographs of each kind."]))
+
+
+def _named(qualities: list[int], samplings: list[str], count: int) -> Iterator[tuple[str, list[bytes]]]:
+    for quality in qualities:
+        for sampling in samplings:
+            yield f"{quality}, {sampling}", list(made(quality, sampling, count))
+
+
+def _write(kind: str, table: str) -> None:
+    """Replace a table of the README."""
+    text = README.read_text()
+    before, rest = text.split(f"<!-- {kind} -->\n", 1)
+    after = rest.split(f"<!-- end of {kind} -->\n", 1)[1]
+    README.write_text(f"{before}<!-- {kind} -->\n{table}\n<!-- end of {kind} -->\n{after}")
 
 
 if __name__ == "__main__":
