@@ -173,7 +173,7 @@ def main() -> None:
     arguments = parser.parse_args()
     kind = "decoders" if arguments.decoders else "recovered" if arguments.recovered else "files"
     row, heads = TABLES[kind]
-    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('--- ' if k == 0 else '---:' for k in range(len(heads)))} |"]
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' if k == 0 else '---:' for k in range(len(heads)))} |"]
     print(*lines, sep="\n", flush=True)
     named = [(path.name, [path.read_bytes()]) for path in arguments.files or ()]
     for name, files in named or _named(arguments.qualities, arguments.samplings, arguments.count):

@@ -125,7 +125,7 @@ def test_unusual_samplings(factors: int, sampling: str, known: bool) -> None:
 def test_inks_are_coded_as_pixels() -> None:
     file = io.BytesIO()
     Image.fromarray(np.dstack([decoded(jpeg(24, 32)), decoded(jpeg(24, 32))[..., :1]]), "CMYK").save(file, "JPEG")
-    picture = read_picture(file)
+    picture = read_picture(io.BytesIO(file.getvalue()))
     assert read_jpeg(file.getvalue()) is None
     data = codec.encode(picture, effort="fast")
     assert codec.decode_picture(data).same(picture)
@@ -169,7 +169,7 @@ def container_of(payload: bytes, shape: tuple[int, int], structure: Structure = 
             height=shape[0],
             tile=0,
             model=NO_MODEL,
-            checksum=0,
+            checksum=KINDS[Mode.RGB].checksum(np.zeros((1, 1, 3), np.uint8)),
             metadata={},
             structure=structure,
             tiles=(payload,),
