@@ -22,17 +22,37 @@ from numpy.typing import NDArray
 from PIL import Image
 
 __all__ = [
-    "Pixels", "as_rgb", "avif_encode", "decoder", "encoder", "hp1", "jpeg2k_encode", "jpegls_decode", "jpegls_encode",
-    "oxipng_encode", "png_decode", "png_encode", "tiff_encode", "undo_hp1",
+    "Pixels", "as_rgb", "as_rgba", "avif_encode", "decoder", "encoder", "hp1", "jpeg2k_encode", "jpegls_decode",
+    "jpegls_encode", "oxipng_encode", "plain", "png_encode", "tiff_encode", "undo_hp1",
+    "webp_encode",
 ]  # fmt: skip
 
-Pixels = NDArray[np.uint8]
-"""(H, W) or (H, W, 3), contiguous."""
+Pixels = NDArray[Any]
+"""(H, W) or (H, W, C) uint8 or uint16, C from 2 to 4, contiguous."""
 
 
 def as_rgb(pixels: Pixels) -> Pixels:
-    """Gray as RGB with equal channels, RGB as it is."""
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    """Gray as RGB with equal channels, and alpha where there is one; RGB as it is."""
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., [0, 0, 0, 1]]) if pixels.shape[2] == 2 else pixels
+
+
+def as_rgba(pixels: Pixels) -> Pixels:
+    """(H, W, 4) of 16 bits."""
+    deep = as_rgb(pixels if pixels.dtype == np.uint16 else pixels * np.uint16(257))
+    return deep if deep.shape[2] == 4 else np.dstack((deep, np.full(deep.shape[:2], 65535, np.uint16)))
+
+
+def plain(encode: Callable[[Pixels], bytes]) -> Callable[[Pixels], bytes]:
+    """An encoder that says what it does not take."""
+
+    def checked(pixels: Pixels) -> bytes:
+        if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (3,)):
+            raise ValueError("8-bit gray and RGB only")
+        return encode(pixels)
+
+    return checked
 
 
 def _imagecodecs() -> Any:
@@ -45,18 +65,14 @@ def png_encode(pixels: Pixels) -> bytes:
     return stream.getvalue()
 
 
-def png_decode(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
-        # An optimiser stores few colours as a palette and few grays in fewer bits.
-        return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-
-
 def oxipng_encode(pixels: Pixels, threads: int) -> bytes:
     os.environ.setdefault("RAYON_NUM_THREADS", str(threads))  # read when it is first used
     import oxipng
 
-    kind = oxipng.ColorType.rgb() if pixels.ndim == 3 else oxipng.ColorType.grayscale()
-    raw = oxipng.RawImage(pixels.tobytes(), pixels.shape[1], pixels.shape[0], color_type=kind)
+    kinds = oxipng.ColorType.grayscale, oxipng.ColorType.grayscale_alpha, oxipng.ColorType.rgb, oxipng.ColorType.rgba
+    kind, bits = kinds[(*pixels.shape, 1)[2] - 1](), 8 * pixels.itemsize
+    samples = pixels.astype(pixels.dtype.newbyteorder(">")).tobytes()
+    raw = oxipng.RawImage(samples, pixels.shape[1], pixels.shape[0], color_type=kind, bit_depth=bits)
     return bytes(raw.create_optimized_png(level=4))
 
 
@@ -93,6 +109,15 @@ def jpeg2k_encode(pixels: Pixels, threads: int) -> bytes:
 def avif_encode(pixels: Pixels, threads: int) -> bytes:
     kind = {"pixelformat": "444", "matrix": 0} if pixels.ndim == 3 else {"pixelformat": "400"}
     return bytes(_imagecodecs().avif_encode(pixels, level=100, speed=6, numthreads=threads, **kind))
+
+
+def webp_encode(pixels: Pixels, *, quality: int, method: int, threads: int) -> bytes:
+    shown, how = as_rgb(pixels), {"lossless": True, "method": method}
+    if shown.shape[2] == 3 or shown.dtype != np.uint8:
+        return bytes(_imagecodecs().webp_encode(shown, level=quality, numthreads=threads, **how))
+    stream = io.BytesIO()  # imagecodecs cannot ask for colours without alpha to be kept
+    Image.fromarray(shown).save(stream, "WEBP", quality=quality, exact=True, **how)
+    return stream.getvalue()
 
 
 def tiff_encode(pixels: Pixels, *, compression: str, level: int) -> bytes:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import adapters as via
-from benchmarks.adapters import Pixels, as_rgb
+from benchmarks.adapters import Pixels, as_rgb, as_rgba
 from benchmarks.models import describe_model, model_name
 from benchmarks.results import BenchmarkError
 from idfcodec import __version__
@@ -41,7 +41,7 @@ class Codec:
         threads: how many it uses at most.
         encode: pixels to the bytes of a file.
         decode: those bytes to pixels.
-        keeps_channels: whether gray comes back as gray and RGB as RGB; else both are compared as RGB.
+        keeps_channels: whether gray comes back as gray and RGB as RGB; else both are compared as RGBA.
         missing: why it cannot be run; "" if it can.
     """
 
@@ -72,7 +72,7 @@ class Codec:
         """Whether `again`, which was decoded, is the picture that was encoded."""
         if self.keeps_channels:
             return np.array_equal(pixels, again)
-        return np.array_equal(as_rgb(pixels), as_rgb(again))
+        return np.array_equal(as_rgba(pixels), as_rgba(again))
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ class OurCodec(Codec):
     Attributes:
         folder: of the model.
         device: "cpu" or "cuda".
+        asked: the model, or the effort, which leaves it to the codec whether a picture is coded by the model at all.
         facts: what `describe_model` says of it.
     """
 
     folder: Path = field(kw_only=True)
     device: str = "cpu"
+    asked: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -103,7 +105,7 @@ class OurCodec(Codec):
         """The picture's bits by the model, and those of each pixel, (H, W)."""
         from idfcodec.code_length import code_length
 
-        found = code_length(pixels, **self.options)
+        found = code_length(pixels, **{**self.options, **self.asked})
         return round(float(found.total), 2), np.asarray(found.pixels, np.float32)
 
     def encode_batch(self, pictures: Sequence[Pixels]) -> bytes:
@@ -169,11 +171,9 @@ def _ours(name: str, effort: str, threads: int, device: str) -> OurCodec:
             raise BenchmarkError(f"{name}: {ex}") from ex
         folder, missing = Path(name), str(ex)
     called = model_name(folder)
-    if not effort:  # a shipped model by its own name is the preset
-        effort = {model: effort for effort, model in EFFORTS.items()}.get(called, "")
+    effort = effort or {model: effort for effort, model in EFFORTS.items()}.get(called, "")  # by its own name too
     settings = f"effort {effort}, model {called}" if effort else f"model {called}"
     called = effort or called
-    # An effort leaves it to the codec whether a picture is coded by the model at all.
     asked: dict[str, Any] = {"model": None, "effort": effort} if effort else {"model": folder}
     return OurCodec(
         key=f"idfcodec-{called}",
@@ -187,6 +187,7 @@ def _ours(name: str, effort: str, threads: int, device: str) -> OurCodec:
         missing=missing,
         folder=folder,
         device=device,
+        asked=asked,
         facts={} if missing else describe_model(folder),
     )
 
@@ -201,32 +202,32 @@ def library_codecs(threads: int, key: str | None = None) -> list[Codec]:
 
 def _libraries(threads: int) -> Iterator[tuple[Any, ...]]:
     """The arguments of `_peer`: nothing is imported yet."""
-    yield ("png", "PNG (Pillow, optimize)", "optimize", "PIL", via.png_encode, via.png_decode)
+    yield ("png", "PNG (Pillow, optimize)", "optimize", "PIL", via.plain(via.png_encode),
+           via.decoder("png"))  # fmt: skip
     yield ("png-oxipng", "PNG (oxipng, level 4)", "level 4", "oxipng", partial(via.oxipng_encode, threads=threads),
-           via.png_decode, threads, False)  # fmt: skip
-    for method, quality in ((4, 75), (6, 100)):
-        label = f"WebP lossless, method {method}" + (f", quality {quality}" if quality != 75 else "")
-        encode = via.encoder("webp", as_rgb, level=quality, lossless=True, method=method, numthreads=threads)
+           via.decoder("png"), threads, False)  # fmt: skip
+    for method, quality, label in ((4, 75, "method 4"), (6, 100, "method 6, quality 100")):
+        encode = partial(via.webp_encode, quality=quality, method=method, threads=threads)
         settings = f"lossless, method {method}, quality {quality}"
-        yield (f"webp-m{method}", label, settings, "imagecodecs.WEBP", encode, via.decoder("webp"), threads,
-               False)  # fmt: skip
+        yield (f"webp-m{method}", f"WebP lossless, {label}", settings, "imagecodecs.WEBP", encode, via.decoder("webp"),
+               threads, False)  # fmt: skip
     for effort in (1, 3, 7, 9, 10):
         encode = via.encoder("jpegxl", lossless=True, effort=effort, numthreads=threads)
         yield (f"jxl-e{effort}", f"JPEG XL effort {effort}", f"lossless, effort {effort}", "imagecodecs.JPEGXL",
                encode, via.decoder("jpegxl", numthreads=threads), threads)  # fmt: skip
     yield ("jpegls-rct", "JPEG-LS, reversible colour transform", "G, R-G, B-G, not interleaved",
-           "imagecodecs.JPEGLS", via.jpegls_encode, via.jpegls_decode)  # fmt: skip
+           "imagecodecs.JPEGLS", via.plain(via.jpegls_encode), via.jpegls_decode)  # fmt: skip
     yield ("j2k-rct", "JPEG 2000, reversible colour transform", "reversible 5/3 wavelet and colour transform",
-           "imagecodecs.JPEG2K", partial(via.jpeg2k_encode, threads=threads),
+           "imagecodecs.JPEG2K", via.plain(partial(via.jpeg2k_encode, threads=threads)),
            via.decoder("jpeg2k", numthreads=threads), threads)  # fmt: skip
     yield ("avif", "AVIF lossless, identity matrix", "quality 100, speed 6, 4:4:4, identity matrix",
-           "imagecodecs.AVIF", partial(via.avif_encode, threads=threads), via.decoder("avif", numthreads=threads),
-           threads)  # fmt: skip
-    yield ("qoi", "QOI", "", "imagecodecs.QOI", via.encoder("qoi", as_rgb), via.decoder("qoi"), 1, False)
+           "imagecodecs.AVIF", via.plain(partial(via.avif_encode, threads=threads)),
+           via.decoder("avif", numthreads=threads), threads)  # fmt: skip
+    yield ("qoi", "QOI", "", "imagecodecs.QOI", via.plain(via.encoder("qoi", as_rgb)), via.decoder("qoi"), 1, False)
     for kind, level in (("deflate", 9), ("zstd", 19)):
         settings = f"{kind} level {level}, horizontal predictor, one strip"
         yield (f"tiff-{kind}", f"TIFF, {kind}", settings, "imagecodecs.TIFF",
-               partial(via.tiff_encode, compression=kind, level=level), via.decoder("tiff"))  # fmt: skip
+               via.plain(partial(via.tiff_encode, compression=kind, level=level)), via.decoder("tiff"))  # fmt: skip
 
 
 def _peer(

@@ -20,18 +20,22 @@ from idfcodec.training.data import held_back
 
 __all__ = ["CLASSES", "KNOWN", "Dataset", "Entry", "Known", "Survey", "open_dataset", "pixel_hash"]
 
-CLASSES = ("clean photographs", "of a known past", "screens and drawings")
+CLASSES = ("clean photographs", "of a known past", "screens and drawings", "16 bits a sample")
 """What pictures went through, which decides what a codec can save. RESULTS.md says what the classes mean."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """A well-known data set of sets.json: its titles, its class (of `CLASSES`), and what its pictures went through."""
+    """A well-known data set of sets.json: its titles, its class (of `CLASSES`), and what its pictures went through.
+
+    Where it is a part of a folder, `files` are its names; `run --name` chooses it.
+    """
 
     title: str
     short: str
     kind: str
     past: str
+    files: tuple[str, ...] = ()
 
 
 KNOWN = {name: Known(**entry) for name, entry in json.loads(Path(__file__).with_name("sets.json").read_bytes()).items()}
@@ -94,7 +98,7 @@ class Dataset:
                 "sha256": pixel_hash(pixels),
                 "width": pixels.shape[1],
                 "height": pixels.shape[0],
-                "channels": 1 if pixels.ndim == 2 else 3,
+                "channels": (*pixels.shape, 1)[2],
                 "subpixels": pixels.size,
                 "read_seconds": 0.0,
             }
@@ -109,15 +113,9 @@ def pixel_hash(pixels: Pixels) -> str:
 
 
 def open_dataset(
-    path: Path,
-    *,
-    patches: int | None = None,
-    only_held_back: bool = False,
-    limit: int | None = None,
-    name: str | None = None,
-    title: str | None = None,
-    past: str | None = None,
-) -> Dataset:
+    path: Path, *, patches: int | None = None, only_held_back: bool = False, limit: int | None = None,
+    name: str | None = None, title: str | None = None, past: str | None = None,
+) -> Dataset:  # fmt: skip
     """A folder of pictures, or an .npz file with an array `images`.
 
     Args:
@@ -133,6 +131,10 @@ def open_dataset(
     """
     if path.is_dir():
         dataset = _folder(path, only_held_back=only_held_back)
+        known = KNOWN.get(name or "")
+        if known and known.files:
+            entries = tuple(entry for entry in dataset.entries if entry.name in known.files)
+            dataset = replace(dataset, title=known.title, entries=entries)
         if patches is not None:
             dataset = _patches(dataset, patches, limit)
     elif path.suffix == ".npz":
@@ -221,9 +223,10 @@ def _reader(path: Path) -> Callable[[], Pixels]:
         try:
             with open(path, "rb") as file:  # not by name: its folder is nobody's business
                 picture = read_picture(file)
-            if not picture.plain:
-                raise IDFError(f"codecs are compared on 8-bit gray and RGB, and this is {picture.text}")
-            return np.ascontiguousarray(picture.pixels)
+            if picture.frames or picture.cmyk:
+                raise IDFError(f"codecs are compared on single pictures of gray and RGB, and this is {picture.text}")
+            shown = picture.pixels if picture.palette is None else picture.palette[picture.pixels]
+            return np.ascontiguousarray(shown if shown.dtype != np.bool_ else shown.astype(np.uint8) * 255)
         except OSError as ex:
             raise IDFError(ex.strerror or str(ex)) from ex
 

@@ -83,9 +83,7 @@ def measure_dataset(
             if options.likelihood and isinstance(codec, OurCodec) and "error" not in row:
                 row["likelihood_bits"], _ = codec.code_length(pixels)
     out: Row = {
-        "title": dataset.title,
-        "source": dataset.source,
-        "kind": dataset.kind,
+        **{name: getattr(dataset, name) for name in ("title", "source", "kind")},
         "pictures": facts,
         "skipped": skipped,
         "batched": bool(batching),

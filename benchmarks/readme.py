@@ -6,7 +6,7 @@ Nothing in these places is written by hand, so a test can tell whether they stil
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -18,8 +18,9 @@ from benchmarks.models import model_name, shipped_models
 from benchmarks.render import escaped, markdown_published, markdown_rows
 from benchmarks.results import BenchmarkError, Result, load
 from benchmarks.scaling import scaling_tables
-from benchmarks.section import Section, sections
+from benchmarks.section import OUR_DEFAULT, Section, sections
 from benchmarks.tables import machine, protocol, table
+from experiments.loading_table import loading_lines
 from idfcodec.models import EFFORTS
 
 __all__ = ["readme", "rendered"]
@@ -30,14 +31,16 @@ COLUMNS = ("file", "payload", "likelihood", "bytes", "against")
 SPEEDS = ("encode_mb_s", "decode_mb_s", "memory")
 README_COLUMNS = ("file", "bytes", "against", *SPEEDS)
 README_PEERS = ("png-oxipng", "webp-m6", "jxl-e7", "jxl-e10", "jpegls-rct", "j2k-rct")
-LINE_PEERS = ("jxl-e7", "jxl-e10")
+LINE_PEERS = ("png-oxipng", "webp-m6", "jxl-e7", "jxl-e10")
+PEERS = ("png-oxipng", "webp-m6", "jxl-e7")  # that are held against ours picture by picture
 START, END = "<!-- results -->\n", "<!-- /results -->"
 WRITTEN = "Written by `python -m benchmarks readme` from benchmarks/results; every figure comes from a script."
 PASTS = """\
 What a codec can save depends on what a picture went through, so every data set has a class. *Clean photographs* were
 never coded with losses, or were reduced in size since. Photographs *of a known past* were PhotoCD, JPEG or video once:
 they have only some of the colours and frequencies that they could have, and this codec learns which while it decodes;
-that is most of its gain on Kodak. *Screens and drawings* are what programs make, and scans of prints."""
+that is most of its gain on Kodak. *Screens and drawings* are what programs make, and scans of prints. *16 bits a
+sample* are photographs and measurements of 10 to 16 bits, and test patterns."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -80,7 +83,7 @@ def rendered(root: Path) -> dict[Path, str]:
         raise BenchmarkError(f"{target}: no {START.strip()} … {END}")
     short = "\n".join(_short(measured))
     wanted = {target: f"{start}{START}{short}\n{END}{end}"}
-    wanted[root / "RESULTS.md"] = "\n".join(_long(root, measured, names)) + "\n"
+    wanted[root / "RESULTS.md"] = "\n".join(_long(root, measured)) + "\n"
     return wanted | {folder / "CARD.md": card(folder, names, measured, TIMED) for folder in folders.values()}
 
 
@@ -163,7 +166,7 @@ def _lines(measured: Mapping[str, Section]) -> list[str]:
     return lines
 
 
-def _long(root: Path, measured: Mapping[str, Section], names: Mapping[str, str]) -> list[str]:
+def _long(root: Path, measured: Mapping[str, Section]) -> list[str]:
     """RESULTS.md: every table, by class."""
     lines = ["# Results", "", WRITTEN, "", *PASTS.splitlines(), ""]
     lines += [
@@ -176,13 +179,12 @@ def _long(root: Path, measured: Mapping[str, Section], names: Mapping[str, str])
         lines += ["", f"## {kind.capitalize()}"] if of_kind else []
         for name, section in of_kind.items():
             lines += ["", f"### {KNOWN[name].title}", "", *_set(name, section)]
-    lines += _fine_tuned(root, names)
     scaling = root / "benchmarks" / "results" / "scaling.json"
     if scaling.exists():
         lines += ["", "## Time and memory against size and threads", ""]
         lines += ["Mosaics of photographs. [Plot](benchmarks/scaling.svg)."]
         lines += scaling_tables(json.loads(scaling.read_bytes()))
-    return lines
+    return lines + loading_lines(root)
 
 
 def _set(name: str, section: Section) -> list[str]:
@@ -194,27 +196,20 @@ def _set(name: str, section: Section) -> list[str]:
     lines = [escaped(computed.counts + past), "", *markdown_rows(computed, columns, units=False)]
     if len(computed.published):
         lines += ["", *markdown_published(computed)]
-    for note in (*computed.notes, f"Measured on {machine(section.result)}. {protocol(section.result)}."):
+    where = f"Measured on {machine(section.result)}. {protocol(section.result)}."
+    for note in (*computed.notes, *_larger(section), where):
         lines += ["", escaped(note)]
     return lines
 
 
-def _fine_tuned(root: Path, names: Mapping[str, str]) -> list[str]:
-    """What `experiments.fine_tuning --json benchmarks/results/finetune.json` measured of a shipped model."""
-    path = root / "benchmarks" / "results" / "finetune.json"
-    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    model = names.get(result.get("training", {}).get("started_from"))
-    if model is None:
-        return []
-    pictures = result["pictures"].values()
-    subpixels, before, after = (sum(entry[key] for entry in pictures) for key in ("subpixels", "before", "after"))
-    return [
-        "",
-        "## Fine-tuning",
-        "",
-        f"`{model}` for {result['training']['minutes_done']:.0f} minutes on {result['environment']['cores']} cores, "
-        f"with {result['training']['megapixels']:.2f} megapixels of an",
-        f"immunohistochemistry slide: {len(pictures)} squares of that slide which were held back fall from",
-        f"{8 * before / subpixels:.3f} to {8 * after / subpixels:.3f} bits per subpixel, by {1 - after / before:.1%} "
-        "(`python -m experiments.fine_tuning --pattern 'skimage_ihc*' --cut 128`).",
-    ]
+def _larger(section: Section) -> Iterator[str]:
+    """On which pictures of screens, or of 16 bits, our default file is not the smallest, by more than 64 bytes."""
+    sizes = section.coded.pivot(index="picture", columns="codec", values="bytes")
+    others = sizes[[key for key in sizes.columns if key in PEERS]]
+    if section.past in CLASSES[2:] and OUR_DEFAULT in sizes and len(others.columns):
+        least = others.min(axis=1)
+        over = sizes[sizes[OUR_DEFAULT] > least + 64][OUR_DEFAULT]
+        names = "; ".join(f"{name} ({size:,.0f}, {least[name]:,.0f})" for name, size in over.items())
+        among = ", ".join(section.label(key) for key in others.columns)
+        where = f"larger by more than 64 bytes on {len(over)}{': ' if names else ''}{names}"
+        yield f"Beside the smallest of {among}, picture by picture, {section.label(OUR_DEFAULT)} is {where}."

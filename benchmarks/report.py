@@ -28,13 +28,9 @@ NARROWEST = 80  # characters; narrower terminals wrap
 @click.option("--width", type=click.IntRange(min=40), metavar="N", help="Characters a line.  [default: the terminal]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing targets.")
 def report(
-    results: tuple[str, ...],
-    page_path: str | None,
-    markdown_path: str | None,
-    csv_path: str | None,
-    width: int | None,
-    force: bool,
-) -> None:
+    results: tuple[str, ...], page_path: str | None, markdown_path: str | None, csv_path: str | None,
+    width: int | None, force: bool,
+) -> None:  # fmt: skip
     """Show what runs have measured.
 
     RESULT.json is what `python -m benchmarks run` wrote. Without an option, each of its data sets is printed as a

@@ -90,13 +90,9 @@ def _describe(codec: Codec) -> dict[str, Any]:
 
 
 def _measure_memory(
-    surveys: Sequence[Survey],
-    codecs: Sequence[Codec],
-    described: dict[str, Any],
-    protocol: Protocol,
-    options: Options,
+    surveys: Sequence[Survey], codecs: Sequence[Codec], described: dict[str, Any], protocol: Protocol, options: Options,
     progress: Progress,
-) -> list[Codec]:
+) -> list[Codec]:  # fmt: skip
     """Adds "memory", on the largest picture, to the descriptions; returns those who survived it."""
     every = [(facts[entry.name]["subpixels"], entry) for entries, facts, _ in surveys for entry in entries]
     largest = max(every, key=lambda found: found[0])[1]
@@ -185,27 +181,16 @@ def run(sources: tuple[Path, ...], out: Path, **options: Any) -> None:
             raise BenchmarkError(f"two sets would be called {name!r}; measure one of them with --name")
     codecs = choose_codecs(
         models=() if options["no_models"] else options["models"] or (PRESETS,),
-        peers=options["peers"],
         without=[key for keys in options["without"] for key in keys.split(",")],
-        commands=options["commands"],
         threads=threads,
-        device=options["device"],
+        **{name: options[name] for name in ("peers", "commands", "device")},
     )
     if not any(not codec.missing for codec in codecs):
         raise BenchmarkError("nobody can take part")
     protocol = Protocol(threads, options["device"], options["repeats"], options["slow_seconds"])
-    result = run_benchmark(
-        datasets,
-        codecs,
-        protocol,
-        Options(
-            likelihood=not options["no_likelihood"],
-            maps=options["maps"],
-            memory=not options["no_memory"],
-            commands=options["commands"],
-            quiet=options["quiet"],
-        ),
-    )
+    others = {name: options[name] for name in ("maps", "commands", "quiet")}
+    also = Options(likelihood=not options["no_likelihood"], memory=not options["no_memory"], **others)
+    result = run_benchmark(datasets, codecs, protocol, also)
     save(result, out, force=options["force"])
     if not options["quiet"]:
         for line in _summary(result):

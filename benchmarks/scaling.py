@@ -77,10 +77,8 @@ def scaling_tables(results: Results) -> list[str]:
         rows = _with_speeds(measured["by_size"])
         rows["megapixels"] = rows["subpixels"] / 3e6
         first = rows.groupby("way")["ns"].transform("first")
-        lines += [
-            "| megapixels | way | s | ns a pixel | against the first size | peak memory, GiB | bits per subpixel |"
-        ]
-        lines += ["| ---: | --- | ---: | ---: | ---: | ---: | ---: |"]
+        heads = "megapixels | way | s | ns a pixel | against the first size | peak memory, GiB | bits per subpixel"
+        lines += [f"| {heads} |", "| ---: | --- | ---: | ---: | ---: | ---: | ---: |"]
         lines += [
             f"| {row.megapixels:.1f} | {row.way} | {row.seconds:.2f} | {row.ns:.0f} | {row.ns / start:.3f} "
             f"| {row.peak_gib:.2f} | {8 * row.bytes / row.subpixels:.4f} |"
@@ -88,9 +86,8 @@ def scaling_tables(results: Results) -> list[str]:
         ]
         rows = _with_speeds(measured["by_threads"])
         first = rows.groupby("way")["speed"].transform("first")
-        size = rows["subpixels"].iloc[0] / 3e6
-        lines += ["", f"| threads, {size:.1f} megapixels | way | s | MB/s | against one thread | peak memory, GiB |"]
-        lines += ["| ---: | --- | ---: | ---: | ---: | ---: |"]
+        heads = f"threads, {rows['subpixels'].iloc[0] / 3e6:.1f} megapixels | way | s | MB/s | against one thread"
+        lines += ["", f"| {heads} | peak memory, GiB |", "| ---: | --- | ---: | ---: | ---: | ---: |"]
         lines += [
             f"| {row.threads} | {row.way} | {row.seconds:.2f} | {row.speed:.2f} | {row.speed / start:.2f} "
             f"| {row.peak_gib:.2f} |"

@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.datasets import KNOWN
 from benchmarks.results import Result
 
-__all__ = ["Section", "sections"]
+__all__ = ["OUR_DEFAULT", "Section", "sections"]
 
 OUR_DEFAULT = "idfcodec-default"
 NUMBERS = ["bytes", "encode", "decode", "encode_spread", "decode_spread", "payload_bytes", "likelihood_bits"]

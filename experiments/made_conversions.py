@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from idfcodec.cli.info import conversion_of
+from idfcodec.cli.conversion import conversion_of
 from idfcodec.codec import decode, encode
 from idfcodec.training.data import held_back
 

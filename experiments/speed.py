@@ -1,20 +1,25 @@
 """How long starting takes, whether time is linear in pixels, and what a second thread brings.
 
     python -m experiments.speed start     a 64 x 64 file, in times of `python -c "import numba"`
-    python -m experiments.speed linear    seconds a megapixel at 24 megapixels, in times of those at 6
+    python -m experiments.speed linear    seconds a megapixel at 24 megapixels, in times of those at 6, and memory
     python -m experiments.speed threads   four tiles with one thread, in times of two
 
-Each is the median of some alternate runs; a busy machine shows in what they scatter by.
+The first and the last are medians of some alternate runs; a busy machine shows in what they scatter by.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
+from typing import Any
+
+import numpy as np
 
 import idfcodec
 from idfcodec.demo import draw
@@ -53,16 +58,46 @@ def start() -> None:
 
 
 def linear() -> None:
-    """Encoding and decoding, two threads."""
-    sizes = {"6": draw(3000, 2000), "24": draw(6000, 4000)}
-    files = {name: idfcodec.encode(pixels) for name, pixels in sizes.items()}
-    works: dict[str, Callable[[], object]] = {}
-    for name, pixels in sizes.items():
-        works[f"encode {name}"] = lambda pixels=pixels: idfcodec.encode(pixels, threads=2)  # type: ignore[misc]
-        works[f"decode {name}"] = lambda name=name: idfcodec.decode(files[name], threads=2)  # type: ignore[misc]
-    found = alternately(works, 3)
-    for what in ("encode", "decode"):
-        print(f"{what}  {found[f'{what} 24'] / found[f'{what} 6'] / 4:.2f}")
+    """Encoding and decoding, two threads, each in a process of its own: a picture, four times it, and it again."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(*arguments: str) -> list[float]:
+            command = [sys.executable, "-m", "experiments.speed", *arguments]
+            return [float(word) for word in subprocess.check_output(command).split()]
+
+        run("draw", folder)
+        for what in ("encode", "decode"):
+            before, large, after = (run(what, f"{folder}/{name}") for name in ("6", "24", "6"))
+            wall, processor = (2 * large[k] / (before[k] + after[k]) / 4 for k in range(2))
+            print(
+                f"{what}  {large[0]:.1f} s, {wall:.2f} by the clock, {processor:.2f} by processor time,"
+                f" {large[2]:.0f} MB", flush=True
+            )  # fmt: skip
+
+
+def _measured(work: Callable[[], object]) -> None:
+    """Seconds by the clock, and of the processor, and the process's greatest memory in MB."""
+    start, used = time.perf_counter(), time.process_time()
+    work()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(time.perf_counter() - start, time.process_time() - used, memory)
+
+
+def _draw(folder: str) -> None:
+    pixels = draw(3000, 2000)
+    np.save(f"{folder}/6.npy", pixels)
+    np.save(f"{folder}/24.npy", np.tile(pixels, (2, 2, 1)))
+    idfcodec.decode(idfcodec.encode(draw(64, 64)))  # so that nothing is left to compile
+
+
+def _encode(name: str) -> None:
+    pixels = np.load(f"{name}.npy")
+    _measured(lambda: Path(f"{name}.idfc").write_bytes(idfcodec.encode(pixels, threads=2)))
+
+
+def _decode(name: str) -> None:
+    data = Path(f"{name}.idfc").read_bytes()
+    _measured(lambda: idfcodec.decode(data, threads=2))
 
 
 def threads() -> None:
@@ -79,7 +114,15 @@ def threads() -> None:
 
 
 def main() -> None:
-    {"start": start, "linear": linear, "threads": threads}[sys.argv[1]]()
+    works: dict[str, Callable[..., Any]] = {
+        "start": start,
+        "linear": linear,
+        "threads": threads,
+        "draw": _draw,
+        "encode": _encode,
+        "decode": _decode,
+    }
+    works[sys.argv[1]](*sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -15,19 +15,20 @@ from idfcodec.flow.contract import Coder
 from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
 from idfcodec.format.batch import Shape as BatchShape
 from idfcodec.format.container import CHECKSUM_SIZE
-from idfcodec.format.payload import STORED, first_byte
+from idfcodec.format.payload import STORED, first_byte, split_small, with_small_patches
 from idfcodec.format.structure import STILL
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.conversion import detect_any
 from idfcodec.picture.given import pictures_of
 from idfcodec.picture.picture import Picture
-from idfcodec.types import Buffer, Pixels, Planes, Progress
+from idfcodec.types import Buffer, Pixels, Planes, Progress, Shape
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode_batch", "encode_batch", "prepared", "side_by_side"]
+__all__ = ["decode_batch", "encode_batch", "prepared", "side_by_side", "small_planes"]
 
 PART = 4096  # tasks handed out to the threads at a time
 T = TypeVar("T")
@@ -86,9 +87,13 @@ def _batch_checksum(shapes: Sequence[BatchShape], pictures: Sequence[Pixels]) ->
 
 
 def prepared(
-    images: Iterable[Picture | Pixels | Image.Image],
-) -> tuple[list[Pixels], list[BatchShape], list[Planes]]:
-    """Pixels, shape and planes of each picture of a batch.
+    images: Iterable[Picture | Pixels | Image.Image], *, conversion: bool
+) -> tuple[list[Pixels], list[BatchShape]]:
+    """Pixels and shape of each picture of a batch.
+
+    Args:
+        images: see `encode_batch`.
+        conversion: whether the model codes what pictures were converted from.
 
     Raises:
         UnsupportedImage: another kind of picture.
@@ -102,9 +107,41 @@ def prepared(
         height, width = pixels.shape[:2]
         if max(height, width) > MAX_SIDE:
             raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
-    kinds: list[Kind] = [kind_of(pixels) for pixels in pictures]
-    shapes = [(kind.mode, p.shape[0], p.shape[1]) for kind, p in zip(kinds, pictures, strict=True)]
-    return pictures, shapes, [kind.split(pixels) for kind, pixels in zip(kinds, pictures, strict=True)]
+    found = detect_any([p for p in pictures if p.ndim == 3 and p.shape[2] == 3]) if conversion else ()
+    kinds: list[Kind] = [kind_of(pixels, conversions=found) for pixels in pictures]
+    return pictures, [(kind.mode, p.shape[0], p.shape[1]) for kind, p in zip(kinds, pictures, strict=True)]
+
+
+def small_planes(kind: Kind, pixels: Pixels) -> tuple[Planes, bytes]:
+    """What is coded of a picture, and what else a reader needs: there is no list of values in a batch."""
+    return (kind.split(pixels), b"") if kind.conversion is None else kind.planes(pixels)
+
+
+def _encode(kind: Kind, pictures: Sequence[Pixels], coder: Coder) -> list[bytes]:
+    """The payloads of pictures of one kind and size."""
+    found = [small_planes(kind, pixels) for pixels in pictures]
+    if kind.conversion is None:
+        coded = coder.encode([planes for planes, _ in found], kind.types, small=True)
+    else:
+        coded = [coder.encode([planes], kind.types_with(extra), small=True)[0] for planes, extra in found]
+    out = []
+    for pixels, payload, (_, extra) in zip(pictures, coded, found, strict=True):
+        stored, patched = kind.stored(pixels), with_small_patches(extra, payload)
+        out.append(stored if patched is None or len(patched) >= len(stored) else patched)
+    return out
+
+
+def _decode(kind: Kind, payloads: Sequence[Buffer], shape: Shape, coder: Coder) -> list[tuple[Planes, bytes]]:
+    """Planes, and what else a reader needs, of pictures that a model coded."""
+    if not payloads:
+        return []
+    if kind.conversion is None:
+        return [(p, b"") for p in coder.decode(payloads, [shape] * len(kind.types), kind.types, small=True)]
+    found = []
+    for extra, payload in map(split_small, payloads):
+        (planes,) = coder.decode([payload], kind.shapes_with(extra, shape), kind.types_with(extra), small=True)
+        found.append((planes, extra))
+    return found
 
 
 def _problem(coder: Coder, shapes: Sequence[BatchShape]) -> str | None:
@@ -117,6 +154,7 @@ def encode_batch(
     *,
     model: str | os.PathLike[str] | None = None,
     effort: str | None = None,
+    conversion: bool = True,
     threads: int | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -129,7 +167,7 @@ def encode_batch(
         images: arrays as `encode` takes them, PIL images or pictures, up to 512 pixels on a side.
         model: name, id or folder; None is the default one for small pictures.
         effort: chooses a shipped model instead, see `models.BATCH_EFFORTS`.
-        threads: see `encode`, as are `device` and `progress`, which counts pictures.
+        conversion: see `encode`, as are `threads`, `device` and `progress`, which counts pictures.
 
     Raises:
         UnsupportedImage: another kind of picture.
@@ -138,16 +176,13 @@ def encode_batch(
     """
     check_options(threads=threads, device=device, progress=progress)
     model = choose_model(model, effort, batch=True)
-    pictures, shapes, planes = prepared(images)
     coder = load_model(model, device=device)
+    pictures, shapes = prepared(images, conversion=conversion and coder.capabilities.any_planes)
     if problem := _problem(coder, shapes):
         raise UnsupportedImage(problem)
 
     def work(numbers: list[int]) -> list[bytes]:
-        kind = KINDS[shapes[numbers[0]][0]]
-        coded = coder.encode([planes[i] for i in numbers], kind.types, small=True)
-        stored = [kind.stored(pictures[i]) for i in numbers]
-        return [a if len(a) < len(b) else b for a, b in zip(coded, stored, strict=True)]
+        return _encode(KINDS[shapes[numbers[0]][0]], [pictures[i] for i in numbers], coder)
 
     payloads = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
     checksum = _batch_checksum(shapes, pictures)
@@ -155,7 +190,7 @@ def encode_batch(
 
 
 def decode_batch(
-    data: Buffer,
+    data: Buffer | Batch,
     *,
     pictures: Iterable[int] | None = None,
     model: str | os.PathLike[str] | None = None,
@@ -169,7 +204,8 @@ def decode_batch(
     The checksums of the blocks are compared always, that of all pixels where all pictures are decoded.
 
     Args:
-        data: the file's bytes.
+        data: the file's bytes, or the batch that `unpack_batch` has made of them, for a program that takes pictures
+            from it one by one.
         pictures: numbers, from 0, of those that are wanted; None is all of them.
         model: see `decode`, as are `threads`, `device` and `progress`, which counts pictures.
         max_pixels: more pixels, of all the wanted pictures together, are refused.
@@ -180,13 +216,14 @@ def decode_batch(
         IDFError: there is no picture of such a number, or the wanted ones have more than `max_pixels`.
     """
     check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels)
-    batch = unpack_batch(file_bytes(data))
+    batch = data if isinstance(data, Batch) else unpack_batch(file_bytes(data))
     wanted = numbers_of(pictures, len(batch.payloads))
-    count = sum(height * width for _, height, width in (batch.shapes[i] for i in wanted))
+    shapes = [batch.shapes[i] for i in wanted]
+    count = sum(height * width for _, height, width in shapes)
     if count > max_pixels:
         raise IDFError(f"the pictures have {count} pixels, more than the limit of {max_pixels}")
     coder = model_of_file(batch.model, model, device=device)
-    if problem := _problem(coder, batch.shapes):
+    if problem := _problem(coder, shapes):
         raise CorruptFile(problem)
 
     def work(numbers: list[int]) -> list[Pixels]:
@@ -194,17 +231,16 @@ def decode_batch(
         kind = KINDS[mode]
         payloads = [batch.payloads[wanted[i]] for i in numbers]
         coded = [payload for payload in payloads if first_byte(payload) != STORED]
-        size = [(height, width)] * len(kind.types)
-        planes = iter(coder.decode(coded, size, kind.types, small=True) if coded else [])
+        planes = iter(_decode(kind, coded, (height, width), coder))
         out = [kind.empty(height, width) for _ in numbers]
         for picture, payload in zip(out, payloads, strict=True):
             if first_byte(payload) == STORED:
                 kind.write_stored(payload, picture)
             else:
-                kind.write(next(planes), picture)
+                found, extra = next(planes)
+                kind.write(found, picture, extra)
         return out
 
-    shapes = [batch.shapes[i] for i in wanted]
     found = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
     if pictures is None and _batch_checksum(batch.shapes, found) != batch.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")

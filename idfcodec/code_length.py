@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idfcodec.arguments import check_options
-from idfcodec.batch import prepared, side_by_side
-from idfcodec.codec import TILE, cut, kind_of_picture
+from idfcodec.batch import prepared, side_by_side, small_planes
+from idfcodec.codec import TILE, as_jpeg, cut, kind_of_picture, names_of_picture
+from idfcodec.family import likely_families
+from idfcodec.flow.categorical.coder import code_length as length_of_names
 from idfcodec.flow.contract import CodeLength
-from idfcodec.format.payload import with_patches
+from idfcodec.format.payload import with_patches, with_small_patches
 from idfcodec.format.tiles import tile_grid
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
-from idfcodec.picture.colour import KINDS
+from idfcodec.picture.colour import KINDS, Kind
 from idfcodec.picture.given import picture_of
 from idfcodec.picture.picture import Picture
 from idfcodec.types import Pixels
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from idfcodec.flow.contract import Coder
 
 __all__ = ["CodeLength", "batch_code_lengths", "code_length"]
 
@@ -38,12 +42,12 @@ def code_length(
     threads: int | None = None,
     device: str = "cpu",
 ) -> CodeLength:
-    """What the exported model says that a picture takes, and where.
+    """What a picture takes as `encode` codes it, and where: by names of colours, or as a model says.
 
     Args:
         image: see `encode`, as are `model`, `effort`, `conversion`, `threads` and `device`.
-        model: its name, id or folder.
-        effort: chooses a shipped model instead.
+        model: name, id or folder of the one that codes the picture; None leaves it to the effort.
+        effort: which models and families are tried; the smallest counts. What was a JPEG is spread evenly.
         conversion: undo the colour conversion that made the picture.
         threads: tiles at a time.
         device: "cpu" or "cuda".
@@ -57,6 +61,29 @@ def code_length(
     picture = picture_of(image)
     coder = load_model(choose_model(model, effort), device=device)
     kind = kind_of_picture(picture, coder, conversion=conversion)
+    plain = kind_of_picture(picture, coder, conversion=False)
+    effort = effort or "default"
+    found, by_names = [], False
+    jpeg, by_model = as_jpeg(picture, plain) if conversion and model is None else (None, True)
+    if jpeg is not None:
+        found.append(_evenly(picture, jpeg))
+    if by_model and model is None:
+        by_names, by_model = likely_families(kind, picture, effort, coder, threads)
+    if by_names:
+        names = names_of_picture(plain, picture)
+        coded = length_of_names(names, channels=plain.parts, palette=picture.palette, effort=effort)
+        found += [coded, _evenly(picture, plain.stored(picture.column))]
+    if by_model:
+        found.append(_by_model(picture, kind, coder, threads))
+    return min(found, key=lambda length: length.total)
+
+
+def _evenly(picture: Picture, payload: bytes) -> CodeLength:
+    shape = picture.column.shape[:2]
+    return CodeLength(np.full(shape, 8 * len(payload) / (shape[0] * shape[1])))
+
+
+def _by_model(picture: Picture, kind: Kind, coder: Coder, threads: int | None) -> CodeLength:
     column, (height, width) = picture.column, picture.shape[:2]
     tiles = tile_grid(height, width, TILE, picture.structure.count)
 
@@ -99,10 +126,13 @@ def batch_code_lengths(
         IDFError: there are no pictures, or one is too large.
     """
     coder = load_model(choose_model(model, effort, batch=True), device=device)
-    _, shapes, planes = prepared(images)
+    pictures, shapes = prepared(images, conversion=coder.capabilities.any_planes)
 
     def work(numbers: list[int]) -> list[float]:
-        types = KINDS[shapes[numbers[0]][0]].types
-        return [coder.code_length(planes[i], types).total for i in numbers]
+        kind, found = KINDS[shapes[numbers[0]][0]], []
+        for planes, extra in (small_planes(kind, pictures[i]) for i in numbers):
+            patches = with_small_patches(extra, b"") or b""
+            found.append(coder.code_length(planes, kind.types_with(extra)).total + 8 * len(patches))
+        return found
 
     return side_by_side(work, shapes, coder.capabilities.side_by_side, threads, None)

@@ -10,6 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from idfcodec.arguments import check_options, file_bytes
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.family import likely_families
@@ -24,6 +27,7 @@ from idfcodec.format.tiles import Tile, tile_grid
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
+from idfcodec.picture.conversion import CONVERSIONS
 from idfcodec.picture.given import picture_of
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
@@ -36,13 +40,22 @@ if TYPE_CHECKING:
 
     from idfcodec.flow.contract import Coder
 
-__all__ = ["MAX_PIXELS", "TILE", "cut", "decode", "decode_picture", "encode", "kind_of_picture", "kind_problem"]
+__all__ = [
+    "MAX_PIXELS",
+    "TILE",
+    "as_jpeg",
+    "cut",
+    "decode",
+    "decode_picture",
+    "encode",
+    "kind_of_picture",
+    "kind_problem",
+    "names_of_picture",
+]
 
 logger = logging.getLogger(__name__)
 
 TILE = 512
-SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
-SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 
@@ -57,7 +70,7 @@ def kind_of_picture(picture: Picture, coder: Coder, *, conversion: bool) -> Kind
     Raises:
         UnsupportedImage: the model does not code pictures of this kind.
     """
-    conversions = conversion and coder.capabilities.any_planes and picture.white is None
+    conversions = CONVERSIONS if conversion and coder.capabilities.any_planes and picture.white is None else ()
     found = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk, conversions=conversions)
     if problem := kind_problem(found, coder):
         raise UnsupportedImage(problem)
@@ -71,11 +84,26 @@ def kind_problem(kind: Kind, coder: Coder) -> str | None:
     return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
 
 
+def names_of_picture(kind: Kind, picture: Picture) -> NDArray[np.uint32]:
+    """(F, H, W) names of the colours of a picture."""
+    return kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
+
+
 def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
-    """The payload of a picture of 8 bits as names of colours, or its samples where they are shorter."""
-    names = kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
-    coded = encode_names(names, channels=kind.distinct, palette=picture.palette, effort=effort)
+    """The payload of a picture as names of colours, or its samples where they are shorter."""
+    names = names_of_picture(kind, picture)
+    coded = encode_names(names, channels=kind.parts, palette=picture.palette, effort=effort)
     return min(coded, kind.stored(picture.column), key=len)
+
+
+def as_jpeg(picture: Picture, plain: Kind) -> tuple[bytes | None, bool]:
+    """The payload of a picture that was a JPEG, if it was one, and whether another way need be tried."""
+    source = jpeg_source(picture.pixels, picture.jpeg) if picture.plain else None
+    if source is None:
+        return None, True
+    height, width = picture.shape[:2]
+    payload = min(jpeg_payload(source, (height, width)), plain.stored(picture.column), key=len)
+    return payload, len(source.exceptions) >= SETTLED * height * width
 
 
 def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pixels) -> None:
@@ -87,7 +115,7 @@ def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pix
     if not kind.named:
         raise CorruptFile("a tile has names of colours, and the picture none")
     shape = (structure.count, out.shape[0] // structure.count, out.shape[1])
-    names = decode_names(payload, shape, channels=kind.distinct, palette=palette_of(structure))
+    names = decode_names(payload, shape, channels=kind.parts, palette=palette_of(structure))
     kind.write_names(names.reshape(out.shape[:2]), out)
 
 
@@ -169,13 +197,10 @@ def encode(
     kind = kind_of_picture(picture, coder, conversion=conversion)
     plain = kind_of_picture(picture, coder, conversion=False)
     effort = effort or "default"
-    height, width = picture.shape[:2]
-    found, by_names, by_model = [], False, True
-    source = jpeg_source(picture.pixels, picture.jpeg) if conversion and model is None and picture.plain else None
-    if source is not None:
-        payload = min(jpeg_payload(source, (height, width)), plain.stored(picture.column), key=len)
-        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [payload]))
-        by_model = len(source.exceptions) >= SETTLED * height * width
+    found, by_names = [], False
+    jpeg, by_model = as_jpeg(picture, plain) if conversion and model is None else (None, True)
+    if jpeg is not None:
+        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [jpeg]))
     if by_model and model is None:
         by_names, by_model = likely_families(kind, picture, effort, coder, threads)
     if by_names:

@@ -23,7 +23,7 @@ from numba.core import event  # noqa: E402
 
 from idfcodec.code_cache import CodeCache  # noqa: E402
 
-__all__ = ["CompilingNotice", "compiled", "compiled_loops", "compiled_sums", "inlined"]
+__all__ = ["CompilingNotice", "called", "compiled", "compiled_loops", "compiled_sums", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +76,7 @@ event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-c
 
 
 def _compiled(function: F, **options: Any) -> F:
+    options["no_cfunc_wrapper"] = True  # C calls none of them
     out: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if out is not function:  # as it is with NUMBA_DISABLE_JIT
         out._cache = CodeCache(function)
@@ -90,6 +91,11 @@ def compiled(function: F) -> F:
 def compiled_loops(function: F) -> F:
     """The same for loops that make no arrays: nothing counts who holds those they are given, at each call anew."""
     return _compiled(function, _nrt=False)
+
+
+def called(function: F) -> F:
+    """The same for what compiled loops alone call: it has no entry for Python, and is kept as a part of its callers."""
+    return _compiled(function, _nrt=False, no_cpython_wrapper=True)
 
 
 def compiled_sums(function: F) -> F:

@@ -7,6 +7,7 @@ __all__ = [
     "CorruptFile",
     "IDFError",
     "ModelError",
+    "Truncated",
     "UnsupportedImage",
     "is_out_of_memory",
     "is_torch",
@@ -21,6 +22,10 @@ class IDFError(ValueError):
 
 class CorruptFile(IDFError):
     """The bytes are not a valid file of this format, or do not decode to the pixels they were made from."""
+
+
+class Truncated(CorruptFile):
+    """The bytes end before the file does; more of them may make it a valid one."""
 
 
 class ModelError(IDFError):

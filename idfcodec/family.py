@@ -1,4 +1,4 @@
-"""Which families are tried on a picture: by how often its colours repeat, and where that does not tell, by a sample."""
+"""Which families are tried on a picture: by how often its colours repeat and how they lie, or by coding a sample."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from idfcodec.flow.categorical.coder import encode as encode_names
+from idfcodec.format.mode import Mode
 from idfcodec.parallel import each
 from idfcodec.picture.colour import Kind
 from idfcodec.picture.picture import Picture
@@ -16,16 +17,20 @@ from idfcodec.types import Pixels
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
-__all__ = ["QUICK", "likely_families", "repeats", "sample"]
+__all__ = ["CONVERTED", "POSSIBLE", "QUICK", "lies_dense", "likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
+CONVERTED = 0.5
+"""The same share of a converted picture below which the model is taken: what it finds undone, names have to learn."""
+ONCE, NEAR, EVEN, EQUAL = 0.03, 0.05, 0.4, 0.4  # see `lies_dense`
 PART, LEAST, MOST = 16, 2**14, 2**15
 """A sample has one in so many of a picture's pixels, but so many at least and at most."""
 QUICK = 2 * 48**2  # pixels of a first, smaller sample
 FAR = 1.1  # where a size on it is so many times the other one, it tells enough
 TINY = 2**12  # pixels up to which both families are tried
 BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
+FRAMES = 4  # that a sample has at most: those of the middle
 CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
 
 
@@ -41,28 +46,66 @@ def repeats(pixels: Pixels) -> float:
     return float(same.mean())
 
 
-def sample(pixels: Pixels, count: int) -> list[Pixels]:
-    """Two rectangles on the picture's diagonal, of some `count` pixels together; all of a small picture."""
-    height, width = pixels.shape[:2]
+def sample(frames: Pixels, count: int) -> list[Pixels]:
+    """Two rectangles on the diagonal of frames (F, H, W) or (F, H, W, C), those in the middle; all of small ones.
+
+    They have some `count` pixels together, of each frame.
+    """
+    first = max(len(frames) - FRAMES, 0) // 2
+    frames = frames[first : first + FRAMES]
+    height, width = frames.shape[1:3]
     share = count / (height * width)
     if share >= 0.25:
-        return [pixels]
+        return [frames]
     h, w = (max(int(side * (share / 2) ** 0.5), 1) for side in (height, width))
     corners = [(height * i // 3 - h // 2, width * i // 3 - w // 2) for i in (1, 2)]
-    return [np.ascontiguousarray(pixels[top : top + h, left : left + w]) for top, left in corners]
+    return [np.ascontiguousarray(frames[:, top : top + h, left : left + w]) for top, left in corners]
 
 
-def _ratio(kind: Kind, parts: list[Pixels], coder: Coder, threads: int | None) -> float:
-    """How many times the model's size that of names is."""
+def lies_dense(parts: list[Pixels]) -> bool:
+    """Whether the colours of a sample, (h, w, 3) uint8, lie as those of a photograph that nothing was done to.
+
+    Some must occur once. Of their neighbours by one in one channel many must occur, and not many fewer than of those
+    by one in all three: conversions and palettes leave gaps. Of pixels within one of the left pixel, not too many may
+    equal it: what is drawn or enlarged repeats. On a picture whose sample tells otherwise, nothing is lost but time.
+    """
+    steps = np.array([1 << 18, 1 << 9, 1])
+    codes = [part.astype(np.int64) @ steps for part in parts]
+    colours, counts = np.unique(np.concatenate([code.ravel() for code in codes]), return_counts=True)
+
+    def share(step: int) -> float:
+        """Of the colours, those whose neighbour by a step is one as well."""
+        places = np.minimum(np.searchsorted(colours, colours + step), len(colours) - 1)
+        return float((colours[places] == colours + step).mean())
+
+    single, gray = sum(map(share, steps)) / 3, share(int(steps.sum()))
+    equal = sum(int(np.count_nonzero(code[:, 1:] == code[:, :-1])) for code in codes)
+    close = 0
+    for part in parts:
+        left, right = part[:, :-1], part[:, 1:]
+        close += int(np.count_nonzero((np.maximum(left, right) - np.minimum(left, right) <= 1).all(axis=2)))
+    once = np.count_nonzero(counts == 1) / counts.sum()
+    return bool(once >= ONCE) and single >= max(NEAR, EVEN * gray) and equal < EQUAL * close
+
+
+def _ratio(kind: Kind, parts: list[Pixels], coder: Coder, threads: int | None, count: int = 1) -> float:
+    """How many times the model's size that of names is, for as many frames as there are."""
+    shown = len(parts[0])
+    ways = 3 if shown > 1 else 2
 
     def size(index: int) -> int:
-        part = parts[index // 2]
-        if index % 2:
-            return len(encode_tile(part, kind, coder))
-        return len(encode_names(kind.names(part)[None], channels=kind.distinct, effort="sample"))
+        part, way = parts[index // ways], index % ways
+        if way == 1:
+            return sum(len(encode_tile(one, kind, coder, part[i - 1] if i else None)) for i, one in enumerate(part))
+        part = part if way else part[:1]
+        names = kind.names(part.reshape(-1, *part.shape[2:])).reshape(part.shape[:3])
+        return len(encode_names(names, channels=kind.parts, effort="sample"))
 
-    sizes = each(size, 2 * len(parts), threads, None)
-    return sum(sizes[::2]) / (sum(sizes[1::2]) * BIAS)
+    sizes = each(size, ways * len(parts), threads, None)
+    names, model = sum(sizes[::ways]), sum(sizes[1::ways])
+    if shown > 1:  # what the first frame takes is taken once
+        names += (sum(sizes[2::3]) - names) * (count - 1) // (shown - 1)
+    return names * shown / (model * count * BIAS)
 
 
 def likely_families(
@@ -77,19 +120,27 @@ def likely_families(
         coder: the model.
         threads: parts of a sample coded at a time. The answer does not depend on it.
     """
-    if kind.depth > 8:
+    if kind.parts > 4:
         return False, True
-    if picture.palette is not None or picture.frames or kind.depth == 1:
+    if picture.palette is not None or kind.depth == 1:
         return True, effort == "max"
-    pixels = picture.pixels
-    count = pixels.shape[0] * pixels.shape[1]
+    frames = picture.pixels if picture.frames else picture.pixels[None]
+    count = frames[..., 0].size if picture.channels > 1 else frames.size
     if count <= TINY:
         return True, True
-    share = repeats(pixels)
-    if share >= SURE or share < POSSIBLE:
-        return share >= SURE, share < SURE
+    share = repeats(picture.column)
+    still = len(frames) == 1
+    if share < POSSIBLE and still:
+        return False, True
+    if share >= SURE and kind.conversion is None:
+        return True, False
+    parts = sample(frames, min(max(count // (PART * len(frames)), LEAST), MOST))
+    if effort != "max" and still and kind.conversion is not None and share < CONVERTED:
+        return False, True
+    if effort == "default" and still and kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
+        return False, True  # names often beat the model of fast
     slack = 1 + CLOSE if effort == "max" else 1
-    ratio = _ratio(kind, sample(pixels, QUICK), coder, threads)
+    ratio = _ratio(kind, sample(frames, QUICK), coder, threads) if still else 1.0
     if 1 / (FAR * slack) <= ratio <= FAR * slack:
-        ratio = _ratio(kind, sample(pixels, min(max(count // PART, LEAST), MOST)), coder, threads)
+        ratio = _ratio(kind, parts, coder, threads, len(frames))
     return ratio < slack, ratio * slack >= 1

@@ -16,6 +16,8 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from idfcodec.source import is_url, opened
+
 if TYPE_CHECKING:
     from idfcodec.picture.pillow import Picture
 
@@ -47,20 +49,24 @@ def stream_error(error: OSError, name: str) -> OSError:
 
 
 def read_source(name: str) -> bytes:
-    """The bytes of the file `name`, or of standard input for `-`."""
+    """The bytes of the file `name`, which may be a URL, or of standard input for `-`."""
     if name != STREAM:
-        return Path(name).read_bytes()
+        with opened(name) as file:
+            return file.read()
     try:
-        return sys.stdin.buffer.read()
+        data: bytes | None = sys.stdin.buffer.read()
+        if data is None:  # it does not wait for what comes later
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return data
     except OSError as ex:
         raise stream_error(ex, STANDARD_INPUT) from ex
 
 
 def load_picture(name: str) -> tuple["Picture", int]:
-    """Reads the picture in the file `name`, or on standard input; returns it and the size of its file in bytes."""
+    """The picture in the file or at the URL `name`, or on standard input, and the size of its file in bytes."""
     from idfcodec.picture.pillow import read_picture
 
-    if name == STREAM:
+    if name == STREAM or is_url(name) or is_special(Path(name)):  # a pipe says nothing of its size
         data = read_source(name)
         return read_picture(io.BytesIO(data)), len(data)
     with open(name, "rb") as file:

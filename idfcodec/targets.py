@@ -14,8 +14,9 @@ from idfcodec.files import (
     write_stream,
     write_target,
 )
+from idfcodec.source import check_url, is_url, written
 
-__all__ = ["PICTURES", "Targets", "is_folder", "plan", "target_of"]
+__all__ = ["PICTURES", "Target", "Targets", "is_folder", "plan", "target_of"]
 
 PICTURES = frozenset([
     "apng", "avif", "bmp", "dib", "gif", "heic", "heif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl", "mpo",
@@ -24,27 +25,36 @@ PICTURES = frozenset([
 """Suffixes of pictures, lower case and without a dot: those that give way to the suffix of a result."""
 
 
-def target_of(name: str, output: str | None, suffix: str, *, replaces: Collection[str] = PICTURES) -> Path | None:
-    """Where the result for the input `name` goes; None stands for standard output.
+Target = Path | str | None
+"""Where a result goes: a path, a URL as text, or None for standard output."""
+
+
+def target_of(name: str, output: str | None, suffix: str, *, replaces: Collection[str] = PICTURES) -> Target:
+    """Where the result for the input `name` goes.
 
     Args:
         name: the input, `-` for standard input.
-        output: what the user asked for: a file, an existing folder, `-`, or None for "beside the input".
+        output: what the user asked for: a file, an existing folder, a URL of either, `-`, or None for "beside the
+            input".
         suffix: the new name's suffix, with its dot.
         replaces: suffixes that the new one takes the place of, lower case and without a dot; another one is kept.
     """
     if output == STREAM or (output is None and name == STREAM):
         return None
     if output is not None and not is_folder(output):
-        return Path(output)
+        return output if is_url(output) else Path(output)
     source = Path(name)
     replaced = source.suffix[1:].lower() in replaces
     renamed = source.with_suffix(suffix).name if replaced else source.name + suffix
+    if output is None and is_url(name):
+        return name[: len(name) - len(source.name)] + renamed
+    if output is not None and is_url(output):
+        return output + renamed
     return (source.parent if output is None else Path(output)) / renamed
 
 
 def is_folder(output: str) -> bool:
-    """Whether `-o output` means a folder: it is one, or its name ends as a folder's does."""
+    """Whether `-o output` means a folder: it is one, or its name ends as a folder's does, as that of a URL has to."""
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
@@ -52,14 +62,14 @@ class Targets:
     """Where each input's result goes.
 
     Args:
-        paths: of each input by its name; None is standard output.
+        paths: of each input by its name.
         owner: whether a result is given the owner of its input.
         warn: told an input and what its result could not be given.
     """
 
     def __init__(
         self,
-        paths: dict[str, Path | None],
+        paths: dict[str, Target],
         *,
         owner: bool = False,
         warn: Callable[[str, str], None] = lambda name, text: None,
@@ -84,7 +94,9 @@ class Targets:
     def check(self, name: str, *, force: bool) -> None:
         """Refuses a target before any work is spent on it (`OSError`)."""
         target = self._paths[name]
-        if target is not None:
+        if isinstance(target, str):
+            check_url(target, force=force)
+        elif target is not None:
             self._like[name] = attributes_of([name], owner=self._owner)
             check_target(target, self._sources, force=force)
 
@@ -94,14 +106,17 @@ class Targets:
         if target is None:
             write_stream(data)
             return STANDARD_OUTPUT
+        if isinstance(target, str):
+            written(target, data)
+            return target
         like = self._like.get(name) if like is None else like
         if not write_target(target, data, force=force, like=like):
             self._warn(name, f"{target} cannot be given its owner")
         return str(target)
 
 
-def _place(path: Path) -> str:
-    return os.path.normcase(os.path.realpath(path))
+def _place(path: Path | str) -> str:
+    return path if isinstance(path, str) else os.path.normcase(os.path.realpath(path))
 
 
 def plan(

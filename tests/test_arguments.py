@@ -66,11 +66,13 @@ def test_files_of_another_kind(name: str) -> None:
         function(wrong)
     released = memoryview(bytearray(FILE))
     released.release()
-    values: list[Any] = [5, None, [1, 2], io.BytesIO(FILE), released, np.zeros((), object), {}]
+    values: list[Any] = [5, None, [1, 2], released, np.zeros((), object), {}]
     for value in values:
         with pytest.raises(IDFError):
             function(value)
     if name != "read_info":
+        with pytest.raises(IDFError, match="read"):
+            function(io.BytesIO(FILE))
         for path in ("p.idfc", Path("p.idfc")):
             with pytest.raises(IDFError, match="not its name"):
                 function(path)

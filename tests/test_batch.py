@@ -15,11 +15,15 @@ from PIL import Image
 
 from idfcodec import batch as module
 from idfcodec.batch import decode_batch
+from idfcodec.code_length import batch_code_lengths
 from idfcodec.codec import MAX_PIXELS, encode
 from idfcodec.errors import CorruptFile, IDFError, ModelError, UnsupportedImage
 from idfcodec.format.batch import Batch, pack_batch, unpack_batch
 from idfcodec.format.container import Mode
+from idfcodec.format.payload import PATCHED, UNCONVERTED, with_small_patches
 from idfcodec.models import load_model
+from idfcodec.picture.conversion.table import JFIF
+from tests.golden import batch_pictures
 from tests.pictures import GENERATORS, Pixels, generate
 
 MODEL = "photo-fast"
@@ -68,7 +72,7 @@ def test_mixed_pictures_come_back() -> None:
     assert same(decode_batch(data), pictures)
     batch = unpack_batch(data)
     assert batch.model == load_model(MODEL).id
-    assert {mode for mode, _, _ in batch.shapes} == {Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB}
+    assert {mode for mode, _, _ in batch.shapes} == {Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB, Mode.JFIF}
     assert same(decode_batch(memoryview(data)), pictures)
 
 
@@ -242,3 +246,71 @@ def test_the_checksum_binds_order_shapes_and_pixels(few: bytes) -> None:
 def test_files_of_one_picture_are_no_batches() -> None:
     with pytest.raises(CorruptFile, match="not a batch"):
         decode_batch(encode(generate("photo", 9, 7), model=MODEL))
+
+
+# --- Conversions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def converted() -> tuple[list[Pixels], bytes]:
+    """What a JPEG's colours made, chroma halved and not, with and without exceptions, and a picture of other origin."""
+    kinds = {"kinds": ["was 1", "was 1 of 14", "nearly 1", "photo"], "width": 40, "height": 32}
+    pictures = batch_pictures(kinds)
+    return pictures, encode_batch(pictures)
+
+
+def test_conversions_are_undone(converted: tuple[list[Pixels], bytes]) -> None:
+    pictures, data = converted
+    assert same(decode_batch(data), pictures)
+    assert same(decode_batch(data, pictures=[4, 11]), [pictures[4], pictures[11]])
+    batch = unpack_batch(data)
+    assert [mode for mode, _, _ in batch.shapes] == [Mode.JFIF] * 9 + [Mode.RGB] * 3
+    plain = encode_batch(pictures, conversion=False)
+    assert same(decode_batch(plain), pictures)
+    assert {mode for mode, _, _ in unpack_batch(plain).shapes} == {Mode.RGB}
+    assert len(data) < 0.9 * len(plain)
+    for payload, bits in zip(batch.payloads, batch_code_lengths(pictures, model=MODEL), strict=True):
+        assert abs(8 * len(payload) - bits) < 0.002 * bits + 8 * 64
+
+
+def test_what_is_not_converted_after_all_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture of which the sample misled is coded as red, green and blue."""
+    pixels = generate("photo", 24, 17, 1)
+    monkeypatch.setattr(module, "detect_any", lambda pictures: (JFIF,))
+    monkeypatch.setattr("idfcodec.picture.colour.detect", lambda pixels, conversions: JFIF)
+    data = encode_batch([pixels])
+    assert unpack_batch(data).payloads[0][:4] == bytes([PATCHED, UNCONVERTED, 0, 0])
+    assert same(decode_batch(data), [pixels])
+
+
+def test_exceptions_that_are_too_long_are_not_written() -> None:
+    assert with_small_patches(b"\1" * (1 << 16), b"x") is None
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("81", "ends before"),
+        ("810e00", "ends before"),
+        ("81000000", "neither layout nor exceptions"),
+        ("810effff", "ends before"),
+        ("81100000", "layout 16"),
+        ("810e0000", "damaged"),
+        ("81ff0400aabbccdd", "not converted has exceptions"),
+        ("81000500ffffffff00", "end too early"),
+    ],
+)
+def test_hostile_conversions_are_refused(converted: tuple[list[Pixels], bytes], start: str, message: str) -> None:
+    _, data = converted
+    payloads = list(unpack_batch(data).payloads)
+    payloads[0] = bytes.fromhex(start) + payloads[0] * (len(start) > 6 and start[2:] != "0effff")
+    with pytest.raises(CorruptFile, match=message):
+        decode_batch(changed(data, payloads=tuple(payloads)))
+
+
+def test_only_converted_pictures_have_layouts(converted: tuple[list[Pixels], bytes]) -> None:
+    _, data = converted
+    batch = unpack_batch(data)
+    shapes = tuple((Mode.RGB, height, width) for _, height, width in batch.shapes)
+    with pytest.raises(CorruptFile, match="flags"):
+        decode_batch(changed(data, shapes=shapes), pictures=[4])

@@ -332,7 +332,8 @@ def test_efforts_choose_models(effort: str, efforts: dict[str, bytes], photo: Pi
     assert unpack(by_model).model == efforts[effort]
     assert len(data) <= len(by_model)
     assert unpack(data).model in (efforts[effort], NO_MODEL)
-    assert code_length(photo, effort=effort).total == code_length(photo, model=EFFORTS[effort]).total
+    found, expected = code_length(photo, effort=effort).total, code_length(photo, model=EFFORTS[effort]).total
+    assert found == expected if unpack(data).model == efforts[effort] else found < expected
     assert np.array_equal(decode(data), photo)
 
 
@@ -485,6 +486,6 @@ def test_code_length_is_where_the_picture_is(kind: str, size: tuple[int, int], r
     assert found.pixels.shape == size
     assert found.pixels.min() >= 0
     assert found.total == pytest.approx(found.pixels.sum(dtype=np.float64) + found.rest, rel=1e-5)
-    assert len(codec.encode(pixels, model=EFFORTS["default"])) * 8 == pytest.approx(found.total, rel=0.01, abs=8 * 80)
+    assert len(codec.encode(pixels)) * 8 == pytest.approx(found.total, rel=0.01, abs=8 * 80)
     if size == (600, 70):
         assert found.pixels[noisy].mean() > 1.5 * found.pixels[size[0] // 2 :].mean()

@@ -24,7 +24,8 @@ from tests.pictures import Pixels, generate
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PICTURES = {"tiny": ("photo", 12, 10), "one tile": ("lattice", 57, 38), "two tiles": ("photo", 520, 44)}
-PRESETS = ("photo-fast", "photo", "photo-max", "thumbnail")
+NAMES = "names of colours"  # the family that has no model
+PRESETS = ("photo-fast", "photo", "photo-max", "thumbnail", NAMES)
 BOTH = ("photo", "idf")
 SETTINGS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 NUMBA = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DISABLE_JIT")
@@ -37,7 +38,7 @@ class Environment:
 
     Args:
         variables: of the process; where they are Numba's, it compiles into a folder of its own.
-        models: those it codes with.
+        models: those it codes with, and maybe `NAMES`.
         pictures: those it codes.
         kernel: None is the best there is.
         backwards: the order of the tiles.
@@ -105,11 +106,14 @@ def work(environment: Environment, folder: Path) -> dict[str, Any]:
     """What this process makes of the pictures; the first one leaves its files in `folder` for the others to decode."""
     from idfcodec.codec import decode, encode
     from idfcodec.models import load_model
+    from tests.flow.categorical.test_coder import payloads
 
     use(environment)
     common = {"threads": environment.threads, "device": environment.device}
     answers: dict[str, Any] = {}
-    for model in environment.models:
+    if NAMES in environment.models:
+        answers[NAMES] = payloads()
+    for model in filter(NAMES.__ne__, environment.models):
         answers[f"kernel of {model}"] = load_model(model, device=environment.device).kernel
         for name in environment.pictures:
             kind, width, height = PICTURES[name]
@@ -154,7 +158,7 @@ def first(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 
 def test_the_first_is_lossless(first: dict[str, Any]) -> None:
-    for model in (*PRESETS, "idf"):
+    for model in filter(NAMES.__ne__, (*PRESETS, "idf")):
         for name, (kind, width, height) in PICTURES.items():
             assert first[f"{model}, {name}"][1] == digest(generate(kind, width, height))
 
@@ -169,7 +173,8 @@ def test_same_bytes_and_pixels(name: str, first: dict[str, Any], folder: Path, t
     if environment.variables.get("NUMBA_CPU_NAME") == "haswell" and platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("another kind of processor")
     result = answers(environment, folder, tmp_path)
-    for model in environment.models:
+    assert result.get(NAMES, first[NAMES]) == first[NAMES]
+    for model in filter(NAMES.__ne__, environment.models):
         assert environment.kernel in (None, result[f"kernel of {model}"])
         for picture in environment.pictures:
             assert result[f"{model}, {picture}"] == first[f"{model}, {picture}"], (model, picture)

@@ -11,7 +11,7 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 # From the bottom to the top; a module belongs to the longest name that it begins with.
 LAYERS = [
     ("errors", "demo"),
-    ("types", "arguments", "memory"),
+    ("types", "arguments", "memory", "source"),
     ("code_cache", "compiled", "parallel"),
     ("entropy", "format"),
     ("info", "picture"),
@@ -22,7 +22,7 @@ LAYERS = [
     ("batch",),
     ("code_length",),
     ("baselines", "training"),
-    ("cli",),
+    ("cli", "plugins"),
 ]
 
 

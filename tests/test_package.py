@@ -1,6 +1,8 @@
 """The package's surface."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +25,19 @@ def test_unknown_names_are_refused() -> None:
         idfcodec.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
 
+def test_no_optional_package_is_imported() -> None:
+    """Neither by coding nor by the command line."""
+    names = "{'cv2', 'dask', 'fsspec', 'imagecodecs', 'imageio', 'numcodecs', 'tifffile', 'torch', 'zarr'}"
+    program = (
+        "import sys, idfcodec, idfcodec.cli.main\n"
+        "from idfcodec.demo import draw\n"
+        "idfcodec.decode(idfcodec.encode(draw(8, 8)))\n"
+        f"print({names} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 MODULES = [
     "batch",
     "cli.compress",
@@ -36,6 +51,11 @@ MODULES = [
     "info",
     "models",
     "picture.pillow",
+    "plugins.chunks",
+    "plugins.desktop",
+    "plugins.imagecodecs",
+    "plugins.pillow",
+    "source",
 ]
 
 

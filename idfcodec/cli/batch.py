@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from idfcodec import models
+from idfcodec.cli.conversion import CONVERSIONS, was
 from idfcodec.cli.report import Outcome, Progress, Report, attempt, describe, finish, label, speed
 from idfcodec.errors import IDFError
 from idfcodec.files import STREAM, attributes_of, check_target, identities, load_picture, write_target
 from idfcodec.format.batch import MAX_SIDE, Batch, is_batch, unpack_batch
 from idfcodec.format.container import Mode
+from idfcodec.format.payload import chroma_of
+from idfcodec.source import is_url
 from idfcodec.targets import is_folder, plan
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ def compress_batch(
     *,
     force: bool,
     model: str | None,
+    conversion: bool,
     threads: int | None,
     device: str,
     strip: bool,
@@ -80,7 +84,9 @@ def compress_batch(
         models.load_model(model, device=device)
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
-            data = batches.encode_batch(pictures, model=model, threads=threads, device=device, progress=progress)
+            data = batches.encode_batch(
+                pictures, model=model, conversion=conversion, threads=threads, device=device, progress=progress
+            )
         if verify:
             with Progress(f"{label(name)}, verifying", quiet=quiet) as progress:
                 every = sum(picture.shape[0] * picture.shape[1] for picture in pictures)
@@ -132,7 +138,7 @@ def decompress_batch(
     """
     if not alone:
         raise IDFError("a batch must be the only input, for its pictures are named by their numbers")
-    if output is None or not is_folder(output):
+    if output is None or is_url(output) or not is_folder(output):
         raise IDFError("a batch of pictures needs a folder that exists; name it with -o")
     count = len(unpack_batch(data).shapes)
     if chosen is not None and max(part[-1] for part in chosen) >= count:
@@ -182,13 +188,15 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
     """What the header of a batch says; the checksums of its blocks are compared, no pixel is decoded."""
     batch = unpack_batch(data)
     count, size, model = len(batch.shapes), _subpixels(batch), batch.model.hex()
-    kinds = Counter(batch.shapes).most_common()
+    found = zip(batch.shapes, batch.payloads, strict=True)
+    shapes_and_past = ((shape, was(shape[0], chroma_of(payload[:10], small=True))) for shape, payload in found)
+    kinds = Counter(shapes_and_past).most_common()
     values = {
         "input": name,
         "pictures": count,
         "shapes": [
-            {"mode": _mode(mode), "width": width, "height": height, "pictures": times}
-            for (mode, height, width), times in kinds
+            {"mode": _mode(mode), "width": width, "height": height, "conversion": past, "pictures": times}
+            for ((mode, height, width), past), times in kinds
         ],
         "bytes": len(data),
         "bits_per_subpixel": 8 * len(data) / size,
@@ -197,7 +205,10 @@ def info_batch(name: str, data: bytes, model_names: dict[str, str]) -> Outcome:
         "overhead_bytes": batch.overhead,
         "checksum": batch.checksum.hex(),
     }
-    shapes = [f"{times:,} of {width}x{height}, {_mode(mode)}" for (mode, height, width), times in kinds[:SHOWN]]
+    shapes = [
+        f"{times:,} of {width}x{height}, {_mode(mode)}{f', was {past}' if past else ''}"
+        for ((mode, height, width), past), times in kinds[:SHOWN]
+    ]
     shapes += [f"{len(kinds) - SHOWN:,} other sizes"] if len(kinds) > SHOWN else []
     lines = [
         label(name),
@@ -215,7 +226,7 @@ def _several(count: int) -> str:
 
 
 def _mode(mode: Mode) -> str:
-    return mode.name.lower().replace("_", " ")
+    return "rgb" if mode.name in CONVERSIONS else mode.name.lower().replace("_", " ")
 
 
 def _subpixels(batch: Batch) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
-from idfcodec.cli.info import conversion_of
+from idfcodec.cli.conversion import conversion_of
 from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
     Options,
@@ -89,7 +89,10 @@ def compress(
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
     if batch:
-        compress_batch(inputs, output, report, force=force, model=chosen, strip=strip, verify=not no_verify, **options)
+        undone, verify = not no_conversion, not no_verify
+        compress_batch(
+            inputs, output, report, force=force, model=chosen, conversion=undone, strip=strip, verify=verify, **options
+        )
     targets = plan(inputs, output, SUFFIX, owner=preserve, warn=report.warn)
 
     def work(name: str) -> Outcome:

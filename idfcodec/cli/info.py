@@ -1,32 +1,20 @@
 """The command `info`: what a file says of itself, from its header alone."""
 
-import itertools
 import sys
-from collections import Counter
 from dataclasses import asdict
 
 import click
 
 from idfcodec.cli.batch import info_batch, is_batch
+from idfcodec.cli.conversion import conversion_of
 from idfcodec.cli.metadata import shown
 from idfcodec.cli.options import inputs_argument, json_option
 from idfcodec.cli.report import Outcome, Report, finish, label
 from idfcodec.errors import IDFError
 from idfcodec.files import read_source
 
-__all__ = ["conversion_of", "info"]
+__all__ = ["info"]
 
-CONVERSIONS = {
-    "JFIF": "JFIF YCbCr",
-    "PHOTOCD": "PhotoCD YCC",
-    "JFIF_SHORT": "JFIF YCbCr, short",
-    "BT601": "BT.601 video",
-    "BT601_FINE": "BT.601 video, fine",
-    "BT709": "BT.709 video",
-    "BT709_FINE": "BT.709 video, fine",
-    "BT709_FULL": "BT.709 YCbCr",
-}
-"""What pictures of these modes were: a name for people."""
 MOST = 100  # lines about metadata
 
 
@@ -124,19 +112,3 @@ def showable(line: str) -> str:
     """A line with an escape for each letter that standard output has none for."""
     encoding = sys.stdout.encoding or "utf-8"
     return line.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def conversion_of(data: bytes) -> str | None:
-    """What the picture in a file was, where a conversion has been undone, with the chroma of most of its tiles."""
-    from idfcodec.format.coefficients import jpeg_of
-    from idfcodec.format.container import unpack
-    from idfcodec.format.payload import chroma_of
-
-    file = unpack(data, header_only=True)
-    name = CONVERSIONS.get(file.mode.name)
-    if name is None:
-        return jpeg_of(memoryview(data)[file.header_size :], file.width * file.height)
-    ends = itertools.accumulate(file.tile_lengths, initial=file.header_size)
-    found = Counter(chroma for start in list(ends)[:-1] if (chroma := chroma_of(data[start : start + 10])))
-    chroma = found.most_common(1)[0][0] if found else "4:4:4"
-    return name if chroma == "4:4:4" else f"{name} {chroma}"

@@ -45,7 +45,7 @@ def bpd(
       idfcodec bpd --effort max photo.png
       idfcodec bpd --json --model models/mine *.png
     """
-    model = choose_model(model, effort)
+    choose_model(model, effort)
     report = Report(as_json=as_json, to_stdout=True)
     hear_notices(quiet=quiet)
 
@@ -59,6 +59,7 @@ def bpd(
             data = codec.encode(
                 picture,
                 model=model,
+                effort=effort,
                 conversion=not no_conversion,
                 threads=threads,
                 device=device,
@@ -66,7 +67,7 @@ def bpd(
             )
         seconds = time.perf_counter() - start
         bits = code_length.code_length(
-            picture, model=model, conversion=not no_conversion, threads=threads, device=device
+            picture, model=model, effort=effort, conversion=not no_conversion, threads=threads, device=device
         ).total
         payload = sum(unpack(data, header_only=True).tile_lengths)
         size = picture.pixels.size

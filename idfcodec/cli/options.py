@@ -103,6 +103,8 @@ def check_usage(
     inputs: Sequence[str], output: str | None, stdout: bool, as_json: bool, *, batch: bool = False
 ) -> str | None:
     """Refuses combinations that make no sense; returns the output with `-c` folded into it."""
+    if "" in (*inputs, output):
+        raise click.UsageError("a name is empty.")
     if stdout and output not in (None, STREAM):
         raise click.UsageError("-c and -o exclude each other.")
     if stdout:

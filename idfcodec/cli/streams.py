@@ -4,6 +4,7 @@ What is said on standard error is lost without harm where that is closed or full
 is an error there, which names the stream. Signals that end a program raise, so that no temporary file is left.
 """
 
+import io
 import os
 import signal
 import sys
@@ -27,10 +28,14 @@ def open_closed() -> None:
     """Puts streams that read or write nothing in the places of closed ones, so that no file gets their numbers.
 
     Reading the closed standard input or writing to the closed standard output fails; standard error loses what it gets.
+    An unbuffered standard output (`PYTHONUNBUFFERED`) gets a buffer: without, a write that the system takes a part of
+    counts as done.
     """
     for name, access, mode in (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, access), mode, encoding="utf-8"))
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = os.fdopen(sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, newline="", closefd=False)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # of names of files that the terminal has no letters for

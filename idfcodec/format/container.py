@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
+from idfcodec.errors import CorruptFile, IDFError, Truncated, UnsupportedImage
 from idfcodec.format.metadata import MAX_METADATA, METADATA_TYPES, block_problem, metadata_of
 from idfcodec.format.mode import Mode
 from idfcodec.format.structure import FIRST_TYPE, STILL, Structure, pack_structure, unpack_structure
@@ -248,7 +248,7 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
 def _check_signature(view: memoryview) -> None:
     start = bytes(view[: len(MAGIC)])
     if not start:
-        raise CorruptFile("not an idfcodec file (it is empty)")
+        raise Truncated("not an idfcodec file (it is empty)")
     if not MAGIC.startswith(start):
         raise CorruptFile(f"not an idfcodec file (it starts with the bytes {start.hex(' ')}, not {MAGIC.hex(' ')})")
     end = _need(view, 0, len(MAGIC) + 1, "the format version")
@@ -260,7 +260,7 @@ def _need(view: memoryview, start: int, size: int, what: str) -> int:
     """The end of `size` bytes from `start`, all of which are there."""
     end = start + size
     if end > len(view):
-        raise CorruptFile(f"the file is truncated: {what} ends at byte {end}, the file has {len(view)} bytes")
+        raise Truncated(f"the file is truncated: {what} ends at byte {end}, the file has {len(view)} bytes")
     return end
 
 

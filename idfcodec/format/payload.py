@@ -28,8 +28,10 @@ __all__ = [
     "first_byte",
     "restored",
     "split_patches",
+    "split_small",
     "trimmed",
     "with_patches",
+    "with_small_patches",
 ]
 
 STORED = 128
@@ -94,8 +96,41 @@ def split_patches(payload: memoryview) -> tuple[bytes, memoryview]:
     return bytes(payload[5:end]), payload[end:]
 
 
-def chroma_of(payload: Buffer) -> str | None:
-    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where it is not converted."""
-    patched = first_byte(payload) == PATCHED and bytes(payload[5:9]) == LAYOUT and len(payload) > 9
-    layout = payload[9] if patched else 0
+def with_small_patches(patches: bytes, payload: bytes) -> bytes | None:
+    """The same of a converted picture of a batch: the layout, 0 for none, and u16 the length of the exceptions first.
+
+    None where the exceptions are too long for that.
+    """
+    layout, exceptions = (patches[4], patches[5:]) if patches[:4] == LAYOUT else (0, patches)
+    if len(exceptions) >= 1 << 16:
+        return None
+    return struct.pack("<BBH", PATCHED, layout, len(exceptions)) + exceptions + payload if patches else payload
+
+
+def split_small(payload: Buffer) -> tuple[bytes, bytes]:
+    """What `with_small_patches` put together.
+
+    Raises:
+        CorruptFile: nothing is there that would need it, or it ends too early.
+    """
+    data = bytes(payload)
+    if first_byte(data) != PATCHED:
+        return b"", data
+    layout, count = (data[1], int.from_bytes(data[2:4], "little")) if len(data) >= 4 else (0, 0)
+    if len(data) < 4 + count or not (layout or count):
+        raise CorruptFile("a small picture ends before its exceptions do, or names neither layout nor exceptions")
+    exceptions = data[4 : 4 + count]
+    return (LAYOUT + bytes([layout]) if layout else b"") + exceptions, data[4 + count :]
+
+
+def chroma_of(payload: Buffer, *, small: bool = False) -> str | None:
+    """What the chroma of a tile of a converted picture is called, such as 4:2:0; None where it is not converted.
+
+    Args:
+        payload: its first ten bytes suffice.
+        small: whether it is of a batch.
+    """
+    place = 1 if small else 9
+    patched = first_byte(payload) == PATCHED and (small or bytes(payload[5:9]) == LAYOUT) and len(payload) > place
+    layout = payload[place] if patched else 0
     return None if layout == UNCONVERTED else ("4:4:4", "4:4:0", "4:2:2", "4:2:0")[layout >> 2 & 3]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from idfcodec.errors import CorruptFile
 from idfcodec.format.container import Mode, pixel_checksum
 from idfcodec.format.payload import STORED
+from idfcodec.picture import splitting
 from idfcodec.picture.conversion import (
     CONVERSIONS,
     Conversion,
@@ -72,13 +73,19 @@ class Kind:
         return self.mode in (Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB)
 
     @property
+    def parts(self) -> int:
+        """Bytes of a pixel's distinct samples: the channels of its name, where it has one."""
+        return self.distinct * self._stored.itemsize
+
+    @property
     def named(self) -> bool:
         """Whether `names` gives each pixel's colour as one number."""
-        return self.depth <= 8 and self.conversion is None
+        return self.parts <= 4 and self.conversion is None
 
     def names(self, pixels: Pixels) -> NDArray[np.uint32]:
-        """Each pixel as one number (H, W): channel c of the distinct ones at bits 8 c; or a palette's."""
-        names: NDArray[np.uint32] = names_of(self.samples(pixels))[0]
+        """Each pixel as one number (H, W): byte c of the distinct samples, lower ones first, at bits 8 c."""
+        samples = self.samples(pixels)
+        names: NDArray[np.uint32] = names_of(samples.view(np.uint8).reshape(*samples.shape[:2], self.parts))[0]
         return names
 
     def write_names(self, names: NDArray[np.uint32], out: Pixels) -> None:
@@ -87,10 +94,11 @@ class Kind:
         Raises:
             CorruptFile: a number is that of no colour.
         """
-        bits = min(8 * self.distinct, 8 * self.distinct - 8 + self.depth)
+        bits = 8 * self.parts if self.depth > 1 else 1
         if bits < 32 and names.size and int(names.max()) >> bits:
             raise CorruptFile("a tile decodes to colours outside of their range")
-        self.write_samples(samples_of(names, self.distinct), out)
+        samples = np.ascontiguousarray(samples_of(names, self.parts))
+        self.write_samples(samples.view(self._stored), out)
 
     def empty(self, height: int, width: int) -> Pixels:
         """An array for the pixels of such a picture."""
@@ -240,54 +248,21 @@ class Kind:
         out[:] = samples[..., 0] if out.ndim == 2 else samples
 
 
-def _green_and_differences(pixels: NDArray[Any]) -> list[Plane]:
-    red, green, blue = (pixels[..., c].astype(np.int32) for c in range(3))
-    return [green, red - green, blue - green]
-
-
-def _rgb(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    green, red, blue = planes
-    return np.stack((red + green, green, blue + green), 2)
-
-
-def _one(pixels: NDArray[Any]) -> list[Plane]:
-    return [np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0], np.int32)]
-
-
-def _alone(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    return planes[0][..., None]
-
-
-def _one_and_alpha(pixels: NDArray[Any]) -> list[Plane]:
-    return [*_one(pixels[..., 0]), *_one(pixels[..., 1])]
-
-
-def _rgb_and_alpha(pixels: NDArray[Any]) -> list[Plane]:
-    return [*_green_and_differences(pixels[..., :3]), *_one(pixels[..., 3])]
-
-
-def _rgba(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    return np.concatenate((_rgb(planes[:3]), planes[3][..., None]), 2)
-
-
-def _stack(planes: Sequence[Plane]) -> NDArray[np.int32]:
-    return np.stack(planes, 2)
-
-
 def _kinds(depth: int) -> list[Kind]:
     most = (1 << depth) - 1
     gray = (PlaneType(Role.LUMA, 0, most),)
     rgb = (*gray, *[PlaneType(Role.DIFFERENCE, -most, most)] * 2)
     alpha = (PlaneType(Role.ALPHA, 0, most),)
     rows: list[tuple[Mode, int, Any, Callable[[NDArray[Any]], list[Plane]], Any, int]] = [
-        (Mode.GRAY, 1, (gray,), _one, _alone, 1),
-        (Mode.RGB, 3, (rgb,), _green_and_differences, _rgb, 3),
-        (Mode.GRAY_AS_RGB, 3, (gray,), _one, _alone, 1),
-        (Mode.GRAY_ALPHA, 2, (gray, alpha), _one_and_alpha, _stack, 2),
-        (Mode.RGBA, 4, (rgb, alpha), _rgb_and_alpha, _rgba, 4),
-        (Mode.CMYK, 4, (rgb, alpha), _rgb_and_alpha, _rgba, 4),  # black is to the other inks what alpha is to colours
-        (Mode.PALETTE, 1, (gray,), _one, _alone, 1),
-        (Mode.BILEVEL, 1, (gray,), _one, _alone, 1),
+        (Mode.GRAY, 1, (gray,), splitting.one, splitting.alone, 1),
+        (Mode.RGB, 3, (rgb,), splitting.green_and_differences, splitting.rgb, 3),
+        (Mode.GRAY_AS_RGB, 3, (gray,), splitting.one, splitting.alone, 1),
+        (Mode.GRAY_ALPHA, 2, (gray, alpha), splitting.one_and_alpha, splitting.stack, 2),
+        (Mode.RGBA, 4, (rgb, alpha), splitting.rgb_and_alpha, splitting.rgba, 4),
+        # black is to the other inks what alpha is to colours
+        (Mode.CMYK, 4, (rgb, alpha), splitting.rgb_and_alpha, splitting.rgba, 4),
+        (Mode.PALETTE, 1, (gray,), splitting.one, splitting.alone, 1),
+        (Mode.BILEVEL, 1, (gray,), splitting.one, splitting.alone, 1),
     ]
     first = DEEP if depth > 8 else 0
     chosen = {1: rows[-1:], 8: rows[:-1], 16: rows[:-2]}[depth]
@@ -301,7 +276,7 @@ def _converted(conversion: Conversion) -> Kind:
     roles = (Role.LUMA, Role.CHROMA, Role.CHROMA)
     types = tuple(map(PlaneType, roles, conversion.low, conversion.high))
     mode = Mode(FIRST_CONVERSION + conversion.number)
-    return Kind(mode, 3, 8, (types,), _green_and_differences, _rgb, 3, conversion)
+    return Kind(mode, 3, 8, (types,), splitting.green_and_differences, splitting.rgb, 3, conversion)
 
 
 KINDS: Mapping[Mode, Kind] = {
@@ -309,14 +284,16 @@ KINDS: Mapping[Mode, Kind] = {
 }
 
 
-def kind_of(pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conversions: bool = False) -> Kind:
+def kind_of(
+    pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conversions: Sequence[Conversion] = ()
+) -> Kind:
     """The kind that codes (H, W) or (H, W, C) pixels best.
 
     Args:
         pixels: of the picture.
         palette: whether they are numbers of colours.
         cmyk: whether they are inks.
-        conversions: whether what it was converted by may be undone.
+        conversions: those that are undone if one of them made it.
     """
     first = DEEP if pixels.dtype == np.uint16 else 0
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -328,5 +305,5 @@ def kind_of(pixels: Pixels, *, palette: bool = False, cmyk: bool = False, conver
     red, green, blue = (pixels[..., c] for c in range(3))
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return KINDS[Mode(first + Mode.GRAY_AS_RGB)]
-    conversion = detect(pixels.astype(np.uint8, copy=False)) if conversions and not first else None
+    conversion = detect(pixels.astype(np.uint8, copy=False), conversions) if conversions and not first else None
     return KINDS[Mode(first + Mode.RGB) if conversion is None else Mode(FIRST_CONVERSION + conversion.number)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from idfcodec.picture.checks import check_image, frame_count
 from idfcodec.picture.picture import Frames, Picture
 from idfcodec.types import Pixels
 
-__all__ = ["as_image", "palette_of", "read_frames", "saved_frames", "still"]
+__all__ = ["as_image", "of_images", "palette_of", "plays", "read_frames", "saved_frames", "still"]
 
 _MOST_DENOMINATOR = 65535  # of the seconds of a PNG's frames
 _MIXED = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
@@ -65,21 +66,36 @@ def read_frames(image: Image.Image) -> Picture:
         check_image(image)
         images.append(image.copy())
         durations.append(Fraction(image.info.get("duration") or 0))
+    if image.format == "TIFF":
+        return of_images(images, (), None)
+    picture = of_images(images, durations, plays(image))
+    if image.format == "WEBP" and picture.channels == 4 and (picture.pixels[..., 3] == 255).all():
+        # Pillow's reader always says that there is alpha
+        return replace(picture, pixels=np.ascontiguousarray(picture.pixels[..., :3]))
+    return picture
+
+
+def of_images(images: Sequence[Image.Image], durations: Sequence[Fraction], loop: int | None) -> Picture:
+    """Two or more loaded images as frames, or as pages where there are no durations; without metadata.
+
+    Args:
+        images: those of several kinds become the one that holds all of them, where they are no pages.
+        durations: in milliseconds, kept to a 65,535th of a second.
+        loop: see `Frames`.
+
+    Raises:
+        UnsupportedImage: pages that differ in size or kind.
+        IDFError: a duration or the loop is negative, or too large.
+    """
     if {one.size for one in images} != {images[0].size}:
         raise UnsupportedImage("its pages differ in size, which this release does not keep")
-    pixels, palette = _together(images, pages=image.format == "TIFF")
-    if image.format == "WEBP" and pixels.shape[-1] == 4 and (pixels[..., 3] == 255).all():
-        pixels = np.ascontiguousarray(pixels[..., :3])  # Pillow's reader always says that there is alpha
-    count = len(images)
-    if image.format == "TIFF":
-        frames = Frames(count)
-    else:
-        shown = [(one / 1000).limit_denominator(_MOST_DENOMINATOR) * 1000 for one in durations]
-        frames = Frames(count, tuple(shown), _plays(image))
+    pixels, palette = _together(images, pages=not durations)
+    shown = [(one / 1000).limit_denominator(_MOST_DENOMINATOR) * 1000 for one in durations]
+    frames = Frames(len(images), tuple(shown), loop)
     return Picture(pixels, palette=palette, cmyk=images[0].mode == "CMYK", frames=frames)
 
 
-def _plays(image: Image.Image) -> int:
+def plays(image: Image.Image) -> int:
     """How often an animation is shown, 0 for ever: a GIF says how often it is repeated, or nothing."""
     loop = image.info.get("loop")
     if image.format != "GIF":

@@ -30,6 +30,7 @@ from idfcodec.picture.metadata import begins_picture, metadata_of_image, read_me
 from idfcodec.picture.netpbm import is_netpbm, read_netpbm, write_netpbm
 from idfcodec.picture.picture import Picture
 from idfcodec.picture.png import write_png
+from idfcodec.source import Source, opened
 
 __all__ = ["FORMATS", "MAX_PICTURE_PIXELS", "Picture", "from_image", "read_picture", "write_picture"]
 
@@ -92,7 +93,7 @@ def from_image(image: NDArray[Any] | Image.Image) -> Picture:
     return Picture(np.ascontiguousarray(native[..., 0] if one_channel else native))
 
 
-def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
+def read_picture(source: Source) -> Picture:
     """Read a picture file: PNG, JPEG, WebP, TIFF, GIF, BMP, PNM or PAM, told apart by content.
 
     Pixels come as the file stores them, and orientation stays a tag. Gray PNG and TIFF of 2 or 4 bits are accepted as
@@ -107,8 +108,8 @@ def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
     global; a library must not.
 
     Args:
-        source: A path, or a file open for reading in binary mode, which is read from its current position and left
-            open.
+        source: A path, a URL that fsspec knows, or a file open for reading in binary mode, which is read from its
+            current position and left open.
 
     Returns:
         The picture.
@@ -119,7 +120,7 @@ def read_picture(source: str | os.PathLike[str] | BinaryIO) -> Picture:
     """
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
-        with _wrapped(f"read {name}"), open(name, "rb") as file:
+        with _wrapped(f"read {name}"), opened(name) as file:
             return _from_file(file)
     with _wrapped("read the picture"):
         return _from_file(source)

@@ -29,6 +29,8 @@ NAMES = [
     "jfif-exceptions-64x40",
     "idf-noise-16x16",
     "idf-pixel-1x1",
+    "names-few-90x61",
+    "names-gray-alpha-64x40",
 ]
 BODY = 24  # bytes of the payloads that are changed, spread over them
 

@@ -46,6 +46,19 @@ def test_what_comes_back_is_what_went_in(key: str) -> None:
             assert again.shape == pixels.shape, name
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_alpha_and_16_bits_come_back_or_are_an_error(key: str) -> None:
+    (codec,) = library_codecs(1, key)
+    rng = np.random.default_rng(2)
+    for shape, deep in (((9, 8, 2), False), ((9, 8, 4), False), ((9, 8), True), ((9, 8, 3), True), ((9, 8, 4), True)):
+        pixels = rng.integers(0, 65536 if deep else 256, shape).astype(np.uint16 if deep else np.uint8)
+        if key.startswith("jxl") or key == "png-oxipng" or (key.startswith("webp") and not deep):
+            assert codec.matches(pixels, codec.decode(codec.encode(pixels)))
+        else:
+            with pytest.raises(ValueError, match=r"only|dtype"):
+                codec.encode(pixels)
+
+
 def test_the_codecs_that_are_wanted_are_there() -> None:
     wanted = {"png", "png-oxipng", "webp-m4", "webp-m6", "jpegls-rct", "j2k-rct", "avif", "qoi"}
     wanted |= {"tiff-deflate", "tiff-zstd", *(f"jxl-e{effort}" for effort in (1, 3, 7, 9, 10))}

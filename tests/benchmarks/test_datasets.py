@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.datasets import open_dataset, pixel_hash
+from benchmarks.datasets import KNOWN, open_dataset, pixel_hash
 from benchmarks.results import BenchmarkError
 from idfcodec.demo import draw
 from idfcodec.training.data import held_back
@@ -27,14 +27,14 @@ def test_pictures_are_listed_and_others_skipped_with_the_reason(tmp_path: Path) 
     (folder / "d.png").write_bytes(b"no picture")
     save(np.zeros((4, 4), np.uint16), folder / "e.png")
     save(np.zeros((4, 4, 4), np.uint8), folder / "f.png")
-    Image.new("RGB", (3, 3)).save(folder / "g.gif")
+    Image.new("L", (3, 3)).save(folder / "g.gif", save_all=True, append_images=[Image.new("L", (3, 3), 255)])
     (folder / "README.md").write_text("not tried")
     (folder / ".hidden.png").write_bytes(whole)
     dataset = open_dataset(folder)
     assert (dataset.name, dataset.kind, dataset.source) == ("set14", "folder", "folder set14")
     assert dataset.title.startswith("Set14")
     entries, facts, skipped = dataset.survey()
-    assert [entry.name for entry in entries] == ["a.png", "deeper/b.pgm"]
+    assert [entry.name for entry in entries] == ["a.png", "deeper/b.pgm", "e.png", "f.png"]
     assert facts["a.png"] == {
         "sha256": hashlib.sha256(b"12,20,3," + draw(20, 12).tobytes()).hexdigest(),
         "width": 20,
@@ -43,13 +43,27 @@ def test_pictures_are_listed_and_others_skipped_with_the_reason(tmp_path: Path) 
         "subpixels": 720,
         "read_seconds": 0.0,
     }
-    assert facts["deeper/b.pgm"]["channels"] == 1
+    assert [facts[entry.name]["channels"] for entry in entries] == [3, 1, 1, 4]
     reasons = {entry["file"]: entry["reason"] for entry in skipped}
-    assert set(reasons) == {"c.png", "d.png", "e.png", "f.png", "g.gif"}
+    assert set(reasons) == {"c.png", "d.png", "g.gif"}
     assert "truncated" in reasons["c.png"]
     assert "not a PNG" in reasons["d.png"]
-    assert "alpha" in reasons["f.png"]
+    assert "single pictures" in reasons["g.gif"]
     assert not any(str(tmp_path) in reason or "\n" in reason for reason in reasons.values())
+
+
+def test_a_part_of_a_folder_has_a_name_and_pictures_are_what_they_show(tmp_path: Path) -> None:
+    names = KNOWN["screens"].files
+    for name in (names[0], "other.png"):
+        save(draw(8, 6), tmp_path / "mixed" / name)
+    colours = Image.fromarray(np.array([[0, 1, 1]], np.uint8))
+    colours.putpalette([9, 8, 7, 1, 2, 3])
+    colours.save(tmp_path / "mixed" / names[1])
+    dataset = open_dataset(tmp_path / "mixed", name="screens")
+    assert [entry.name for entry in dataset.entries] == sorted(names[:2])
+    assert (dataset.past, dataset.title) == (KNOWN["screens"].kind, KNOWN["screens"].title)
+    shown = {entry.name: entry.read() for entry in dataset.entries}
+    assert shown[names[1]].tolist() == [[[9, 8, 7], [1, 2, 3], [1, 2, 3]]]
 
 
 def test_a_limit_counts_pictures_not_files(tmp_path: Path) -> None:

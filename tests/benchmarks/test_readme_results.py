@@ -138,19 +138,6 @@ def test_cards_say_how_networks_were_made(checkout: Path) -> None:
     assert "| optimiser | Muon" in hierarchical
 
 
-def test_fine_tuning_is_told_while_its_model_is_shipped(checkout: Path) -> None:
-    tuned = {
-        "environment": {"cores": 2},
-        "training": {"started_from": shipped()["default"], "minutes_done": 10.1, "megapixels": 0.18},
-        "pictures": {"a.png": {"subpixels": 8000, "before": 4000, "after": 3000}},
-    }
-    write(checkout, "finetune", tuned)
-    assert "4.000 to 3.000 bits per subpixel, by 25.0%" in rendered(checkout)[checkout / "RESULTS.md"]
-    tuned["training"] = {"started_from": "0123456789abcdef"}
-    write(checkout, "finetune", tuned)
-    assert "Fine-tuning" not in rendered(checkout)[checkout / "RESULTS.md"]
-
-
 def test_a_readme_without_marks_is_refused(checkout: Path) -> None:
     (checkout / "README.md").write_text("nothing", encoding="utf-8")
     done = CliRunner().invoke(readme)

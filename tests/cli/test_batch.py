@@ -117,9 +117,9 @@ def test_json(run: Run, tmp_path: Path, pictures: list[Pixels], batch: Path) -> 
     assert (values["input"], values["pictures"], values["ok"]) == ("two.idfb", 2, True)
     values = json.loads(run("info", "--json", "small.idfb").out)
     assert values["shapes"] == [
-        {"mode": "rgb", "width": 12, "height": 9, "pictures": 2},
-        {"mode": "gray", "width": 5, "height": 7, "pictures": 1},
-        {"mode": "rgb", "width": 1, "height": 1, "pictures": 1},
+        {"mode": "rgb", "width": 12, "height": 9, "conversion": None, "pictures": 2},
+        {"mode": "gray", "width": 5, "height": 7, "conversion": None, "pictures": 1},
+        {"mode": "rgb", "width": 1, "height": 1, "conversion": None, "pictures": 1},
     ]
     assert (values["pictures"], values["bytes"], values["model_name"]) == (4, batch.stat().st_size, "photo-fast")
 

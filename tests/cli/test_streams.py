@@ -1,14 +1,18 @@
 """Closed, full and broken standard streams and signals, in processes of their own: one sentence, or work."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from idfcodec.demo import draw
+from idfcodec.files import load_picture
+from idfcodec.picture.pillow import Picture, write_picture
 
 from .conftest import encode
 
@@ -44,6 +48,8 @@ def folder(tmp_path: Path) -> Path:
         ("$I info --help >&-", 1, "idfcodec: standard output: is closed"),
         ("$I --version >/dev/full 2>&1", 1, ""),
         ("$I nonsense 2>/dev/full", 2, ""),
+        ("$I compress '' 2>/dev/null", 2, ""),
+        ("$I decompress -o '' a.idfc 2>/dev/null", 2, ""),
         ("$I info none.idfc 2>&-", 1, ""),
     ],
 )
@@ -53,6 +59,47 @@ def test_streams(folder: Path, line: str, code: int, says: str) -> None:
     assert done.stderr.startswith(says)
     assert done.stderr.count("\n") == bool(says)
     assert (folder / "a.png").exists() == line.startswith("$I demo --size")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("demo -q --size 200x100 -", "idfcodec: standard output: File too large\n"),
+        ("info --bytes a.idfc a.idfc a.idfc a.idfc a.idfc a.idfc", "idfcodec: standard output: File too large\n"),
+        ("demo -q --size 200x100 a.png", "a.png: File too large\n"),
+    ],
+)
+def test_a_limit_of_sizes(folder: Path, line: str, says: str, unbuffered: str) -> None:
+    """The system takes a part of what is written, which is no success."""
+    done = shell(f"ulimit -f 4; PYTHONUNBUFFERED={unbuffered} $I {line} >out", folder)
+    assert done.returncode == 1
+    assert done.stderr.endswith(says)
+    assert {path.name for path in folder.iterdir()} == {"a.idfc", "out"}
+
+
+def test_a_pipe_by_name_has_a_size(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    write_picture(Picture(draw(8, 8)), stream, "png")
+    (tmp_path / "a.png").write_bytes(stream.getvalue())
+    os.mkfifo(tmp_path / "pipe")
+    thread = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(stream.getvalue(),), daemon=True)
+    thread.start()
+    picture, size = load_picture(str(tmp_path / "pipe"))
+    thread.join(60)
+    assert size == len(stream.getvalue())
+    assert picture.same(load_picture(str(tmp_path / "a.png"))[0])
+
+
+def test_input_that_does_not_wait(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    command = [sys.executable, "-m", "idfcodec", "info", "-"]
+    done = subprocess.run(command, stdin=reading, capture_output=True, text=True, timeout=120, check=False)
+    os.close(reading)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == "idfcodec: standard input: Resource temporarily unavailable\n"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compress", "--help"], ["info", "--json", "a.idfc"]])

@@ -146,10 +146,11 @@ RECIPES: dict[str, dict[str, object]] = {
     "white-24x26": {"kind": "gray", "width": 24, "height": 26, "seed": 56, "by": "photo-fast", "white": 254},
     "stretched-apart-96x80": {"kind": "apart", "width": 96, "height": 80, "seed": 57, "by": "photo-fast"},
     "names-ramp-70x50": {"kind": "screen 1", "width": 70, "height": 50, "seed": 51, "effort": "default"},
-    "names-gray-alpha-61x40": {"kind": "screen 2", "width": 61, "height": 40, "seed": 52, "effort": "max"},
+    "names-gray-alpha-64x40": {"kind": "screen 2", "width": 64, "height": 40, "seed": 52, "effort": "max"},
     "names-rgb-96x64": {"kind": "screen 3", "width": 96, "height": 64, "seed": 53, "effort": "default"},
-    "names-rgba-fast-80x70": {"kind": "screen 4", "width": 80, "height": 70, "seed": 54, "effort": "fast"},
-    "names-few-90x60": {"kind": "few 3", "width": 90, "height": 60, "seed": 55, "effort": "max"},
+    "names-rgba-small-80x71": {"kind": "screen 4", "width": 80, "height": 71, "seed": 54, "effort": "fast"},
+    "names-gray-16-70x51": {"kind": "deep 2", "width": 70, "height": 51, "seed": 56, "effort": "default"},
+    "names-few-90x61": {"kind": "few 3", "width": 90, "height": 61, "seed": 55, "effort": "max"},
     "jpeg-444-56x40": {"kind": "jpeg 80 4:4:4", "width": 56, "height": 40, "seed": 51, "by": None},
     "jpeg-422-45x33": {"kind": "jpeg 90 4:2:2", "width": 45, "height": 33, "seed": 52, "by": None},
     "jpeg-420-71x50": {"kind": "jpeg 75 4:2:0", "width": 71, "height": 50, "seed": 53, "by": None},
@@ -169,8 +170,15 @@ BATCHES: dict[str, dict[str, object]] = {
         "height": 32,
         "by": "thumbnail",
     },
+    "converted-40x32": {
+        "kinds": ["was 1", "was 1 of 14", "nearly 1", "was 2 of 15", "photo"],
+        "width": 40,
+        "height": 32,
+        "conversion": True,
+        "by": "thumbnail",
+    },
 }
-"""The same for batches: three pictures of each kind."""
+"""The same for batches: three pictures of each kind; conversions are undone where it says so, the first did not."""
 
 PLANES: dict[str, dict[str, object]] = {
     "gray-16-41x30": {"types": [["luma", 0, 65535]], "width": 41, "height": 30, "seed": 1, "by": "photo"},
@@ -218,6 +226,14 @@ def _converted(number: int, layout: int, width: int, height: int, seed: int, *, 
         green = pixels.reshape(-1, 3)[:: 97 if layout else 17, 1]
         green[:] = np.minimum(green, 254) + 1
     return pixels
+
+
+def _drawn(kind: str, width: int, height: int, seed: int) -> Pixels:
+    """What `generate` draws, or what a conversion makes of it."""
+    if not kind.startswith(("was ", "nearly ")):
+        return generate(kind, width, height, seed)
+    number, layout = (*map(int, kind.split()[1::2]), 0)[:2]
+    return _converted(number, layout, width, height, seed, exceptions=kind.startswith("nearly"))
 
 
 def _apart(width: int, height: int, seed: int) -> Pixels:
@@ -290,7 +306,7 @@ def picture(recipe: dict[str, object]) -> Picture:
         return Picture(pixels, blocks, jpeg=file)
     if kind == "apart":
         pixels = _apart(width, height, seed)
-    elif kind.startswith(("screen ", "few ")):
+    elif kind.startswith(("screen ", "few ", "deep ")):
         channels = int(kind[-1])
         names = screen(width, height, channels, seed)[0]
         if kind.startswith("few"):
@@ -298,13 +314,12 @@ def picture(recipe: dict[str, object]) -> Picture:
             names[: height // 6] = names[0, -1]
         found = samples_of(names, channels)
         pixels = np.ascontiguousarray(found[..., 0] if channels == 1 else found)
+        if kind.startswith("deep"):  # pairs of bytes
+            pixels = pixels.view("<u2")[..., 0].astype(np.uint16)
     elif kind.startswith("mode "):
         pixels = _of_mode(Mode(int(kind[5:])), width, height, seed)
-    elif kind.startswith(("was ", "nearly ")):
-        number, layout = (*map(int, kind.split()[1::2]), 0)[:2]
-        pixels = _converted(number, layout, width, height, seed, exceptions=kind.startswith("nearly"))
     else:
-        pixels = generate(kind, width, height, seed)
+        pixels = _drawn(kind, width, height, seed)
     pixels, frames = _frames(pixels, recipe)
     palette = np.arange(16 * (3 + ("alpha" in recipe)), dtype=np.uint8).reshape(16, -1) if kind == "mode 7" else None
     white = recipe.get("white")
@@ -333,7 +348,7 @@ def batch_pictures(recipe: dict[str, object]) -> list[Pixels]:
     assert isinstance(kinds, list)
     assert isinstance(width, int)
     assert isinstance(height, int)
-    return [generate(kind, width, height, seed) for kind in kinds for seed in range(3)]
+    return [_drawn(kind, width, height, seed) for kind in kinds for seed in range(3)]
 
 
 def chosen(recipe: dict[str, object]) -> dict[str, Any]:

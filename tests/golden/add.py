@@ -46,7 +46,8 @@ def main() -> None:
     for name, recipe in golden.BATCHES.items():
         file = f"{golden.BATCH_FOLDER.name}/{name}.idfb"
         if file not in index:
-            data = encode_batch(batch_pictures(recipe), model=str(recipe["by"]))
+            undone = recipe.get("conversion") is True
+            data = encode_batch(batch_pictures(recipe), model=str(recipe["by"]), conversion=undone)
             digests = [pixel_digest(pixels) for pixels in decode_batch(data)]
             add(golden.ROOT, file, data, {**recipe, "model": unpack_batch(data).model.hex(), "pixels": digests})
     for name, recipe in golden.PLANES.items():

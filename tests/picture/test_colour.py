@@ -95,12 +95,12 @@ def test_names_stand_for_pixels(kind: Kind) -> None:
     assert (names.dtype, names.shape) == (np.uint32, (12, 31))
     samples = kind.samples(pixels).reshape(-1, kind.distinct)
     assert len(np.unique(names)) == len(np.unique(samples, axis=0))
-    assert names[3, 4] == int.from_bytes(samples[3 * 31 + 4].astype(np.uint8).tobytes(), "little")
+    assert names[3, 4] == int.from_bytes(samples[3 * 31 + 4].tobytes(), "little")
     out = kind.empty(12, 31)
     kind.write_names(names, out)
     np.testing.assert_array_equal(out, pixels)
-    if kind.distinct < 4:
-        names[0, 0] = 2 if kind.depth == 1 else 256**kind.distinct
+    if kind.parts < 4:
+        names[0, 0] = 2 if kind.depth == 1 else 256**kind.parts
         with pytest.raises(CorruptFile, match="colours outside of their range"):
             kind.write_names(names, out)
 

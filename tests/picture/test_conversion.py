@@ -30,7 +30,7 @@ from idfcodec.picture.conversion import (
     redo,
     undo,
 )
-from idfcodec.picture.conversion.detection import shares
+from idfcodec.picture.conversion.detection import makes, shares
 from idfcodec.picture.conversion.exceptions import pack_exceptions
 from idfcodec.picture.conversion.table import (
     BT601,
@@ -42,6 +42,7 @@ from idfcodec.picture.conversion.table import (
     JFIF_SHORT,
     PHOTO_CD,
 )
+from idfcodec.picture.conversion.undoing import preimages
 
 Pixels = NDArray[np.uint8]
 NONE = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
@@ -342,6 +343,15 @@ def test_what_a_conversion_made_is_found(conversion: Conversion) -> None:
     rgb = converted(conversion, draw(301, 203))
     assert detect(rgb) is conversion
     assert detect(np.asfortranarray(rgb)) is conversion
+
+
+@each
+def test_colours_made_without_compiled_loops_are_those_with_a_preimage(conversion: Conversion) -> None:
+    """`makes` needs at most one C1 and C2 for a luma: the steps of the tables are longer than the divisor."""
+    colours = np.random.default_rng(4).integers(1, 255, (20000, 3), dtype=np.uint8)
+    colours[10000:] = colours[10000:, :1] // 2 + colours[10000:] // 3 + 1
+    assert np.array_equal(makes(colours, conversion), preimages(colours[None], conversion)[1][0])
+    assert np.diff(conversion.tables[:2]).min() >= conversion.divisor
 
 
 def test_clean_pictures_are_not_found() -> None:

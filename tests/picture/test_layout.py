@@ -213,7 +213,7 @@ def test_a_picture_pasted_into_another_is_found_by_tiles() -> None:
     """Two tiles: one a decoded JPEG, the other never converted."""
     other = np.random.default_rng(4).integers(60, 200, (150, 300, 3), dtype=np.uint8)
     pasted = np.concatenate((decoded(draw(300, 150), "4:2:0"), other), axis=1)
-    kind = kind_of(pasted, conversions=True)
+    kind = kind_of(pasted, conversions=CONVERSIONS)
     assert kind.mode is Mode.JFIF
     layouts = [unpack_layout(kind.planes(part)[1]) for part in (pasted[:, :300], pasted[:, 300:])]
     assert layouts == [LAYOUTS[14], None]

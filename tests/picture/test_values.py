@@ -12,6 +12,7 @@ from idfcodec.codec import encode
 from idfcodec.errors import CorruptFile
 from idfcodec.format.container import unpack
 from idfcodec.picture.depth import Scale
+from idfcodec.picture.picture import Picture
 from idfcodec.picture.values import Table, Values, pack_values, unpack_values, values_of
 from tests.pictures import generate
 
@@ -60,6 +61,17 @@ def test_stretched_8_bits_in_12_cost_what_8_bits_cost() -> None:
     gray = generate("photo", 160, 120)[..., 1]
     stretched = ((gray.astype(int) * 4095 + 100) // 255).astype(np.uint16)
     assert len(encode(stretched, model=MODEL)) <= 1.01 * len(encode(gray, model=MODEL)) + 160
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_12_bits_in_16_cost_what_12_bits_cost(channels: int) -> None:
+    """Whether they are the lower ones, the upper ones, or the upper ones repeated below."""
+    noise = np.random.default_rng(6).integers(0, 16, (120, 160, 3), dtype=np.uint16)
+    deep = generate("photo", 160, 120).astype(np.uint16) * 16 + noise
+    deep = deep[..., 1] if channels == 1 else deep
+    size = len(encode(Picture(deep, white=4095), model=MODEL))
+    for in_16 in (deep, deep << 4, deep << 4 | deep >> 8):
+        assert abs(len(encode(in_16.astype(np.uint16), model=MODEL)) - size) <= 0.001 * size + 16
 
 
 def test_a_histogram_with_gaps_pays() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +12,75 @@ from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.categorical.choosing import likely_ways
 from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
-from idfcodec.flow.categorical.config import WAYS, Way
+from idfcodec.flow.categorical.config import BUDGETS, STRIP, WAYS, Budget, Way
 from idfcodec.flow.categorical.kernels import DECODE, ENCODE
 from idfcodec.flow.categorical.work import Work
+from idfcodec.flow.contract import CodeLength
 from idfcodec.format.payload import CATEGORICAL, first_byte
 from idfcodec.types import Buffer
 
-__all__ = ["decode", "encode"]
+__all__ = ["code_length", "decode", "encode"]
 
-FAST = 16  # flag beside the number of a way
+BUDGET = 16  # the number of a way is below it; a budget's stands above
 PLAIN_WAY = WAYS[1]
-TINY = 2**14  # pixels up to which few colours are also tried as what they are
+PARTS = 2**12  # of a picture of one decision a pixel, whose bits are told apart
+FEW = 2**14  # pixels up to which few colours are also tried as what they are
+
+
+@dataclass(frozen=True)
+class _Try:
+    """A way to code a picture.
+
+    Args:
+        head: what a payload says first.
+        names: as the way sees them.
+        channels, colours: of a name.
+        way, budget: how.
+    """
+
+    head: bytes
+    names: NDArray[np.uint32]
+    channels: int
+    colours: int
+    way: Way
+    budget: Budget
+
+    def payload(self) -> bytes:
+        return self.head + _coded(self.names, self.channels, self.colours, self.way, self.budget)
+
+    def length(self) -> CodeLength:
+        """What it takes: the bits of some decisions are told evenly of the pixels that they are about."""
+        size = self.names.size
+        strip = max(size // PARTS, 1)
+        work = _work(ENCODE, self.names, self.channels, self.colours, self.way, self.budget, strip)
+        pixels, start = np.empty(size), 0
+        while not work.done:
+            bits = float((24 - np.log2(work.intervals()[1])).sum())
+            pixels[start : work.position] = bits / (work.position - start)
+            start = work.position
+        return CodeLength(pixels.reshape(-1, self.names.shape[2]), 8.0 * len(self.head), {"names": float(pixels.sum())})
+
+
+def _tries(names: NDArray[np.uint32], channels: int, palette: NDArray[np.uint8] | None, effort: str) -> Iterator[_Try]:
+    """See `encode`."""
+    names = np.ascontiguousarray(names, np.uint32)
+    number = 2 ** (8 * channels) if palette is None else len(palette)
+    if names.size == 0 or int(names.max()) >= number:
+        raise IDFError(f"a picture of names needs pixels, and all of them below {number}")
+    colours = few_colours(names) if palette is None else packed(palette)
+    if colours is None:
+        choices = dict.fromkeys(WAYS[:2], names)
+    else:
+        numbers = names if palette is not None else np.searchsorted(colours, names).astype(np.uint32)
+        choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
+        if palette is None and (effort == "max" or names.size <= FEW):
+            choices = dict.fromkeys(WAYS[:2], names) | choices
+    number = 0 if colours is None else len(colours)
+    for way, budget in likely_ways(choices, channels, number, effort):
+        head = bytes([CATEGORICAL, WAYS.index(way) + BUDGET * BUDGETS.index(budget)])
+        if (way.tree or way.ramp) and colours is not None and palette is None:
+            head += _coded_colours(colours[by_significance(colours, channels)], channels)
+        yield _Try(head, choices[way], channels, number, way, budget)
 
 
 def encode(
@@ -39,27 +98,18 @@ def encode(
     Raises:
         IDFError: a name is none of these.
     """
-    names = np.ascontiguousarray(names, np.uint32)
-    number = 2 ** (8 * channels) if palette is None else len(palette)
-    if names.size == 0 or int(names.max()) >= number:
-        raise IDFError(f"a picture of names needs pixels, and all of them below {number}")
-    colours = few_colours(names) if palette is None else packed(palette)
-    if colours is None:
-        choices = dict.fromkeys(WAYS[:2], names)
-    else:
-        numbers = names if palette is not None else np.searchsorted(colours, names).astype(np.uint32)
-        choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
-        if palette is None and (effort == "max" or names.size <= TINY):
-            choices = dict.fromkeys(WAYS[:2], names) | choices
-    number = 0 if colours is None else len(colours)
-    fast = effort == "fast"
-    found = []
-    for way in likely_ways(choices, channels, number, effort):
-        head = bytes([CATEGORICAL, WAYS.index(way) + FAST * fast])
-        if (way.tree or way.ramp) and colours is not None and palette is None:
-            head += _coded_colours(colours[by_significance(colours, channels)], channels)
-        found.append(head + _coded(choices[way], channels, number, way, fast))
-    return min(found, key=len)
+    return min((one.payload() for one in _tries(names, channels, palette, effort)), key=len)
+
+
+def code_length(
+    names: NDArray[np.uint32], *, channels: int, palette: NDArray[np.uint8] | None = None, effort: str = "default"
+) -> CodeLength:
+    """What `encode` takes for a picture; its pixels are (F * H, W), of all frames, one below the other.
+
+    Raises:
+        IDFError: a name is none of these.
+    """
+    return min((one.length() for one in _tries(names, channels, palette, effort)), key=lambda length: length.total)
 
 
 def decode(
@@ -71,9 +121,12 @@ def decode(
         CorruptFile: it is damaged.
     """
     data = memoryview(payload)
-    if len(data) < 2 or first_byte(data) != CATEGORICAL or (data[1] & ~FAST) >= len(WAYS):
+    if len(data) < 2 or first_byte(data) != CATEGORICAL:
         raise CorruptFile("a payload of names does not say how it is coded")
-    way, fast = WAYS[data[1] & ~FAST], bool(data[1] & FAST)
+    which, how_much = data[1] % BUDGET, data[1] // BUDGET
+    if which >= len(WAYS) or how_much >= len(BUDGETS):
+        raise CorruptFile("a payload of names does not say how it is coded")
+    way, budget = WAYS[which], BUDGETS[how_much]
     position = 2
     needs_colours = way.tree or way.ramp
     colours = None if palette is None else packed(palette)
@@ -82,7 +135,7 @@ def decode(
     elif palette is not None and not needs_colours:
         raise CorruptFile("a payload of names has no palette, and the picture one")
     number = 0 if colours is None else len(colours)
-    coded = _decoded(data[position:], shape, channels, number, way, fast)
+    coded = _decoded(data[position:], shape, channels, number, way, budget)
     if colours is None:
         return coded
     if int(coded.max()) >= number:
@@ -103,9 +156,16 @@ def _ranks(names: NDArray[np.uint32], order: NDArray[np.intp]) -> NDArray[np.uin
     return rank[names]
 
 
-def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, fast: bool) -> bytes:
+def _work(
+    mode: int, names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget, strip: int = STRIP
+) -> Work:
+    channels, colours = 1 if way.ramp else channels, colours if way.tree else 0
+    return Work(mode, names, channels, colours, way, budget=budget, strip=strip)
+
+
+def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget) -> bytes:
     """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end."""
-    work = Work(ENCODE, names, 1 if way.ramp else channels, colours if way.tree else 0, way, fast=fast)
+    work = _work(ENCODE, names, channels, colours, way, budget)
     streams = []
     while not work.done:
         encoder = Encoder()
@@ -116,7 +176,7 @@ def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, fas
 
 
 def _decoded(
-    data: memoryview, shape: tuple[int, int, int], channels: int, colours: int, way: Way, fast: bool
+    data: memoryview, shape: tuple[int, int, int], channels: int, colours: int, way: Way, budget: Budget
 ) -> NDArray[np.uint32]:
     more, position = _read_number(data, 0)
     if more > len(data):
@@ -126,7 +186,7 @@ def _decoded(
         length, position = _read_number(data, position)
         lengths.append(4 * length)
     names = np.empty(shape, np.uint32)
-    work = Work(DECODE, names, 1 if way.ramp else channels, colours if way.tree else 0, way, fast=fast)
+    work = _work(DECODE, names, channels, colours, way, budget)
     for stream in _cut(data[position:], lengths):
         if work.done:
             raise CorruptFile("a payload of names has more strips than its picture")
@@ -151,7 +211,7 @@ def _cut(data: memoryview, lengths: list[int]) -> Iterator[bytes]:
 def _coded_colours(colours: NDArray[np.uint32], channels: int) -> bytes:
     """A list of colours: their number less 1, the size of what follows, and that; size 0: bytes as they are."""
     plain = colours.view(np.uint8).reshape(-1, 4)[:, :channels].tobytes()
-    coded = _coded(colours[None, None], channels, 0, PLAIN_WAY, fast=False)
+    coded = _coded(colours[None, None], channels, 0, PLAIN_WAY, BUDGETS[0])
     if len(coded) >= len(plain):
         return bytes([len(colours) - 1, 0]) + plain
     return bytes([len(colours) - 1]) + _number(len(coded)) + coded
@@ -167,7 +227,7 @@ def _read_colours(data: memoryview, position: int, channels: int) -> tuple[NDArr
     if end > len(data):
         raise CorruptFile("a payload of names ends too early")
     if size:
-        colours = _decoded(data[position:end], (1, 1, count), channels, 0, PLAIN_WAY, fast=False).reshape(-1)
+        colours = _decoded(data[position:end], (1, 1, count), channels, 0, PLAIN_WAY, BUDGETS[0]).reshape(-1)
     else:
         colours = packed(np.frombuffer(data[position:end], np.uint8).reshape(count, channels))
     ordered = np.sort(colours)

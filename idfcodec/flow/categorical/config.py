@@ -6,26 +6,24 @@ from dataclasses import dataclass
 
 __all__ = [
     "ALIKE",
-    "CONTEXTS",
+    "BUDGETS",
     "GROUPS",
     "INPUTS",
     "LEAST_BITS",
     "LEVELS",
-    "MOST_BITS",
     "NEIGHBOURS",
     "STRIP",
     "WAYS",
+    "Budget",
     "Group",
     "Way",
 ]
 
 INPUTS = 32
 """Of the mixer."""
-CONTEXTS = (8, 14), (4, 7)
-"""Of a rank that hold the colour, and of a channel: in full, and where a payload is fast."""
 STRIP = 2**19
 """Decisions after which a strip ends, with the pixel in hand."""
-LEAST_BITS, MOST_BITS = 16, 22
+LEAST_BITS = 16
 """Of the number of slots of a group."""
 
 NEIGHBOURS = (
@@ -56,6 +54,28 @@ class Way:
 
 WAYS = (Way(True), Way(False), Way(True, tree=True), Way(True, ramp=True), Way(False, ramp=True))
 """By their number in a payload. The first two need no palette."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is learned of a picture.
+
+    Args:
+        ranks: contexts of a rank that hold the colour.
+        channels: contexts of a channel.
+        slots: log2 of a group's slots, at most.
+        memory: log2 of the cells of what followed surroundings, at most.
+    """
+
+    ranks: int
+    channels: int
+    slots: int
+    memory: int
+
+
+BUDGETS = (Budget(8, 14, 22, 20), Budget(4, 7, 22, 20), Budget(4, 7, 18, 16))
+"""By their number in a payload: in full; with fewer contexts, which black and white needs no more of; and for speed,
+in what a processor keeps near."""
 
 
 @dataclass(frozen=True)

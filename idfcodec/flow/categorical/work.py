@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from idfcodec.errors import CorruptFile
 from idfcodec.flow.categorical.config import (
     ALIKE,
-    CONTEXTS,
+    BUDGETS,
     GROUPS,
     INPUTS,
     LEAST_BITS,
     LEVELS,
-    MOST_BITS,
     NEIGHBOURS,
     STRIP,
+    Budget,
     Way,
 )
 from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
@@ -49,7 +49,7 @@ class Work:
         channels: of a name, 1 to 4.
         colours: names are below it, for a way with a tree; 0 otherwise.
         way: how.
-        fast: with fewer contexts.
+        budget: how much is learned.
         strip: decisions of a strip.
     """
 
@@ -61,15 +61,16 @@ class Work:
         colours: int,
         way: Way,
         *,
-        fast: bool,
+        budget: Budget = BUDGETS[0],
         strip: int = STRIP,
     ) -> None:
         frames, height, width = names.shape
         self._names = names.reshape(-1)
-        bits = _power(4 * names.size, LEAST_BITS, MOST_BITS)
-        memory_bits = _power(names.size, 12, 20)
+        bits = _power(4 * names.size, LEAST_BITS, budget.slots)
+        memory_bits = _power(names.size, 12, budget.memory)
         depth = max(colours - 1, 0).bit_length()
-        sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *CONTEXTS[fast]
+        contexts = budget.ranks, budget.channels
+        sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *contexts
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
         steps = np.array(NEIGHBOURS)
@@ -113,9 +114,14 @@ class Work:
         return np.concatenate(slots), np.concatenate(weights)
 
     @property
+    def position(self) -> int:
+        """How many pixels are coded."""
+        return int(self._state[POSITION])
+
+    @property
     def done(self) -> bool:
         """Whether all pixels are coded."""
-        return int(self._state[POSITION]) == len(self._names)
+        return self.position == len(self._names)
 
     def intervals(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The intervals of the next strip, where encoded; (N,) starts and sizes."""

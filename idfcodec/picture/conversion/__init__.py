@@ -1,6 +1,6 @@
 """What a picture was before: conversions of colour, found, undone and done again to the bit."""
 
-from idfcodec.picture.conversion.detection import detect
+from idfcodec.picture.conversion.detection import detect, detect_any
 from idfcodec.picture.conversion.layout import FULL, LAYOUTS, Layout
 from idfcodec.picture.conversion.packing import pack_source, unpack_layout, unpack_source
 from idfcodec.picture.conversion.table import CONVERSIONS, Conversion, numbered
@@ -14,6 +14,7 @@ __all__ = [
     "Exceptions",
     "Layout",
     "detect",
+    "detect_any",
     "numbered",
     "pack_source",
     "redo",

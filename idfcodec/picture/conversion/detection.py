@@ -9,26 +9,29 @@ converted come to 0.5 at most, and converted ones to 0.99.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.format.tiles import tile_grid
 from idfcodec.picture.conversion.table import CONVERSIONS, Conversion
-from idfcodec.picture.conversion.undoing import preimages
 
-__all__ = ["detect", "shares"]
+__all__ = ["detect", "detect_any", "makes", "shares"]
 
 _SIDE = 96  # the sample has up to this many rows and columns
 _PART, _PART_SIDE = 512, 48  # the same of the tiles of a larger picture
+_REACH = np.arange(-2, 3)  # what a luma may differ by from the guess of it
 _FEW, _FEW_SHARE = 200, 0.55  # so many colours say of most conversions that it was not they
+_PICTURES = 32  # of many small ones, so many tell which conversions are looked for in the others
 _PAIRS = 12  # fewer differences of colour prove nothing, and undoing gains little
 _PAIR_MOST = 4
 _PAIR_SHARE = 0.75
 _PIXEL_SHARE = 0.9  # where exceptions, at about 8 bits and where they are, cost what two bits a pixel gain
 
 
-def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
+def detect(rgb: NDArray[np.uint8], among: Sequence[Conversion] = CONVERSIONS) -> Conversion | None:
     """The conversion that made a picture, (H, W, 3) uint8, or None where none did or exceptions eat the gain.
 
     Of several the one that makes most pixels, the first of the table if they are alike. Where none made the picture as
@@ -36,26 +39,56 @@ def detect(rgb: NDArray[np.uint8]) -> Conversion | None:
 
     A wrong answer costs bytes and is otherwise harmless.
     """
-    whole = _detect(rgb, _SIDE)
+    whole = _detect(rgb, _SIDE, among)
     if whole is not None or max(rgb.shape[:2]) <= _PART:
         return whole
     tiles = tile_grid(rgb.shape[0], rgb.shape[1], _PART)
     parts = [rgb[t.top : t.top + t.height, t.left : t.left + t.width] for t in tiles]
-    found = Counter(conversion for part in parts if (conversion := _detect(part, _PART_SIDE)))
+    found = Counter(conversion for part in parts if (conversion := _detect(part, _PART_SIDE, among)))
     return found.most_common(1)[0][0] if found else None
 
 
-def _detect(rgb: NDArray[np.uint8], side: int) -> Conversion | None:
+def detect_any(pictures: Sequence[NDArray[Any]]) -> tuple[Conversion, ...]:
+    """The conversions that made some of many pictures, (H, W, 3) each, by a few of those that have 8 bits."""
+    of_bytes = [rgb for rgb in pictures if rgb.dtype == np.uint8]
+    found = {detect(rgb) for rgb in of_bytes[:: max(1, -(-len(of_bytes) // _PICTURES))]}
+    return tuple(conversion for conversion in CONVERSIONS if conversion in found)
+
+
+def _detect(rgb: NDArray[np.uint8], side: int, among: Sequence[Conversion]) -> Conversion | None:
     sample = _sample(rgb, side)
     best, most = None, 0.0
-    few = np.ascontiguousarray(sample[0][None, :: max(1, len(sample[0]) // _FEW)])
-    for conversion in CONVERSIONS:
-        if len(sample[0]) > _FEW and preimages(few, conversion)[1].mean() < _FEW_SHARE:
+    few = sample[0][:: max(1, len(sample[0]) // _FEW)]
+    for conversion in among:
+        if len(sample[0]) > _FEW and makes(few, conversion).mean() < _FEW_SHARE:
             continue
         pixels, pairs, count = _shares(*sample, conversion)
         if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
             best, most = conversion, pixels
     return best
+
+
+def makes(colours: NDArray[np.uint8], conversion: Conversion) -> NDArray[np.bool_]:
+    """Which of (N, 3) colours, none of them clipped, a conversion can have made: (N,).
+
+    Without compiled loops, which most pictures then need not wait for: with a luma given, red has one C2 at most and
+    blue one C1, since the steps of their tables are longer than the divisor.
+    """
+    tables, divisor = conversion.tables, conversion.divisor
+    rgb = colours.astype(np.int64)
+    red, green, blue = (rgb * divisor).T
+    near = (rgb @ conversion.guess[:3] + conversion.guess[3]) >> 16
+    luma = np.clip(near + _REACH[:, None], conversion.low[0], conversion.high[0])
+    base = conversion.luma * luma
+    last = tables.shape[1] - 1
+    second = np.minimum(np.searchsorted(tables[0], red - base), last)
+    first = np.minimum(np.searchsorted(tables[1], blue - base), last)
+    over = base - green - tables[2, first] - tables[3, second]
+    found = (over >= 0) & (over < divisor)
+    for over in (base + tables[0, second] - red, base + tables[1, first] - blue):
+        found &= (over >= 0) & (over < divisor)
+    any_luma: NDArray[np.bool_] = found.any(axis=0)
+    return any_luma
 
 
 def shares(rgb: NDArray[np.uint8], conversion: Conversion) -> tuple[float, float, int]:
@@ -78,7 +111,7 @@ def _sample(rgb: NDArray[np.uint8], most: int) -> tuple[NDArray[np.uint8], NDArr
 def _shares(colours: NDArray[np.uint8], counts: NDArray[np.int64], conversion: Conversion) -> tuple[float, float, int]:
     if not len(colours):
         return 0.0, 0.0, 0
-    exact = preimages(colours[None], conversion)[1][0]
+    exact = makes(colours, conversion)
     red, green, blue = colours.astype(np.int64).T
     pairs, which = np.unique((red - green) * 1024 + (blue - green), return_inverse=True)
     hits, members = np.bincount(which, weights=exact * counts), np.bincount(which, weights=counts)

@@ -19,8 +19,9 @@ _REPAIRS = 6  # sweeps of steps by one
 _BLOCK = 40  # side of what layouts are tried on
 _CHOSEN = 4  # filters and phases that are tried with all their ways to round
 _LIKELY = 0.75  # of its pixels: of other layouts than the true one, few
+_BY_ROUNDING = 0.35  # of the pixels, most that come back by the right rounding alone; 0.3 was seen
 _SETTLE = 4  # sweeps of steps by two of both planes
-_FAINT = np.float32(1 / 32)  # what a pixel that may have had another chroma counts
+_FAINT = 1 / 32  # what a pixel that may have had another chroma counts
 
 
 def upsampled(samples: Plane, layout: Layout, shape: Shape) -> tuple[Plane, Plane]:
@@ -33,28 +34,26 @@ def upsampled(samples: Plane, layout: Layout, shape: Shape) -> tuple[Plane, Plan
     return out, sums
 
 
-def nearest_samples(wanted: Plane, known: NDArray[np.bool_], layout: Layout, low: int, high: int) -> Plane:
-    """The samples whose interpolation is nearest to `wanted` by least squares, rounded."""
+def nearest_samples(chroma: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion) -> Plane:
+    """The samples of C1 and C2, (2, ..., ...), whose interpolations are nearest by least squares, rounded."""
     from idfcodec.picture.conversion import upsampling
 
-    shape = (wanted.shape[0], wanted.shape[1])
+    shape = (known.shape[0], known.shape[1])
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
-    start = np.ascontiguousarray(wanted[down[0, :, 0]][:, along[0, :, 0]])
-    _, sums = upsampled(start, layout, shape)
-    rest = ((wanted << layout.shift) - sums).astype(np.float64) + ((1 << layout.shift) - 1) / 2
+    start = np.ascontiguousarray(chroma[:, down[0, :, 0]][:, :, along[0, :, 0]])
+    sums = np.stack([upsampled(plane, layout, shape)[1] for plane in start])
     samples = start.astype(np.float64)
-    upsampling.approach(rest, np.where(known, np.float32(1), _FAINT), down, along, _SWEEPS, _OVER, samples)
+    upsampling.approach(chroma, known, _FAINT, sums, down, along, layout.shift, _SWEEPS, _OVER, samples)
+    low, high = (np.reshape(ends[1:], (2, 1, 1)) for ends in (conversion.low, conversion.high))
     return np.clip(np.rint(samples), low, high).astype(np.int32)
 
 
 def first_guess(chroma: Plane, known: NDArray[np.bool_], layout: Layout, conversion: Conversion) -> tuple[Plane, float]:
     """The nearest samples of C1 and C2, (2, ..., ...), and the share of what is known that both give."""
     shape = (known.shape[0], known.shape[1])
-    samples, right = np.empty((2, *layout.shape(shape)), np.int32), known.copy()
-    for k in range(2):
-        low, high = conversion.low[1 + k], conversion.high[1 + k]
-        samples[k] = nearest_samples(chroma[k], known, layout, low, high)
-        right &= upsampled(samples[k], layout, shape)[0] == chroma[k]
+    samples, right = nearest_samples(chroma, known, layout, conversion), known.copy()
+    for plane, wanted in zip(samples, chroma, strict=True):
+        right &= upsampled(plane, layout, shape)[0] == wanted
     return samples, float(np.count_nonzero(right)) / max(int(np.count_nonzero(known)), 1)
 
 
@@ -80,7 +79,7 @@ def halved(
     Returns:
         Samples of C1 and C2, and where pixels are exact.
     """
-    from idfcodec.picture.conversion import upsampling
+    from idfcodec.picture.conversion import repairing, settling
 
     shape = (rgb.shape[0], rgb.shape[1])
     down, along = layout.taps(0, shape[0]), layout.taps(1, shape[1])
@@ -90,13 +89,13 @@ def halved(
         low, high = conversion.low[1 + k], conversion.high[1 + k]
         sums[k] = upsampled(samples[k], layout, shape)[1]
         if shift:
-            upsampling.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+            repairing.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
             sums[k] = upsampled(samples[k], layout, shape)[1]
     tables, constants = conversion.tables, conversion.constants
-    upsampling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
+    settling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
     planes[1:] = sums >> shift
     exact = np.empty(shape, np.bool_)
-    upsampling.lumas(rgb, tables, constants, planes, exact)
+    settling.lumas(rgb, tables, constants, planes, exact)
     return (samples[0], samples[1]), exact
 
 
@@ -121,7 +120,7 @@ def likely(chroma: Plane, known: NDArray[np.bool_], conversion: Conversion) -> l
         return shares[layout], sum(layout.halved)
 
     shares = {layout: share(layout) for layout in LAYOUTS.values() if layout.filter and not layout.rounding}
-    likeliest = sorted(shares, key=rank)[-_CHOSEN:]
+    likeliest = [layout for layout in sorted(shares, key=rank)[-_CHOSEN:] if shares[layout] >= _LIKELY - _BY_ROUNDING]
     shares |= {
         layout: share(layout)
         for layout in LAYOUTS.values()

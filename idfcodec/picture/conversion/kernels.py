@@ -1,6 +1,7 @@
 """The compiled loops of the conversions. They take all they need as arguments: tables and constants of a row.
 
-What finds chroma is inlined: arrays handed to a compiled function from within another cost more than its work.
+What finds chroma is inlined, once; what it looks up is not, for there are nine places, and each would take its time to
+compile.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import called, compiled_loops, inlined
 
 __all__ = ["nearest", "redo", "undo"]
 
@@ -19,7 +20,7 @@ Planes = NDArray[np.int32]
 Pixels = NDArray[np.uint8]
 
 
-@compiled
+@compiled_loops
 def redo(planes: Planes, tables: Ints, constants: Ints, out: Pixels) -> None:
     """`out`, (H, W, 3), of (3, H, W) planes within their ranges."""
     luma, reciprocal, shift = constants[0], constants[2], constants[3]
@@ -36,7 +37,7 @@ def redo(planes: Planes, tables: Ints, constants: Ints, out: Pixels) -> None:
             out[row, column, 2] = min(blue, 255)
 
 
-@inlined
+@called
 def _first(table: Ints, rate: float, target: int) -> int:
     """The first index at which an increasing table is at least `target`; its length if it never is.
 
@@ -89,7 +90,7 @@ def _chroma(
     return -1, -1
 
 
-@compiled
+@called
 def _predicted(plane: Planes, row: int, column: int) -> Any:
     """The median of left, upper and left + upper - upper left; the one there is at the edges, 0 for the first."""
     if row == 0:
@@ -100,7 +101,7 @@ def _predicted(plane: Planes, row: int, column: int) -> Any:
     return max(min(left, upper), min(max(left, upper), left + upper - plane[row - 1, column - 1]))
 
 
-@compiled
+@compiled_loops
 def undo(
     pixels: Pixels, tables: Ints, rates: NDArray[np.float64], constants: Ints, planes: Planes, exact: NDArray[np.bool_]
 ) -> None:
@@ -148,7 +149,7 @@ def undo(
             planes[2, row, column] = best2 + low2
 
 
-@compiled
+@compiled_loops
 def nearest(
     pixels: Pixels, positions: Ints, tables: Ints, constants: Ints, planes: Planes, differences: NDArray[np.int16]
 ) -> None:

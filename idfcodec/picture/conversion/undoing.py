@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 _SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
 _GUESSED = 0.7  # of them that come back before anything is moved, if the layout is the true one
-_EXCEPTIONS = 0.025  # of a tile's pixels, where halved chroma gains as much
+_EXCEPTIONS = 0.05  # of a tile's pixels: 7 bits each, where halved chroma gains 0.4 bits a pixel or more
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,12 @@ def undo_best(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions, 
     known = exact & clear
     if np.count_nonzero(known) < _SHARE * np.count_nonzero(clear):
         return None
+    least = _GUESSED
     for layout in likely(planes[1:], known, conversion):
         samples, share = first_guess(planes[1:], known, layout, conversion)
-        if share < _GUESSED:
+        if share < least:
             continue
+        least = share  # the next one has more samples: if it is the true one, more of it comes back
         found, exceptions = _halved(rgb, conversion, layout, planes.copy(), known, samples)
         if len(exceptions) <= _EXCEPTIONS * exact.size:
             return found, exceptions, layout

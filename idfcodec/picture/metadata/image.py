@@ -23,7 +23,7 @@ _BLOCKS = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp", XMP_KEYWORD.decod
 _NO_METADATA = frozenset(
     {"jfif", "jfif_version", "jfif_unit", "jfif_density", "adobe", "adobe_transform", "progressive", "progression"}
     | {"interlace", "compression", "transparency", "background", "loop", "duration", "timestamp", "extension"}
-    | {"default_image", "mp", "mpoffset", "version", "resolution"}
+    | {"default_image", "mp", "mpoffset", "version", "resolution", "white_level"}
 )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from idfcodec.entropy import Decoder, Encoder
 from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.flow.categorical import choosing, coder
 from idfcodec.flow.categorical.coder import decode, encode
 from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
-from idfcodec.flow.categorical.config import ALIKE, LEVELS, NEIGHBOURS, WAYS, Way
+from idfcodec.flow.categorical.config import ALIKE, BUDGETS, LEVELS, NEIGHBOURS, WAYS, Budget, Way
 from idfcodec.flow.categorical.kernels import DECODE, ENCODE
 from idfcodec.flow.categorical.tables import MOST, first_chances, tables
 from idfcodec.flow.categorical.work import Work
@@ -66,7 +68,7 @@ def test_every_way_by_both_decoders(way: Way, strip: int) -> None:
         names = np.searchsorted(palette, names).clip(0, len(palette) - 1).astype(np.uint32)
         channels, colours = 1 if way.ramp else 3, len(palette) if way.tree else 0
     again = np.empty_like(names)
-    writer, reader = (Work(mode, x, channels, colours, way, fast=False, strip=strip)
+    writer, reader = (Work(mode, x, channels, colours, way, strip=strip)
                       for mode, x in ((ENCODE, names), (DECODE, again)))  # fmt: skip
     while not writer.done:
         starts, sizes = writer.intervals()
@@ -82,6 +84,56 @@ def test_every_way_by_both_decoders(way: Way, strip: int) -> None:
         decoder.finish()
     assert reader.done
     assert np.array_equal(again, names)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_budget_decodes(budget: Budget) -> None:
+    names = screen(200, 150, 3)
+    again = np.empty_like(names)
+    writer, reader = (Work(mode, x, 3, 0, WAYS[0], budget=budget) for mode, x in ((ENCODE, names), (DECODE, again)))
+    encoder = Encoder()
+    encoder.push_intervals(writer.intervals())
+    reader.decode(np.frombuffer(encoder.finish(), "<u4").astype(np.uint32))
+    assert writer.done
+    assert np.array_equal(again, names)
+
+
+def test_efforts_choose_budgets() -> None:
+    names = screen(90, 60, 3)
+    assert [encode(names, channels=3, effort=effort)[1] // 16 for effort in ("fast", "default")] == [2, 0]
+    assert encode(names & np.uint32(1), channels=1)[1] // 16 == 1  # two colours
+
+
+@pytest.mark.parametrize("effort", ["fast", "default", "max"])
+def test_a_large_picture_is_coded_in_few_ways(monkeypatch: pytest.MonkeyPatch, effort: str) -> None:
+    """Samples choose, of some third of its pixels all together; for the smallest file, of more."""
+    names = screen(400, 300, 3)
+    pixels = []
+
+    class Counted(Work):
+        def __init__(self, mode: int, names: Names, *others: object, **options: object) -> None:
+            pixels.append(names.size)
+            super().__init__(mode, names, *others, **options)  # type: ignore[arg-type]
+
+    for module in (choosing, coder):
+        monkeypatch.setattr(module, "Work", Counted)
+    for picture in (names, names % np.uint32(5), names[:, :, :200] & np.uint32(1)):
+        pixels.clear()
+        encode(picture, channels=3, effort=effort)
+        whole = pixels.count(picture.size)
+        assert whole == 1 if effort != "max" else whole <= 4
+        assert sum(size for size in pixels if size < picture.size) <= picture.size / (2.5 if effort != "max" else 1)
+
+
+def test_memory_is_bounded_by_pixels_and_tables() -> None:
+    for side in (300, 900):
+        names = screen(side, side, 3)
+        tracemalloc.start()
+        payload = encode(names, channels=3)
+        decode(payload, names.shape, channels=3)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 150e6 + 40 * names.size
 
 
 def test_a_palette_of_equal_colours_keeps_its_indices() -> None:
@@ -142,6 +194,7 @@ def test_damage_is_found_or_gives_other_names(channels: int) -> None:
         (b"", "how it is coded"),
         (bytes([CATEGORICAL]), "how it is coded"),
         (bytes([CATEGORICAL, 5]), "how it is coded"),
+        (bytes([CATEGORICAL, 48]), "how it is coded"),
         (bytes([CATEGORICAL, 2]), "too early"),
         (bytes([CATEGORICAL, 2, 1, 0, 5, 5, 0, 1]), "not ascending"),
         (bytes([CATEGORICAL, 0]), "too early"),

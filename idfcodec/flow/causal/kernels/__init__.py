@@ -7,8 +7,8 @@ Planes lie in one array (planes, height + 2 MARGIN, width + 2 MARGIN) of binary3
 neighbour has an address. The margins of finished planes repeat their edges; those of the plane in hand hold what both
 sides know (`plane`).
 
-Functions that one place calls are `inlined`: machine code is optimised anew in every caller, which is what a first use
-waits for. Loops run from 0 over slices and not over shifted indices: so the compiler knows that none is negative, and
+Functions are compiled one by one: within one large function, whatever is inlined takes longer to compile than apart.
+Loops run from 0 over slices and not over shifted indices: so the compiler knows that none is negative, and
 vectorises.
 """
 

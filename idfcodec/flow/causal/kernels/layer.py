@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-from idfcodec.compiled import inlined
+from idfcodec.compiled import called
 
 __all__ = ["INPUTS", "WIDTH", "layer", "sixteenths"]
 
@@ -103,7 +103,7 @@ def _outputs(vectors, chains):
 one, two, three, four = _outputs(1, 4), _outputs(2, 2), _outputs(3, 1), _outputs(4, 1)
 
 
-@inlined
+@called
 def layer(weights, biases, n, outputs, rescaling, x, y):
     """y = clip((w x + b) >> shift, low, high).
 
@@ -155,7 +155,7 @@ def _sixteenths():
 vector_of_sixteenths = _sixteenths()
 
 
-@inlined
+@called
 def sixteenths(x, n, y):
     """y = x in sixteenths, rounded and clipped to 8 bits.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import called
 from idfcodec.flow.causal.kernels.numbers import HALF, MARGIN, ONE, ZERO, ZEROS, f4
 
 __all__ = ["accumulate", "prepare", "regressors", "solve"]
@@ -11,7 +11,7 @@ LEAST = f4(1e-3)  # added to the diagonal
 TINY = f4(1e-9)
 
 
-@inlined
+@called
 def solve(sums, prior, n, first, lanes, belief, ridge, system, inverse, pivot, coefficients):
     """Solve the normal equations of `lanes` neighbouring cells from `first` on, by elimination, lane by lane.
 
@@ -72,7 +72,7 @@ def solve(sums, prior, n, first, lanes, belief, ridge, system, inverse, pivot, c
             target[k] = right[k]
 
 
-@inlined
+@called
 def accumulate(sums, x, weighted, n, every, cells, forget, a, b):
     """Move the sums one row down: what was, and this row's products spread along it, forgotten a bit.
 
@@ -122,7 +122,7 @@ def accumulate(sums, x, weighted, n, every, cells, forget, a, b):
             e += 1
 
 
-@inlined
+@called
 def regressors(planes, plane, near, n, row, width, weight, x, weighted):
     """The regressors of a row and, last, the values: each less the mean of its plane's left and upper neighbour.
 
@@ -141,7 +141,7 @@ def regressors(planes, plane, near, n, row, width, weight, x, weighted):
             times[c] = target[c] * weight[c]
 
 
-@compiled
+@called
 def spread_out(cells, every, count, pixels):
     """Each cell's number to its pixels."""
     if every == 2:
@@ -156,7 +156,7 @@ def spread_out(cells, every, count, pixels):
             pixels[4 * c + 3] = cells[c]
 
 
-@inlined
+@called
 def prepare(planes, plane, near, n, every, row, width, coefficients, wide, known, along):
     """What of a row's predictions is known before the row: all but the terms of the four pixels to the left.
 

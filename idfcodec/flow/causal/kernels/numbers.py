@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 
 __all__ = [
     "ANALYSE",
@@ -29,7 +29,7 @@ ZEROS = 16  # before and after a row of sums, for what a filter sees beyond its 
 HALF, ONE, ZERO = f4(0.5), f4(1), f4(0)
 
 
-@compiled
+@called
 def logarithm(value, real, bits):
     """log2 of a positive binary32 in sixteenths, linear between powers of two: exponent and leading mantissa bits."""
     real[0] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import called, compiled_loops
 from idfcodec.flow.causal.kernels.least_squares import accumulate, prepare, regressors, solve
 from idfcodec.flow.causal.kernels.numbers import (
     HALF,
@@ -20,7 +20,7 @@ from idfcodec.flow.causal.kernels.row import FADE, code_row
 __all__ = ["code_plane"]
 
 
-@inlined
+@called
 def finish_plane(planes, plane, errors, local_error, spread, real, bits):
     """What later planes see of a finished one: edges repeated, and log2 of its errors near and far, by pixel.
 
@@ -52,7 +52,7 @@ def finish_plane(planes, plane, errors, local_error, spread, real, bits):
             far[r, c] = f4(logarithm(local_error[r, c], real, bits)) * f4(0.0625)
 
 
-@compiled
+@compiled_loops
 def code_plane(
     mode, planes, values, plane, low, high, start_error, most_unit, near, counts, every, forget, ridge, belief, prior,
     layers, biases, sizes, rescalings, inverse_scale, exponential, logistic, earlier, reach, raw, residuals, errors,

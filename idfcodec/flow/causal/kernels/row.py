@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 from idfcodec.flow.causal.kernels.layer import layer, sixteenths
 from idfcodec.flow.causal.kernels.numbers import DECODE, ENCODE, HALF, INVERT, MARGIN, ONE, ZERO, f4, logarithm
 from idfcodec.flow.causal.kernels.symbols import TOTAL, advance, cumulative, find, mixture_of
@@ -14,7 +14,7 @@ __all__ = ["FADE", "code_row"]
 FADE = f4(0.8)  # of the local mean of absolute errors, per pixel along both axes
 
 
-@compiled
+@called
 def code_row(
     mode, planes, values, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
     differences, absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, x, inputs, y, outputs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import called
 from idfcodec.flow.causal.kernels.numbers import HALF, ONE, f4
 
 __all__ = ["TOTAL", "advance", "cumulative", "find", "mixture_of"]
@@ -13,7 +13,7 @@ TOTAL = 1 << 24  # quantiles of the entropy coder
 LEAST_SCALE, MOST_SCALE = -96, 287  # log2 of a logistic's scale in bins, in sixteenths
 
 
-@compiled
+@called
 def cumulative(i, last, mixture, logistic):
     """First quantile of bin i of [0, last], of a mixture of three logistics (see `mixture_of`)."""
     if i <= 0:
@@ -30,7 +30,7 @@ def cumulative(i, last, mixture, logistic):
     return (((total >> 22) * (TOTAL - 1 - last)) >> 24) + i
 
 
-@inlined
+@called
 def mixture_of(y, origin, sigma, log_sigma, inverse_scale, exponential, mixture):
     """The mixture that the outputs y say: locations in 1/64 bin, inverse scales, shares; returns the bits of a bin.
 
@@ -63,7 +63,7 @@ def mixture_of(y, origin, sigma, log_sigma, inverse_scale, exponential, mixture)
     return bits
 
 
-@inlined
+@called
 def find(quantile, last, guess, mixture, logistic):
     """The bin of [0, last] that holds a quantile, searched outwards from a guess; and its first and next quantile."""
     low = min(max(guess, 0), last)
@@ -96,7 +96,7 @@ def find(quantile, last, guess, mixture, logistic):
     return low, start, end
 
 
-@compiled
+@called
 def advance(coder, words, quantile, start, size):
     """Take a symbol off the state, and a word from the stack where the state has room for one."""
     state = (coder[0] >> np.uint64(24)) * np.uint64(size) + np.uint64(quantile - start)

@@ -1,0 +1,1 @@
+"""Where people work already: one module for each library, which imports it, and which nothing else imports."""
