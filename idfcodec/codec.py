@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from idfcodec.picture.conversion import CONVERSIONS
 from idfcodec.picture.given import picture_of
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
+from idfcodec.region import read_part, whole
 from idfcodec.tile import decode_tile, encode_tile, is_same
 from idfcodec.transcode import jpeg_payload, write_jpeg
 from idfcodec.types import Buffer, Pixels, Progress
@@ -217,8 +218,9 @@ def encode(
 
 
 def decode_picture(
-    data: Buffer,
+    data: Buffer | BinaryIO,
     *,
+    box: Sequence[int] | None = None,
     model: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
@@ -227,22 +229,28 @@ def decode_picture(
 ) -> Picture:
     """Decompress a file to its pixels and metadata.
 
+    Of a box, only the tiles that it touches are read and decoded, where the picture has several. The checksum is of
+    all pixels, so it is compared only where all of them are decoded: damage within a payload that an entropy coder
+    does not notice gives wrong pixels of a box.
+
     Args:
-        data: the file's bytes.
+        data: the file's bytes; with a box, also a binary file that can `seek` and `read`, such as a reader of ranges.
+        box: left, top, right and bottom in pixels, right and bottom excluded; None is the whole picture.
         model: where the file's model is, if it is not an installed one; a file names its model by content.
         threads: tiles decoded at a time; None is one for each core.
         device: "cpu" or "cuda".
         progress: called with tiles done and tiles in all.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger pictures are refused; of a box, its tiles are what counts.
 
     Raises:
-        CorruptFile: the file is damaged; never are wrong pixels returned.
+        CorruptFile: the file is damaged; never are wrong pixels of a whole picture returned.
         ModelError: the file's model is not installed, or see `load_model`.
-        IDFError: the picture is larger than `max_pixels`.
+        IDFError: the picture is larger than `max_pixels`, or the box is not within it.
     """
     check_options(threads=threads, device=device, progress=progress, max_pixels=max_pixels, model=model)
-    container = unpack(refuse_batch(file_bytes(data)))
-    height, width, kind = container.height, container.width, KINDS[container.mode]
+    part = whole(unpack(refuse_batch(file_bytes(data)))) if box is None else read_part(data, box)
+    container, tiles = part.container, part.tiles
+    height, width, kind = part.height, part.width, KINDS[container.mode]
     frames = container.structure.count
     if frames * height * width > max_pixels:
         of = f"{frames} frames of " if frames > 1 else ""
@@ -251,7 +259,6 @@ def decode_picture(
     if coder is not None and (problem := kind_problem(kind, coder)):
         raise CorruptFile(problem)
     column = kind.empty(frames * height, width)
-    tiles = tile_grid(height, width, container.tile, frames)
     same = [is_same(memoryview(payload)) for payload in container.tiles]
     if any(same[: max(len(tiles) // frames, 1)]):
         raise CorruptFile("a tile of the first frame cannot be that of the frame before")
@@ -270,8 +277,11 @@ def decode_picture(
     each(work, len(tiles), threads, progress)
     for tile in (tile for tile, again in zip(tiles, same, strict=True) if again):
         cut(column, tile)[:] = cut(column, tile.above(height))
-    if kind.checksum(column) != container.checksum:
+    if part.complete and kind.checksum(column) != container.checksum:
         raise CorruptFile("the decoded pixels do not match the file's checksum")
+    if box is not None:
+        framed = column.reshape(frames, height, *column.shape[1:])
+        column = np.concatenate([cut(frame, part.box) for frame in framed])
     inks = container.mode in (Mode.CMYK, Mode.CMYK_16)
     try:
         return Picture.of_column(column, container.structure, container.metadata, cmyk=inks)
@@ -280,8 +290,9 @@ def decode_picture(
 
 
 def decode(
-    data: Buffer,
+    data: Buffer | BinaryIO,
     *,
+    box: Sequence[int] | None = None,
     model: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
@@ -290,8 +301,9 @@ def decode(
 ) -> Pixels:
     """The pixels of a file: (H, W) or (H, W, C) uint8 or uint16, or (H, W) bool; frames come as a first axis.
 
-    The pixels of a picture with a palette are the numbers of its colours; see `decode_picture`, which gives these too.
+    The pixels of a picture with a palette are the numbers of its colours; see `decode_picture`, which gives these too,
+    and says what a `box` is.
     """
     return decode_picture(
-        data, model=model, threads=threads, device=device, progress=progress, max_pixels=max_pixels
+        data, box=box, model=model, threads=threads, device=device, progress=progress, max_pixels=max_pixels
     ).pixels

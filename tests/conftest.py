@@ -1,7 +1,9 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +27,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the pictures of ../shared/data, which are not there")
     return folder
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A Dask cluster of two processes on this machine."""
+    LocalCluster = pytest.importorskip("distributed").LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ def test_files_of_another_kind(name: str) -> None:
     released.release()
     values: list[Any] = [5, None, [1, 2], released, np.zeros((), object), {}]
     for value in values:
+        if name == "read_info" and hasattr(value, "read"):
+            continue  # it reads files, too
         with pytest.raises(IDFError):
             function(value)
     if name != "read_info":

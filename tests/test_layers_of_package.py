@@ -12,16 +12,17 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 LAYERS = [
     ("errors", "demo"),
     ("types", "arguments", "memory", "source"),
-    ("code_cache", "compiled", "parallel"),
+    ("code_cache", "compiled", "parallel", "workers"),
     ("entropy", "format"),
     ("info", "picture"),
-    ("files", "flow"),
-    ("models", "targets"),
-    ("family", "tile", "transcode"),
+    ("files", "flow", "region"),
+    ("manifest", "models", "targets"),
+    ("family", "folders", "tile", "transcode"),
     ("codec", "density"),
-    ("batch",),
-    ("code_length",),
+    ("batch", "preview"),
+    ("code_length", "jobs"),
     ("baselines", "training"),
+    ("pipelines",),
     ("cli", "plugins"),
 ]
 

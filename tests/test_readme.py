@@ -17,8 +17,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+FOLDERS = (REPOSITORY / "docs" / "folders.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -42,7 +45,10 @@ def test_marked_blocks_are_there() -> None:
         assert len(re.findall(rf"^<!-- ci:{mark} -->\n```sh\n", README, re.MULTILINE)) == 1
 
 
-@pytest.mark.parametrize("line", [line for block in blocks("sh") for line in block.splitlines() if "idfcodec " in line])
+@pytest.mark.parametrize(
+    "line",
+    [line for block in blocks("sh") + blocks("sh", FOLDERS) for line in block.splitlines() if "idfcodec " in line],
+)
 def test_commands_and_options_exist(line: str) -> None:
     """Every command line shown names a command, and options, that there are."""
     words = shlex.split(line.split("#")[0].rstrip(" &"))

@@ -119,7 +119,7 @@ def draw_sheets(found: dict[str, Any], options: Options) -> None:
     for row, (name, model) in enumerate(found.items()):
         axes[row, 0].set_ylabel(contenders()[name].title, fontsize=8)
         for column, t in enumerate(temperatures(options)):
-            axes[row, column].imshow(sheet(model["drawn"][t]), interpolation="nearest")
+            axes[row, column].imshow(sheet(model["drawn"][t].permute(0, 2, 3, 1).numpy()), interpolation="nearest")
             bits = model["values"]["bits_of_samples"][str(t)]
             head = f"temperature {t:g}\n" if row == 0 else ""
             axes[row, column].set_title(f"{head}{bits:.2f} bits per dimension", fontsize=7)

@@ -2,15 +2,16 @@
 
 import io
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
 from idfcodec.cli.conversion import conversion_of
+from idfcodec.cli.decoding import detail_of, kernel_of, timed_decode
 from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
     Options,
+    check_recursive,
     check_usage,
     choose_model,
     compute_options,
@@ -20,7 +21,11 @@ from idfcodec.cli.options import (
     json_option,
     model_option,
     output_options,
+    parse_box,
+    part_options,
     picture_format,
+    recursive_option,
+    scheduler_option,
     strip_option,
     verbosity_options,
 )
@@ -28,10 +33,6 @@ from idfcodec.cli.report import Outcome, Progress, Report, common, describe, fin
 from idfcodec.errors import IDFError
 from idfcodec.files import load_picture, read_source
 from idfcodec.targets import plan
-
-if TYPE_CHECKING:
-    from idfcodec.flow.contract import Coder
-    from idfcodec.picture.pillow import Picture
 
 __all__ = ["compress", "decompress", "test"]
 
@@ -48,6 +49,11 @@ SUFFIX = ".idfc"
 @compute_options
 @click.option("--batch", is_flag=True, help="Put all inputs, small pictures, into one file, which -o names.")
 @click.option("--no-verify", is_flag=True, help="Do not decode the result to check it (about twice as fast).")
+@recursive_option
+@scheduler_option
+@click.option(
+    "--delete-source", is_flag=True, help="With -r: delete each picture whose result decodes to it, metadata included."
+)
 @verbosity_options
 @json_option
 def compress(
@@ -64,6 +70,9 @@ def compress(
     device: str,
     batch: bool,
     no_verify: bool,
+    recursive: bool,
+    scheduler: str | None,
+    delete_source: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -83,11 +92,21 @@ def compress(
       idfcodec compress --batch *.png -o all.idfb  one file of many small pictures
       idfcodec compress - <photo.png >photo.idfc   from and to a pipe
       idfcodec compress --json photo.png           sizes and speed for a script
+      idfcodec compress -r photos/ -o small/       a folder and all in it; again, it does what is new
     """
     output = check_usage(inputs, output, stdout, as_json, batch=batch)
     chosen = choose_model(model, effort, batch=batch)
+    if delete_source and (no_verify or not recursive):
+        raise click.UsageError("--delete-source needs -r, and the check that --no-verify leaves out.")
+    folder = check_recursive(inputs, output, recursive, scheduler, batch=batch)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if folder:
+        from idfcodec.cli.folders import compress_folder
+
+        settings = {"model": model, "effort": effort, "conversion": not no_conversion, "strip": strip}
+        settings |= {"verify": not no_verify, "owner": preserve, "delete": delete_source}
+        compress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
     if batch:
         undone, verify = not no_conversion, not no_verify
         compress_batch(
@@ -139,8 +158,11 @@ def compress(
 @inputs_argument
 @output_options
 @click.option("--pictures", metavar="N,N-N", help="Of a batch, only the pictures of these numbers, from 0.")
+@part_options
 @model_option
 @compute_options
+@recursive_option
+@scheduler_option
 @verbosity_options
 @json_option
 def decompress(
@@ -150,9 +172,13 @@ def decompress(
     force: bool,
     preserve: bool,
     pictures: str | None,
+    box: str | None,
+    preview: str | None,
     model: str | None,
     threads: int | None,
     device: str,
+    recursive: bool,
+    scheduler: str | None,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -170,25 +196,37 @@ def decompress(
       idfcodec decompress *.idfc -o restored/         into a folder that exists
       idfcodec decompress all.idfb -o restored/       the pictures of a batch; all or --pictures 3,10-12
       idfcodec decompress -c photo.idfc | display -   PNG to a pipe
+      idfcodec decompress --box 0,0,99,99 photo.idfc  a part of it, of which no checksum is compared
+      idfcodec decompress --preview 1/8 photo.idfc    an eighth of its width and height
     """
     output = check_usage(inputs, output, stdout, as_json)
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
+    chosen, part = parse_pictures(pictures), parse_box(box)
+    if box is not None and preview is not None:
+        raise click.UsageError("--box and --preview exclude each other.")
+    factor = int(preview[2:]) if preview else None
+    options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if folder := check_recursive(inputs, output, recursive, scheduler, part=bool(box or preview or pictures)):
+        from idfcodec.cli.folders import decompress_folder
+
+        settings = {"model": model, "owner": preserve}
+        decompress_folder(folder, output, report, settings, force=force, scheduler=scheduler, **options)
     targets = plan(inputs, output, ".png", replaces=(SUFFIX[1:],), owner=preserve, warn=report.warn)
     format = picture_format(output)
-    chosen = parse_pictures(pictures)
-    options: Options = {"threads": threads, "device": device, "quiet": quiet}
 
     def work(name: str) -> Outcome:
         targets.check(name, force=force)
         data = read_source(name)
         if is_batch(data):
+            if box or preview:
+                raise IDFError("--box and --preview are for files of one picture, and this is a batch")
             alone = len(inputs) == 1
             return decompress_batch(name, data, output, chosen, alone=alone, force=force, model=model, **options)
         if chosen is not None:
             raise IDFError("--pictures is for batches, and this is none")
         from idfcodec.picture import pillow as planes
 
-        picture, kernel, seconds = timed_decode(name, data, model=model, **options)
+        picture, kernel, seconds = timed_decode(name, data, box=part, factor=factor, model=model, **options)
         stream = io.BytesIO()
         left_out = planes.write_picture(picture, stream, format)
         if left_out:
@@ -201,7 +239,7 @@ def decompress(
         values |= {"conversion": conversion_of(data), "kernel": kernel}
         line = (
             f"{label(name)} -> {written}: {text}, {len(data):,} -> {len(result):,} bytes, "
-            f"checksum right, {speed(size, seconds)}"
+            f"{'no checksum compared' if part else 'smaller' if preview else 'checksum right'}, {speed(size, seconds)}"
         )
         detail = detail_of(data, kernel, seconds)
         return Outcome(line, values, detail, size, len(data), len(result), len(data), seconds)
@@ -213,6 +251,7 @@ def decompress(
 @inputs_argument
 @model_option
 @compute_options
+@recursive_option
 @verbosity_options
 @json_option
 def test(
@@ -220,6 +259,7 @@ def test(
     model: str | None,
     threads: int | None,
     device: str,
+    recursive: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -230,9 +270,14 @@ def test(
     Examples:
       idfcodec test photo.idfc
       idfcodec test -q archive/*.idfc && echo "all well"
+      idfcodec test -r archive/     all in a folder, and whether they are what its SHA256SUMS lists
     """
     report = Report(quiet=quiet, verbose=verbose, as_json=as_json)
     options: Options = {"threads": threads, "device": device, "quiet": quiet}
+    if folder := check_recursive(inputs, None, recursive, None):
+        from idfcodec.cli.folders import check_folder
+
+        check_folder(folder, report, {"model": model}, **options)
 
     def work(name: str) -> Outcome:
         data = read_source(name)
@@ -247,38 +292,3 @@ def test(
         return Outcome(line, values, detail, size, len(data), 0, len(data), seconds)
 
     finish(inputs, work, report)
-
-
-def timed_decode(
-    name: str, data: bytes, *, model: str | None, threads: int | None, device: str, quiet: bool
-) -> tuple["Picture", str, float]:
-    """Decodes with a progress bar; returns the picture, the kernel that computed it and the seconds it took."""
-    from idfcodec import codec, models
-
-    named = data_model(data)
-    coder = models.load_model(model or named, device=device) if named else None
-    start = time.perf_counter()
-    with Progress(label(name), quiet=quiet) as progress:
-        picture = codec.decode_picture(data, model=model, threads=threads, device=device, progress=progress)
-    return picture, kernel_of(data, coder), time.perf_counter() - start
-
-
-def kernel_of(data: bytes, coder: "Coder | None") -> str:
-    """What computed a file: the model's kernel, or the loops of the family that needs no model."""
-    return coder.kernel if coder is not None and data_model(data) else "exact"
-
-
-def detail_of(data: bytes, kernel: str, seconds: float) -> str:
-    """The second line of `-v`."""
-    conversion = conversion_of(data)
-    was = f", was {conversion}" if conversion else ""
-    return f"model {data_model(data) or 'none'}, kernel {kernel}{was}, {seconds:.2f} s"
-
-
-def data_model(data: bytes) -> str | None:
-    """The model id in a file's header; None where no model is needed."""
-    from idfcodec.format.container import NO_MODEL
-    from idfcodec.info import read_info
-
-    model = read_info(data).model
-    return None if model == NO_MODEL else model.hex()

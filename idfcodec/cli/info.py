@@ -15,14 +15,15 @@ from idfcodec.files import read_source
 
 __all__ = ["info"]
 
-MOST = 100  # lines about metadata
+MOST = 100  # lines about metadata, or about tiles
 
 
 @click.command()
 @inputs_argument
 @click.option("--bytes", "by_bytes", is_flag=True, help="Take each file apart, field by field, with its bytes.")
+@click.option("-v", "--verbose", is_flag=True, help="List the tiles: where they lie and how many bytes they take.")
 @json_option
-def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
+def info(inputs: tuple[str, ...], by_bytes: bool, verbose: bool, as_json: bool) -> None:
     """Say what compressed files hold, from their headers alone: no pixel is decoded and no model is needed.
 
     \b
@@ -33,9 +34,10 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
     """
     if by_bytes and as_json:
         raise click.UsageError("--bytes and --json exclude each other.")
-    report = Report(as_json=as_json, to_stdout=True)
+    report = Report(verbose=verbose, as_json=as_json, to_stdout=True)
     from idfcodec import models
     from idfcodec.format.container import NO_MODEL
+    from idfcodec.format.tiles import tile_grid
     from idfcodec.info import read_info
 
     names = {entry.id: entry.name for entry in models.list_models()}
@@ -60,6 +62,8 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
         parts = list(shown(header.metadata))
         blocks = [showable(part.line) for part in parts[:MOST]]
         blocks += [f"and {len(parts) - MOST:,} more"] if len(parts) > MOST else []
+        grid = tile_grid(header.height, header.width, header.tile, structure.count)
+        placed = list(zip(grid, header.tile_lengths, strict=True))
         metadata = {key: len(block) for key, block in header.metadata.items()}
         values = {
             "input": name,
@@ -79,6 +83,7 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             "model_name": names.get(header.model.hex()),
             "tile": header.tile,
             "tiles": len(header.tile_lengths),
+            "tile_list": [{**asdict(tile), "bytes": size} for tile, size in placed],
             "checksum": header.checksum.hex(),
             "metadata": metadata,
             "metadata_parts": [asdict(part) for part in parts],
@@ -103,7 +108,9 @@ def info(inputs: tuple[str, ...], by_bytes: bool, as_json: bool) -> None:
             f"  checksum  {header.checksum.hex()}",
             "\n            ".join(["  metadata  " + (blocks[0] if blocks else "none"), *blocks[1:]]),
         ]
-        return Outcome("\n".join(lines), values)
+        listed = [f"row {t.top}, column {t.left}: {t.width}x{t.height}, {size:,} bytes" for t, size in placed[:MOST]]
+        listed += [f"and {len(placed) - MOST:,} more"] if len(placed) > MOST else []
+        return Outcome("\n".join(lines), values, "\n  ".join(f"  tile {i}  {text}" for i, text in enumerate(listed)))
 
     finish(inputs, work, report, total=False)
 

@@ -14,6 +14,7 @@ from idfcodec.targets import is_folder
 
 __all__ = [
     "Options",
+    "check_recursive",
     "check_usage",
     "choose_model",
     "compute_options",
@@ -23,8 +24,12 @@ __all__ = [
     "json_option",
     "model_option",
     "output_options",
+    "parse_box",
     "parse_size",
+    "part_options",
     "picture_format",
+    "recursive_option",
+    "scheduler_option",
     "strip_option",
     "verbosity_options",
 ]
@@ -92,6 +97,25 @@ compute_options = shared(
         help="What computes; cuda is for --model idf.",
     ),
 )
+recursive_option = click.option(
+    "-r",
+    "--recursive",
+    is_flag=True,
+    help="IN is a folder: all in it, by a process for each core. -o names the folder of the results.",
+)
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="With -r: work on a Dask cluster that sees the same folders, tcp://…"
+)
+part_options = shared(
+    click.option(
+        "--box", metavar="L,T,R,B", help="Only the columns L to R - 1 and the rows T to B - 1; decodes the tiles there."
+    ),
+    click.option(
+        "--preview",
+        type=click.Choice(["1/2", "1/4", "1/8"]),
+        help="A smaller picture: of --model idf, only so many levels are decoded; others are decoded and averaged.",
+    ),
+)
 verbosity_options = shared(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
@@ -130,6 +154,29 @@ def check_usage(
     return output
 
 
+def check_recursive(
+    inputs: Sequence[str],
+    output: str | None,
+    recursive: bool,
+    scheduler: str | None,
+    *,
+    batch: bool = False,
+    part: bool = False,
+) -> str | None:
+    """The folder that `-r` is for, None without it; refuses what does not go with it."""
+    if not recursive:
+        if scheduler is not None:
+            raise click.UsageError("--scheduler needs -r.")
+        return None
+    if batch or part:
+        raise click.UsageError("-r is for files of one picture each, all of it.")
+    if len(inputs) != 1 or not Path(inputs[0]).is_dir():
+        raise click.UsageError("-r takes one folder.")
+    if output == STREAM or (output is not None and Path(output).exists() and not Path(output).is_dir()):
+        raise click.UsageError("with -r -o must be a folder.")
+    return inputs[0]
+
+
 def choose_model(model: str | None, effort: str | None, *, batch: bool = False) -> str | None:
     """The model that `--model` or `--effort` names, see `models.choose_model`; refuses both together."""
     if effort is not None and model is not None:
@@ -148,6 +195,16 @@ def picture_format(output: str | None) -> str:
         return suffix[1:]
     lossy = " would lose something" if suffix in LOSSY else " is not a format this writes"
     raise click.UsageError(f"{suffix or repr(output)}{lossy}; use one of {', '.join(f'.{name}' for name in FORMATS)}.")
+
+
+def parse_box(text: str | None) -> tuple[int, ...] | None:
+    """`0,0,768,512` as four numbers; None stays None."""
+    if text is None:
+        return None
+    sides = text.split(",")
+    if len(sides) != 4 or not all(side.strip().isdecimal() for side in sides):
+        raise click.UsageError(f"{text!r} is not a box such as 0,0,768,512: left, top, right, bottom.")
+    return tuple(map(int, sides))
 
 
 def parse_size(text: str) -> tuple[int, int]:

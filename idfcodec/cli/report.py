@@ -92,7 +92,7 @@ class Report:
     ) -> None:
         self._quiet, self._verbose, self._as_json, self._to_stdout = quiet, verbose, as_json, to_stdout
         self._outcomes: list[Outcome] = []
-        self._failures = 0
+        self._failures: list[tuple[str, str]] = []
         self._lost = False  # standard output takes nothing
         hear_notices(quiet=quiet)
 
@@ -101,9 +101,11 @@ class Report:
         """0 if all went well, else 1."""
         return 1 if self._failures or self._lost else 0
 
-    def done(self, outcome: Outcome) -> None:
-        """Tells of an input that went well."""
+    def done(self, outcome: Outcome, *, told: bool = True) -> None:
+        """Tells of an input that went well; `told` is whether a person is told who did not ask for more."""
         self._outcomes.append(outcome)
+        if not (told or self._as_json or self._verbose):
+            return
         if self._as_json:
             self._result(json.dumps(outcome.values))
         elif not self._quiet or self._to_stdout:
@@ -118,26 +120,33 @@ class Report:
 
     def failed(self, name: str, cause: str) -> None:
         """Tells of an input that failed, on one line."""
-        self._failures += 1
         cause = " ".join(cause.split())
+        self._failures.append((name, cause))
         if self._as_json:
             self._result(json.dumps({"input": name, "error": cause}))
         say(f"idfcodec: {click.format_filename(name)}: {cause}")
 
-    def total(self) -> None:
-        """Sums up a run over several inputs."""
-        count = len(self._outcomes) + self._failures
+    def total(self, *, wall: float | None = None, failures: bool = False) -> None:
+        """Sums up a run over several inputs.
+
+        Args:
+            wall: seconds that it took, if inputs were worked on side by side.
+            failures: whether what failed is listed again.
+        """
+        count = len(self._outcomes) + len(self._failures)
         if count < 2 or self._quiet or self._as_json:
             return
         text = f"{len(self._outcomes)} of {count} files"
         pixels = sum(outcome.pixels for outcome in self._outcomes)
         coded = sum(outcome.coded for outcome in self._outcomes)
-        seconds = sum(outcome.seconds for outcome in self._outcomes)
+        seconds = sum(outcome.seconds for outcome in self._outcomes) if wall is None else wall
         if pixels and coded:
             before, after = (sum(getattr(outcome, side) for outcome in self._outcomes) for side in ("before", "after"))
             sizes = describe(before, after) if after else f"{before:,} bytes"
             text += f": {sizes}, {coded * 8 / pixels:.3f} bits per subpixel, {speed(pixels, seconds)}"
         self._tell(text)
+        for name, cause in self._failures if failures else ():
+            self._tell(f"  failed: {label(name)}: {cause}")
 
     def _tell(self, text: str) -> None:
         """A line for people, where they asked for it or where it does not matter whether it arrives."""
@@ -169,8 +178,8 @@ class Progress:
     DELAY = 1.0  # seconds
     WIDTH = 30  # characters
 
-    def __init__(self, label: str, *, quiet: bool = False) -> None:
-        self._label = label
+    def __init__(self, label: str, *, quiet: bool = False, time_left: bool = False) -> None:
+        self._label, self._time_left = label, time_left
         self._active = not quiet and sys.stderr.isatty()
         self._start = time.monotonic()
         self._shown = 0  # characters on the line
@@ -181,6 +190,8 @@ class Progress:
         share = min(done / total, 1.0) if total else 1.0
         filled = int(share * self.WIDTH)
         text = f"{self._label} [{'#' * filled}{'.' * (self.WIDTH - filled)}] {share:4.0%}"
+        if self._time_left and share:
+            text += f", {left_of(time.monotonic() - self._start, share)} left"
         say("\r" + text.ljust(self._shown), end=False)
         self._shown = len(text)
 
@@ -190,8 +201,20 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Takes the bar away, until it is shown next."""
         if self._shown:
             say("\r" + " " * self._shown + "\r", end=False)
+            self._shown = 0
+
+
+def left_of(seconds: float, share: float) -> str:
+    """What is left of work of which a share took so long: `1:02:03` or `2:03`."""
+    left = round(seconds * (1 - share) / share)
+    hours, minutes = divmod(left // 60, 60)
+    return f"{hours}:{minutes:02}:{left % 60:02}" if hours else f"{minutes}:{left % 60:02}"
 
 
 def common(name: str, shape: tuple[int, ...], size: int, coded: int, seconds: float) -> dict[str, object]:

@@ -114,6 +114,16 @@ class Coder(ABC):
             CorruptFile: a payload is not that of such a picture.
         """
 
+    def preview(
+        self, payload: Buffer, shapes: Sequence[Shape], types: Sequence[PlaneType], level: int
+    ) -> Planes | None:
+        """Every 2**level-th row and column of a picture, from the first one; None where a family has to decode all.
+
+        Raises:
+            CorruptFile: the payload is not that of such a picture; damage of what is not decoded is not noticed.
+        """
+        return None
+
     @abstractmethod
     def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
         """What the model says that `encode` takes."""

@@ -157,7 +157,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, result: dict
         (("contenders", "peer", "threads"), True, "contenders.peer.threads: True is not of type 'integer'"),
         (("contenders", "peer", "colour"), "red", "contenders.peer: Additional properties are not allowed ('colour'"),
         (("datasets", "set", "skipped"), {}, "datasets.set.skipped: {} is not of type 'array'"),
-        (("datasets", "set", "pictures", "p", "channels"), 5, "datasets.set.pictures.p.channels: 5 is greater than the maximum"),
+        (("datasets", "set", "pictures", "p", "channels"), 5, "datasets.set.pictures.p.channels: 5 is greater than"),
         (("datasets", "set", "measurements", "new"), {}, "datasets.set.measurements.new: no such codec"),
         (("datasets", "set", "measurements", "peer", "r"), {"error": ""}, "measurements.peer.r: no such picture"),
         (("datasets", "set", "measurements", "peer", "p", "bytes"), -1, "measurements.peer.p.bytes: -1 is less than"),

@@ -52,6 +52,14 @@ class HierarchicalFlow(Coder):
         with own_settings():
             return [[*coding.decode_tile(self.prepared, payload, shape)] for payload in whole]
 
+    def preview(
+        self, payload: Buffer, shapes: Sequence[Shape], types: Sequence[PlaneType], level: int
+    ) -> Planes | None:
+        if level > self.prepared.config.levels:
+            return None
+        with own_settings():
+            return [*coding.decode_tile(self.prepared, payload, _common_shape(shapes), level)]
+
     def code_length(self, picture: Planes, types: Sequence[PlaneType]) -> CodeLength:
         with own_settings():
             return code_length.of_tile(self.prepared, _stacked(picture))

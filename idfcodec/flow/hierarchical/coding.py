@@ -92,13 +92,14 @@ class _Reader:
         return order, decoded
 
 
-def decode_tile(model: Prepared, data: Buffer, shape: tuple[int, int, int]) -> Values:
-    """The (C, H, W) int32 planes of `shape` that `encode_tile` coded.
+def decode_tile(model: Prepared, data: Buffer, shape: tuple[int, int, int], level: int = 0) -> Values:
+    """The (C, H, W) int32 planes of `shape` that `encode_tile` coded; of a level above 0, the picture of that level.
 
     Raises:
         CorruptFile: the data is not a tile of that shape.
     """
     reader = _Reader(model, data)
-    planes = walk(model, shape, reader)
-    reader.decoder.finish()
+    planes = walk(model, shape, reader, level)
+    if not level:
+        reader.decoder.finish()
     return planes

@@ -196,29 +196,31 @@ def _last_prior(last: Values, planes: int, count: int) -> StepPrior:
     return StepPrior(location, scale, shape, np.zeros((3, count), np.int32) if planes == 3 else None)
 
 
-def walk(model: Prepared, shape: tuple[int, ...], visit: Visitor) -> Values:
+def walk(model: Prepared, shape: tuple[int, ...], visit: Visitor, final: int = 0) -> Values:
     """Visit every coding step of a picture, coarse to fine; return its planes.
 
     Args:
         model: says what there is to visit.
         shape: (C, H, W) of the planes G, R-G, B-G, or of G alone.
         visit: gives the values.
+        final: the level whose picture is wanted, 0 being the whole one; the levels below are not visited.
 
     Returns:
-        (C, H, W) int32 planes.
+        (C, H, W) int32 planes; of a level, every 2**level-th row and column.
     """
     with torch.inference_mode():
-        return _walk([model.network_of(level) for level in range(model.config.levels)], model.last, shape, visit)
+        networks = [model.network_of(level) for level in range(model.config.levels)]
+        return _walk(networks, model.last, shape, visit, final)
 
 
-def _walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, ...], visit: Visitor) -> Values:
+def _walk(networks: Sequence[ExactNetwork], last: Values, shape: tuple[int, ...], visit: Visitor, final: int) -> Values:
     planes, *size = shape
     levels = len(networks)
     stack = squeezes(size[0], size[1], levels)
     height, width = stack[-1].grid
     y = visit(levels, -1, _last_prior(last, planes, height * width)).reshape(planes, height, width)
     trunk: Tensor | None = None
-    for level in reversed(range(levels)):
+    for level in reversed(range(final, levels)):
         squeeze, network = stack[level], networks[level]
         if trunk is not None:
             trunk = network.upsample(trunk, *squeeze.grid)

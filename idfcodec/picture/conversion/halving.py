@@ -89,10 +89,15 @@ def halved(
         low, high = conversion.low[1 + k], conversion.high[1 + k]
         sums[k] = upsampled(samples[k], layout, shape)[1]
         if shift:
-            repairing.repair(planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k])
+            scratch = repairing.scratch_of(samples[k], sums[k])
+            repairing.repair(
+                planes[1 + k], known, down, along, shift, low, high, group, _REPAIRS, samples[k], sums[k], scratch
+            )
             sums[k] = upsampled(samples[k], layout, shape)[1]
     tables, constants = conversion.tables, conversion.constants
-    settling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums)
+    lacks, faults = np.zeros(shape, np.int32), np.zeros(shape[0], np.int64)
+    stuck = np.zeros(samples.shape[1:], np.bool_)
+    settling.settle(rgb, tables, constants, down, along, shift, _SETTLE, samples, sums, lacks, faults, stuck)
     planes[1:] = sums >> shift
     exact = np.empty(shape, np.bool_)
     settling.lumas(rgb, tables, constants, planes, exact)

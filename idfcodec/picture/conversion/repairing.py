@@ -5,16 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled, inlined
+from idfcodec.compiled import called, compiled_loops
 
-__all__ = ["repair"]
+__all__ = ["repair", "scratch_of"]
 
 STEP = 4  # what is added to the weight of a pixel that stays wrong, a sweep: so searches leave where they are stuck
 Plane = NDArray[np.int32]
 Flags = NDArray[np.bool_]
+Whole = NDArray[np.int64]
+Scratch = tuple[Plane, Plane, Flags, Whole, Whole, Whole, Whole, Whole, Whole, Whole, Whole, Whole, Whole]
 
 
-@inlined
+def scratch_of(samples: Plane, sums: Plane) -> Scratch:
+    """The arrays that `repair` works with."""
+    shapes = sums.shape[0], (4, 16), (4, 16), (4, 3), (4, 4, 3, 3), (2, 64), (4, 64), 4, 4
+    faults, *others = [np.zeros(shape, np.int64) for shape in shapes]
+    kept, weights, wrong = samples.copy(), np.ones(sums.shape, np.int32), np.zeros(sums.shape, np.bool_)
+    rows, columns, one, two, many, made, parts, best = others
+    futile = np.full(samples.shape, -1, np.int64)
+    return kept, weights, wrong, faults, futile, rows, columns, one, two, many, made, parts, best
+
+
+@called
 def _any_wrong(wrong: Flags, j: int, k: int, down: Plane, along: Plane, least: int) -> bool:
     """Whether a pixel is wrong that is the sample's above all: of which it makes a quarter at least."""
     found = False
@@ -31,14 +43,14 @@ def _any_wrong(wrong: Flags, j: int, k: int, down: Plane, along: Plane, least: i
     return found
 
 
-@inlined
+@called
 def _violation(over: int, most: int) -> int:
     """The square of what a sum, less the least one that is right, is too small or too large by."""
     off = over if over < 0 else max(over - most, 0)
     return off * off
 
 
-@inlined
+@called
 def _copy(source: Plane, target: Plane) -> None:
     """Sample by sample: an assignment of slices takes seconds to compile, for the message of its error."""
     for j in range(source.shape[0]):
@@ -46,7 +58,7 @@ def _copy(source: Plane, target: Plane) -> None:
             target[j, k] = source[j, k]
 
 
-@compiled
+@compiled_loops
 def repair(
     wanted: Plane,
     known: Flags,
@@ -59,6 +71,7 @@ def repair(
     sweeps: int,
     samples: Plane,
     sums: Plane,
+    scratch: Scratch,
 ) -> None:
     """Move samples by one, four at a time, wherever that makes more of what is known come out as it was.
 
@@ -70,21 +83,20 @@ def repair(
         group: (4, 2) samples that are moved together, by rows and columns from the first, which comes first.
         sweeps: over all samples.
         samples: changed to the best that were found.
-        sums: of the samples, see `upsample`; scratch.
+        sums: of the samples, see `upsample`; changed.
+        scratch: `scratch_of` these two: the best samples; of pixels the weights, which are wrong, and how many in a
+            row; the sweep since which no move of a group can help; of a group's samples the weights by rows and by
+            columns; costs of pixels made of one and of two of them; the other pixels, and what makes these; steps of a
+            move, and of the best.
     """
     height, width = samples.shape
     least, most = -(-(1 << shift) // 4), (1 << shift) - 1
-    weights = np.ones(sums.shape, np.int32)
-    wrong, faults = np.zeros(sums.shape, np.bool_), np.zeros(sums.shape[0], np.int64)  # pixels, and how many in a row
+    kept, weights, wrong, faults, futile, rows, columns, one, two, many, made, parts, best = scratch
+    fewest = 1 << 40
     for p in range(sums.shape[0]):
         for q in range(sums.shape[1]):
             wrong[p, q] = known[p, q] and sums[p, q] >> shift != wanted[p, q]
             faults[p] += wrong[p, q]
-    futile = np.full(samples.shape, -1, np.int64)  # the sweep since which no move of a group can help
-    rows, columns = np.zeros((4, 16), np.int64), np.zeros((4, 16), np.int64)  # weights of each sample of a group
-    one, two = np.zeros((4, 3), np.int64), np.zeros((4, 4, 3, 3), np.int64)  # costs of pixels made of one and two
-    many, made, parts = np.zeros((2, 64), np.int64), np.zeros((4, 64), np.int64), np.zeros(4, np.int64)
-    best, kept, fewest = np.zeros(4, np.int64), samples.copy(), 1 << 40
     for sweep in range(sweeps):
         members = 4 if sweep else 1  # in the first sweep the sample moves alone
         start, stop = (0, 3) if sweep else (1, 2)  # of the steps of the others, plus 1
@@ -104,7 +116,9 @@ def repair(
                     if (sweep and (top < 0 or left < 0 or outside)) or futile[top, left] == sweep:
                         continue
                     first, near, last, far = down[0, top, 0], along[0, left, 0], 0, 0
-                    rows[:], columns[:] = 0, 0
+                    for m in range(4):
+                        for n in range(16):
+                            rows[m, n] = columns[m, n] = 0
                     for m in range(members):
                         y, x = top + group[m, 0], left + group[m, 1]
                         for a in range(4):
@@ -115,7 +129,13 @@ def repair(
                                 far = along[0, x, a]
                                 columns[m, far - near] = along[1, x, a]
 
-                    one[:], two[:], count = 0, 0, 0
+                    count = 0
+                    for m in range(4):
+                        for d in range(3):
+                            one[m, d] = 0
+                            for other in range(4):
+                                for e in range(3):
+                                    two[m, other, d, e] = 0
                     for p in range(first, last + 1):
                         for q in range(near, far + 1):
                             if not known[p, q]:
@@ -180,7 +200,9 @@ def repair(
                     if not helps:
                         futile[top, left] = sweep
                         continue
-                    futile[max(top - 4, 0) : top + 5, max(left - 4, 0) : left + 5] = -1
+                    for y in range(max(top - 4, 0), min(top + 5, height)):
+                        for x in range(max(left - 4, 0), min(left + 5, width)):
+                            futile[y, x] = -1
                     for m in range(members):
                         y, x = top + group[m, 0], left + group[m, 1]
                         samples[y, x] += best[m]

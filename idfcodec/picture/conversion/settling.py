@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled, compiled_loops, inlined
+from idfcodec.compiled import called, compiled_loops
 
 __all__ = ["lumas", "settle"]
 
@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 Plane = NDArray[np.int32]
 
 
-@inlined
+@called
 def _luma_bounds(
     pixels: NDArray[np.uint8], r: int, c: int, c1: int, c2: int, tables: Ints, constants: Ints, reciprocal: int
 ) -> tuple[int, int]:
@@ -35,7 +35,7 @@ def _luma_bounds(
     return least, most
 
 
-@compiled
+@compiled_loops
 def settle(
     pixels: NDArray[np.uint8],
     tables: Ints,
@@ -46,24 +46,27 @@ def settle(
     sweeps: int,
     samples: Plane,
     sums: Plane,
+    lacks: Plane,
+    faults: Ints,
+    stuck: NDArray[np.bool_],
 ) -> None:
     """Move samples of both chroma planes, together, to where more pixels have a luma, by two at most at a time.
 
     Args:
         samples, sums: (2, ..., ...) and (2, H, W), changed.
+        lacks, faults: (H, W) and (H,), zeros: by how much a pixel has no luma, and how many of a row have none.
+        stuck: as one plane of samples, False: no step helped, and nothing around has moved since.
     """
     low1, low2 = constants[5], constants[6]
     reciprocal = ((1 << SHIFT) + constants[0] - 1) // constants[0]
     last = tables.shape[1] - 1
     height, width = samples.shape[1:]
-    lacks, faults = np.zeros(pixels.shape[:2], np.int32), np.zeros(pixels.shape[0], np.int64)
     for p in range(pixels.shape[0]):
         for q in range(pixels.shape[1]):
             c1, c2 = (sums[0, p, q] >> shift) - low1, (sums[1, p, q] >> shift) - low2
             least, most = _luma_bounds(pixels, p, q, c1, c2, tables, constants, reciprocal)
             lacks[p, q] = max(least - most, 0)
             faults[p] += lacks[p, q] > 0
-    stuck = np.zeros((height, width), np.bool_)  # no step helped, and nothing around has moved since
     for _ in range(sweeps):
         moves = 0
         for j in range(height):
@@ -111,7 +114,9 @@ def settle(
                 moves += 1
                 samples[0, j, k] += d1
                 samples[1, j, k] += d2
-                stuck[max(j - 1, 0) : j + 2, max(k - 1, 0) : k + 2] = False
+                for y in range(max(j - 1, 0), min(j + 2, height)):
+                    for x in range(max(k - 1, 0), min(k + 2, width)):
+                        stuck[y, x] = False
                 for a in range(4):
                     for b in range(4):
                         w = down[1, j, a] * along[1, k, b]
