@@ -1,19 +1,24 @@
 """JPEG files and pictures that were JPEGs: sizes beside the JPEG's own.
 
-    python -m experiments.jpeg [--recovered] [--qualities 75 90] [--samplings 4:2:0] [--files FILE ...]
+    python -m experiments.jpeg [--recovered | --decoders] [--write] [--qualities 75 90] [--samplings 4:2:0] [--count 24]
+                               [--files FILE ...]
 
 Makes JPEGs (optimised Huffman codes) of the first 24 held-back photographs of `../shared/data/train`. With
 `--recovered` they are decoded to pixels, every third cropped at odd offsets, and compressed as pixels; a crop is
 compared with its share of the JPEG's bytes. Otherwise the files themselves are compressed, beside JPEG XL's
-transcoding. `--files` takes other JPEG files instead.
+transcoding. `--files` takes other JPEG files instead. `--decoders` compares who decoded: libjpeg-turbo as Pillow has
+it, with its fast transform and with its fast upsampling (simplejpeg), OpenCV and FFmpeg (PyAV), as far as they are
+installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import imagecodecs
@@ -21,26 +26,30 @@ import numpy as np
 from PIL import Image
 
 from idfcodec import codec
+from idfcodec.format.coefficients import jpeg_of
+from idfcodec.format.container import unpack
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.pillow import Picture, read_picture
 from idfcodec.training.data import held_back
+from idfcodec.types import Pixels
 
 __all__ = ["main"]
 
 SAMPLINGS = {"4:4:4": 0, "4:2:0": 2}
 COUNT = 24
+README = Path(__file__).with_name("README.md")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "train"
 
 
-def photographs() -> list[Path]:
+def photographs(count: int = COUNT) -> list[Path]:
     """The first held-back photographs by name."""
     files = sorted((p for p in DATA.rglob("*.webp") if held_back(p)), key=lambda p: p.name)
-    return files[:COUNT]
+    return files[:count]
 
 
-def made(quality: int, sampling: str) -> Iterator[bytes]:
+def made(quality: int, sampling: str, count: int = COUNT) -> Iterator[bytes]:
     """Their JPEG files."""
-    for path in photographs():
+    for path in photographs(count):
         file = io.BytesIO()
         options = {"quality": quality, "subsampling": SAMPLINGS[sampling], "optimize": True}
         Image.open(path).convert("RGB").save(file, "JPEG", **options)
@@ -85,29 +94,107 @@ def from_pixels(name: str, files: list[bytes]) -> str:
     return f"| {name} | {size:,.0f} | {ours / size:.4f} | {np.mean(exact):.3f} | {found} of {len(files)} | {seconds} |"
 
 
+def by_pillow(file: bytes) -> Pixels:
+    """libjpeg-turbo with the accurate transform and smooth chroma."""
+    return np.asarray(Image.open(io.BytesIO(file)))
+
+
+def by_simplejpeg(file: bytes, **options: bool) -> Pixels:
+    """libjpeg-turbo with what options say."""
+    return np.asarray(importlib.import_module("simplejpeg").decode_jpeg(file, **options))
+
+
+def by_opencv(file: bytes) -> Pixels:
+    """OpenCV's build of libjpeg-turbo."""
+    cv2 = importlib.import_module("cv2")
+    return np.ascontiguousarray(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def by_ffmpeg(file: bytes) -> Pixels:
+    """FFmpeg's decoder, and its conversion to RGB."""
+    with importlib.import_module("av").open(io.BytesIO(file)) as container:
+        return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"))
+
+
+DECODERS: dict[str, Callable[[bytes], Pixels]] = {
+    "Pillow": by_pillow,
+    "OpenCV": by_opencv,
+    "libjpeg-turbo, fast transform": partial(by_simplejpeg, fastdct=True, fastupsample=False),
+    "libjpeg-turbo, fast upsampling": partial(by_simplejpeg, fastdct=False, fastupsample=True),
+    "FFmpeg": by_ffmpeg,
+}
+
+
+def by_decoders(name: str, files: list[bytes]) -> str:
+    """Rows: of each decoder the pictures coded as coefficients, bytes beside the JPEGs', and without conversions."""
+    rows = []
+    for decoder, decode in DECODERS.items():
+        try:
+            pictures = [decode(file) for file in files]
+        except ImportError as ex:
+            rows.append(f"| {name} | {decoder} | skipped: {ex} | | | |")
+            continue
+        coefficients, ours, planes, exact = 0, 0, 0, []
+        for pixels in pictures:
+            data, source = codec.encode(pixels, threads=1), jpeg_source(pixels)
+            assert np.array_equal(codec.decode(data, threads=1), pixels)
+            coefficients += jpeg_of(unpack(data).tiles[0], pixels.size // 3) is not None
+            exact.append(0.0 if source is None else 1 - 3 * len(source.exceptions) / pixels.size)
+            ours, planes = ours + len(data), planes + len(codec.encode(pixels, threads=1, conversion=False))
+        size = sum(map(len, files))
+        counts = f"{coefficients} of {len(files)} | {np.mean(exact):.3f}"
+        rows.append(f"| {name} | {decoder} | {counts} | {ours / size:.3f} | {planes / size:.3f} |")
+    return "\n".join(rows)
+
+
+TABLES: dict[str, tuple[Callable[[str, list[bytes]], str], tuple[str, ...]]] = {
+    "files": (from_files, ("JPEGs", "bytes", "ours", "JPEG XL", "encoding, s", "decoding, s")),
+    "recovered": (
+        from_pixels,
+        ("JPEGs", "bytes", "ours", "pixels from coefficients", "recovered", "encoding, s", "decoding, s"),
+    ),
+    "decoders": (
+        by_decoders,
+        ("JPEGs", "decoder", "as coefficients", "pixels from coefficients", "ours", "without conversions"),
+    ),
+}
+
+
 def main() -> None:
     """Prints one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recovered", action="store_true", help="compress decoded pixels")
+    parser.add_argument("--decoders", action="store_true", help="compare pixels of several decoders")
+    parser.add_argument("--count", type=int, default=COUNT, help="photographs")
+    parser.add_argument("--write", action="store_true", help="put the table into the README beside this script")
     parser.add_argument("--qualities", type=int, nargs="+", default=[75, 85, 90, 95])
     parser.add_argument("--samplings", nargs="+", default=list(SAMPLINGS), choices=list(SAMPLINGS))
     parser.add_argument("--files", type=Path, nargs="+")
     arguments = parser.parse_args()
-    row = from_pixels if arguments.recovered else from_files
-    if arguments.recovered:
-        print("| JPEGs | bytes | ours | pixels from coefficients | recovered | encoding, s | decoding, s |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    else:
-        print(
-            "| JPEGs | bytes | ours | JPEG XL | encoding, s | decoding, s |\n| --- | ---: | ---: | ---: | ---: | ---: |"
-        )
-    if arguments.files:
-        for path in arguments.files:
-            print(row(path.name, [path.read_bytes()]), flush=True)
-        return
-    for quality in arguments.qualities:
-        for sampling in arguments.samplings:
-            print(row(f"{quality}, {sampling}", list(made(quality, sampling))), flush=True)
+    kind = "decoders" if arguments.decoders else "recovered" if arguments.recovered else "files"
+    row, heads = TABLES[kind]
+    lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' if k == 0 else '---:' for k in range(len(heads)))} |"]
+    print(*lines, sep="\n", flush=True)
+    named = [(path.name, [path.read_bytes()]) for path in arguments.files or ()]
+    for name, files in named or _named(arguments.qualities, arguments.samplings, arguments.count):
+        lines.append(row(name, files))
+        print(lines[-1], flush=True)
+    if arguments.write:
+        _write(kind, "\n".join([*lines, "", f"{arguments.count} photographs of each kind."]))
+
+
+def _named(qualities: list[int], samplings: list[str], count: int) -> Iterator[tuple[str, list[bytes]]]:
+    for quality in qualities:
+        for sampling in samplings:
+            yield f"{quality}, {sampling}", list(made(quality, sampling, count))
+
+
+def _write(kind: str, table: str) -> None:
+    """Replace a table of the README."""
+    text = README.read_text()
+    before, rest = text.split(f"<!-- {kind} -->\n", 1)
+    after = rest.split(f"<!-- end of {kind} -->\n", 1)[1]
+    README.write_text(f"{before}<!-- {kind} -->\n{table}\n<!-- end of {kind} -->\n{after}")
 
 
 if __name__ == "__main__":

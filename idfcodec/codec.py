@@ -57,7 +57,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 TILE = 512
-SETTLED = 0.01  # the share of a JPEG's pixels that may be exceptions without another way being tried
+SETTLED = 0.05  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from idfcodec import codec
-from idfcodec.errors import CorruptFile
-from idfcodec.format.container import NO_MODEL, unpack
+from idfcodec.errors import CorruptFile, IDFError
+from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
 from idfcodec.format.payload import COEFFICIENTS
+from idfcodec.format.structure import Frames, Structure
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.jpeg import JpegSource, pack_source, read_jpeg, unpack_source
 from idfcodec.picture.pillow import Picture, read_picture
@@ -102,3 +103,94 @@ def test_what_a_payload_says_is_checked() -> None:
         write_jpeg(KINDS[Mode.GRAY], memoryview(payload_of("4:2:0")), np.empty((24, 20), np.uint8))
     with pytest.raises(CorruptFile, match="none"):
         write_jpeg(KINDS[Mode.RGBA], memoryview(payload_of("4:2:0")), np.empty((24, 20, 4), np.uint8))
+
+
+def resampled(factors: int, sampling: str) -> bytes:
+    """A JPEG whose luma has other sampling factors than it was made with: its blocks go elsewhere."""
+    file = bytearray(jpeg(32, 64, 80, sampling))
+    file[file.index(b"\xff\xc0") + 11] = factors
+    return bytes(file)
+
+
+@pytest.mark.parametrize(("factors", "sampling", "known"), [(0x12, "4:2:2", True), (0x41, "4:2:0", False)])
+def test_unusual_samplings(factors: int, sampling: str, known: bool) -> None:
+    """4:4:0 as coefficients, 4:1:1 as pixels."""
+    file = resampled(factors, sampling)
+    assert (read_jpeg(file) is not None) == known
+    data = codec.encode(read_picture(io.BytesIO(file)))
+    assert np.array_equal(codec.decode(data), decoded(file))
+    assert (unpack(data).tiles[0][0] == COEFFICIENTS) == known
+
+
+def test_inks_are_coded_as_pixels() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.dstack([decoded(jpeg(24, 32)), decoded(jpeg(24, 32))[..., :1]]), "CMYK").save(file, "JPEG")
+    picture = read_picture(io.BytesIO(file.getvalue()))
+    assert read_jpeg(file.getvalue()) is None
+    data = codec.encode(picture, effort="fast")
+    assert codec.decode_picture(data).same(picture)
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 3}, {"optimize": True}])
+def test_other_ways_to_write_a_file_do_not_matter(options: dict) -> None:
+    plain, other = (read_picture(io.BytesIO(jpeg(40, 56, 80, **way))) for way in ({}, options))
+    assert np.array_equal(plain.pixels, other.pixels)
+    assert codec.encode(other) == codec.encode(plain)
+
+
+def test_files_that_claim_much_are_refused_at_once() -> None:
+    file = bytearray(jpeg(16, 16))
+    place = file.index(b"\xff\xc0") + 5
+    file[place : place + 4] = bytes([255, 220] * 2)  # some 13 GB of coefficients
+    assert read_jpeg(bytes(file)) is None
+    pixels = decoded(jpeg(16, 16))
+    assert np.array_equal(codec.decode(codec.encode(Picture(pixels, jpeg=bytes(file)))), pixels)
+
+
+def test_steps_of_nothing_and_samplings_of_nothing_are_refused() -> None:
+    whole = jpeg(16, 16)
+    for place, value in (
+        (whole.index(b"\xff\xdb") + 5, 0),
+        (whole.index(b"\xff\xc0") + 11, 0x00),
+        (whole.index(b"\xff\xc0") + 11, 0xFF),
+        (whole.index(b"\xff\xc0") + 14, 0x22),
+        (whole.index(b"\xff\xc0") + 12, 9),
+    ):
+        file = bytearray(whole)
+        file[place] = value
+        assert read_jpeg(bytes(file)) is None
+
+
+def container_of(payload: bytes, shape: tuple[int, int], structure: Structure = Structure()) -> bytes:  # noqa: B008
+    return pack(
+        Container(
+            mode=Mode.RGB,
+            width=shape[1],
+            height=shape[0],
+            tile=0,
+            model=NO_MODEL,
+            checksum=KINDS[Mode.RGB].checksum(np.zeros((1, 1, 3), np.uint8)),
+            metadata={},
+            structure=structure,
+            tiles=(payload,),
+        )
+    )
+
+
+def test_frames_have_no_coefficients() -> None:
+    with pytest.raises(IDFError):
+        codec.decode(container_of(payload_of("4:2:0"), (24, 20), Structure(frames=Frames(2))))
+
+
+def test_a_picture_larger_than_its_coefficients_is_refused_at_once() -> None:
+    for shape in ((4096, 4096), (24, 4096), (1, 1)):
+        with pytest.raises(IDFError):
+            codec.decode(container_of(payload_of("4:2:0"), shape))
+
+
+def test_coefficients_out_of_range_are_coded_as_pixels() -> None:
+    found = read_jpeg(jpeg(24, 24, 80, "gray"))
+    assert found is not None
+    found.planes[0][0, 0, 5] = -32768
+    with pytest.raises(IDFError, match="out of range"):
+        jpeg_payload(JpegSource(found), (24, 24))

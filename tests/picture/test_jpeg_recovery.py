@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 from dataclasses import replace
 
@@ -13,10 +12,11 @@ from PIL import Image
 from idfcodec.demo import draw
 from idfcodec.format.coefficients import jpeg_of
 from idfcodec.format.payload import COEFFICIENTS
-from idfcodec.picture.jpeg import jpeg_source, kernels, pack_source, read_jpeg, render, solving
+from idfcodec.picture.jpeg import jpeg_source, pack_source, read_jpeg, render
+from idfcodec.picture.jpeg.bounding import FREE
 from idfcodec.picture.jpeg.estimating import DCT, block_offset
 from idfcodec.picture.jpeg.quality import QUALITIES, quality_of, table_of
-from idfcodec.picture.jpeg.solving import FREE, solve
+from idfcodec.picture.jpeg.solving import solve
 from idfcodec.picture.jpeg.source import NO_EXCEPTIONS
 from idfcodec.types import Pixels
 from tests.picture.jpegs import decoded, jpeg
@@ -83,13 +83,6 @@ def test_qualities() -> None:
     assert quality_of(np.full(64, 7), 0) == 0
 
 
-def test_the_transform_that_both_loops_repeat_is_the_same() -> None:
-    both = [inspect.getsource(getattr(module, "_eight").py_func) for module in (kernels, solving)]  # noqa: B009
-    assert both[0] == both[1]
-    names = [f"C{k}" for k in range(12)] + ["BITS", "FIRST", "SECOND"]
-    assert all(getattr(kernels, name) == getattr(solving, name) for name in names)
-
-
 def test_what_a_person_is_told() -> None:
     pixels = np.ascontiguousarray(decoded(jpeg(128, 144, 85, "4:2:0"))[3:, 5:])
     source, (height, width) = jpeg_source(pixels), pixels.shape[:2]
@@ -113,7 +106,9 @@ def test_solving_finds_what_rounding_misses() -> None:
     assert found is not None
     samples = decoded(jpeg(96, 96, 95, "gray")).astype(np.int16)
     out, missed = np.zeros_like(found.planes[0]), np.zeros(found.planes[0].shape[:2], np.int64)
-    solve(samples, samples, found.tables[0], DCT, out, missed)
+    todo, prior = np.ones(missed.shape, np.int64), np.full(64, 100.0)
+    solve(samples, samples, found.tables[0], DCT, prior, todo, out, missed)
+    assert not todo.any()
     rounded = np.rint(DCT @ (samples.reshape(12, 8, 12, 8).swapaxes(1, 2) - 128.0) @ DCT.T).reshape(12, 12, 64)
     rounded = np.rint(rounded / found.tables[0])
     assert (missed == 0).mean() >= (rounded == found.planes[0]).all(2).mean()
@@ -122,5 +117,7 @@ def test_solving_finds_what_rounding_misses() -> None:
     assert source is not None
     again = render(replace(source, exceptions=NO_EXCEPTIONS), (96, 96))
     assert (again == samples).mean() > 0.9
-    solve(np.full_like(samples, -FREE), np.full_like(samples, FREE), found.tables[0], DCT, out, missed)
+    todo[:] = 1
+    free = [np.full_like(samples, way * FREE) for way in (-1, 1)]
+    solve(*free, found.tables[0], DCT, prior, todo, out, missed)
     assert not missed.any()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
-from idfcodec.flow.coefficients.kernels import (
+from idfcodec.flow.coefficients.kernels.decisions import (
     DECODE,
     ENCODE,
     INPUTS,
@@ -22,8 +22,8 @@ from idfcodec.flow.coefficients.kernels import (
     SLOTS,
     TOP,
     Model,
-    code_rows,
 )
+from idfcodec.flow.coefficients.kernels.rows import code_rows
 from idfcodec.flow.coefficients.tables import BASIS, RATES, squash, stretch
 from idfcodec.picture.jpeg.layout import ZIGZAG
 from idfcodec.types import Buffer, Shape

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.flow.coefficients.kernels import TOP
+from idfcodec.flow.coefficients.kernels.decisions import TOP
 
 __all__ = ["BASIS", "RATES", "squash", "stretch"]
 

@@ -14,10 +14,10 @@ __all__ = ["DCT", "block_offset", "blocks_at", "steps_of"]
 Reals = NDArray[np.float64]
 _AT = np.arange(8)
 DCT: Reals = (
-    np.rint(np.sqrt(np.where(_AT == 0, 1, 2) / 8)[:, None] * np.cos((2 * _AT + 1) * _AT[:, None] * np.pi / 16) * 2**30)
-    / 2**30
+    np.rint(np.sqrt(np.where(_AT == 0, 1, 2) / 8)[:, None] * np.cos((2 * _AT + 1) * _AT[:, None] * np.pi / 16) * 2**19)
+    / 2**19
 )
-"""(8, 8) the orthonormal transform, in 30 bits: the same everywhere."""
+"""(8, 8) the orthonormal transform, in 19 bits: coefficients of whole samples are exact sums, the same everywhere."""
 _NOISE = 0.3  # deviation of a coefficient of rounded samples
 _SURE = 1.3  # a coefficient above this was not 0
 _MOST = 400  # blocks looked at

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import compiled
 
-__all__ = ["samples_of_blocks", "upsample"]
+__all__ = ["FIRST", "SECOND", "eight", "samples_of_blocks", "upsample"]
 
 # 0.298631336, 0.390180644, 0.541196100, 0.765366865, 0.899976223, 1.175875602, 1.501321110, 1.847759065, 1.961570560,
 # 2.053119869, 2.562915447, 3.072711026 in 13 bits
@@ -21,7 +21,7 @@ SECOND = 18  # and after the rows
 
 
 @compiled
-def _eight(block: NDArray[np.int64], start: int, step: int, shift: int) -> None:
+def eight(block: NDArray[np.int64], start: int, step: int, shift: int) -> None:
     """Eight numbers, from `start` on every `step`-th, to their inverse DCT, rounded and shifted down, in place."""
     x0, x1, x2, x3 = block[start], block[start + step], block[start + 2 * step], block[start + 3 * step]
     x4, x5, x6, x7 = (
@@ -59,9 +59,9 @@ def samples_of_blocks(coefficients: NDArray[np.int16], table: NDArray[np.int64],
             for k in range(64):
                 block[k] = source[k] * table[k]
             for k in range(8):
-                _eight(block, k, 8, FIRST)
+                eight(block, k, 8, FIRST)
             for k in range(8):
-                _eight(block, 8 * k, 1, SECOND)
+                eight(block, 8 * k, 1, SECOND)
                 for j in range(8):
                     plane[8 * row + k, 8 * column + j] = min(max(block[8 * k + j] + 128, 0), 255)
 

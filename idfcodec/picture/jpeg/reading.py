@@ -158,6 +158,8 @@ class _Reader:
             p.first = first
             p.rows, p.columns = -(-height // (8 * down)) * p.down, -(-width // (8 * across)) * p.across
             first += p.rows * p.columns
+        if first > 8 * len(self.data):  # no block takes less than a bit
+            raise _Unreadable
         self.blocks = np.zeros((first, 64), np.int16)
 
     def _scan(self, part: bytes, place: int) -> None:

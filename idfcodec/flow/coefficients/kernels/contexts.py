@@ -1,0 +1,46 @@
+"""Contexts: numbers brought to few values, and the lines of counters that they name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from idfcodec.compiled import compiled
+from idfcodec.flow.coefficients.kernels.decisions import SLOTS
+
+__all__ = ["bound", "eighths", "line", "octave", "quarter"]
+
+
+@compiled
+def line(context, which):
+    """Where the 16 counters of a context begin."""
+    h = (np.uint64(context) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    h ^= h >> np.uint64(29)
+    h *= np.uint64(0xBF58476D1CE4E5B9)
+    return (which * SLOTS + np.int64(h >> np.uint64(50))) * 16
+
+
+@compiled
+def octave(value):
+    """0, 1, 2, 3 for 0, 1, 2 to 3, 4 to 7 and so on."""
+    n = 0
+    while value > 0:
+        value >>= 1
+        n += 1
+    return n
+
+
+@compiled
+def quarter(value, most):
+    """The same with four steps from 4 on: 0, 1, 2, 3, 4, 5, 6, 7 for 8 to 9 and so on; `most` at most."""
+    n = octave(value)
+    return min(value if n < 3 else 4 * (n - 2) + ((value >> (n - 3)) & 3), most)
+
+
+@compiled
+def bound(value, most):
+    return min(max(value, -most), most)
+
+
+@compiled
+def eighths(value):
+    return np.int64(min(max(value, -250.0), 250.0) * 8.0)

@@ -1,0 +1,308 @@
+"""Taking a coloured picture back to the coefficients of its JPEG: sampling, offset and tables, then block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.picture.jpeg.bounding import FREE, bound_chroma, bound_lumas
+from idfcodec.picture.jpeg.canvas import Canvas, bounded, placed, prior_of, solved
+from idfcodec.picture.jpeg.estimating import DCT, blocks_at, steps_of
+from idfcodec.picture.jpeg.forward import pixels_of, planes_of
+from idfcodec.picture.jpeg.inverting import invert
+from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
+from idfcodec.picture.jpeg.layout import Coefficients, Jpeg, blocks_of, samples_of
+from idfcodec.picture.jpeg.quality import quality_of, table_of
+from idfcodec.picture.jpeg.solving import round_blocks
+from idfcodec.picture.jpeg.source import JpegSource
+from idfcodec.types import Shape
+
+__all__ = ["coloured"]
+
+_LOOK = 256  # rows and columns of the part on which samplings are compared
+_MOST = 2000  # blocks looked at for a table
+_ROUNDS = 8  # of the inversion of an upsampling
+_MORE = 6  # of each further one
+_TURNS = 8  # between what pixels ask for and what coefficients make
+_ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
+_SURE = 0.1  # variance of a sample of chroma all of whose pixels are known
+
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Reals = NDArray[np.float64]
+
+
+def coloured(
+    pixels: NDArray[np.uint8], planes: Ints, known: Bools, first: tuple[int, int], table: NDArray[np.int64]
+) -> JpegSource:
+    """What a picture was made of, without the exceptions.
+
+    Args:
+        pixels: (H, W, 3).
+        planes: (3, H, W) its luma and chroma, less 128, where `known`.
+        first: rows and columns of the first blocks that are missing.
+        table: of luma.
+    """
+    quality = quality_of(table, 0)
+    low, high = bounded(pixels, planes, known)
+    sampling, smooth = _sampling(low, high, first, quality)
+    margin = (2 * (sampling[0] - 1), 2 * (sampling[1] - 1)) if smooth else (0, 0)
+    offset, canvas, most = first, placed(low, high, first, margin), -1.0
+    sources = [_inverted(canvas, plane, sampling, smooth) for plane in (1, 2)]
+    if sampling != (1, 1):
+        for other in _offsets(first, sampling):
+            share = np.mean([_idle(_moved(source, first, other, sampling)) for source in sources])
+            if share > most:
+                offset, most = other, float(share)
+        sources = [_moved(source, first, offset, sampling) for source in sources]
+        canvas = placed(low, high, offset, margin)
+    tables = []
+    for source in sources:
+        steps = table_of(quality, 1) if quality else steps_of(_chroma_blocks(source), 1)
+        tables.append(np.ones(64, np.int64) if steps is None else steps)
+    jpeg = Jpeg(canvas.shape, sampling, smooth, [table, *tables], [])
+    return JpegSource(_alternated(pixels, canvas, jpeg, sources), offset)
+
+
+def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: list[Reals]) -> Jpeg:
+    """With coefficients: luma as the chroma that was found leaves it, then the other way round, where that is unclear.
+
+    Of what is found one way and the other, what makes more pixels of a unit of blocks come out is kept.
+    """
+    down, across = jpeg.sampling
+    units = blocks_of(canvas.shape, jpeg.sampling, 1)
+    best: Jpeg | None = None
+    fewest = np.full(units, 1 << 30)
+    unclear = _by_unit(~canvas.known(0)[canvas.inside], canvas, jpeg) > 0
+    todo = np.ones(units, np.bool_)
+    inside = canvas.inside
+    bounds = canvas
+    for turn in range(_ALTERNATIONS):
+        if turn:
+            assert best is not None
+            bounds = _with_chroma(pixels, canvas, best)
+        chroma = []
+        for plane in (1, 2):
+            start = best.planes[plane] if best is not None else None
+            steps = jpeg.tables[plane]
+            if jpeg.sampling == (1, 1):
+                chroma.append(solved(bounds.low[plane], bounds.high[plane], steps, todo, start))
+            else:
+                if turn:
+                    sources[plane - 1] = _inverted(bounds, plane, jpeg.sampling, jpeg.smooth, sources[plane - 1], todo)
+                chroma.append(_chroma(bounds, plane, sources[plane - 1], jpeg, steps, todo, start))
+        lumas = best.planes[0] if best is not None else np.zeros((*blocks_of(canvas.shape, (1, 1), 0), 64), np.int16)
+        trial = replace(jpeg, planes=[lumas, *chroma])
+        some = todo.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
+        trial = replace(trial, planes=[_luma(pixels, canvas, trial, some, best), *chroma])
+        wrong = _by_unit((pixels_of(trial)[inside] != pixels).any(axis=2), canvas, jpeg)
+        if best is None:
+            best, fewest = trial, wrong
+        else:
+            better = wrong < fewest
+            if not better.any():
+                break
+            wide = better.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
+            masks = [wide, better, better]
+            best = replace(
+                jpeg,
+                planes=[
+                    np.where(m[..., None], new, old)
+                    for m, new, old in zip(masks, trial.planes, best.planes, strict=True)
+                ],
+            )
+            fewest = _by_unit((pixels_of(best)[inside] != pixels).any(axis=2), canvas, jpeg)
+        todo = (fewest > 0) & unclear
+        if not todo.any():
+            break
+    assert best is not None
+    return best
+
+
+def _by_unit(wrong: Bools, canvas: Canvas, jpeg: Jpeg) -> NDArray[np.int64]:
+    """How many pixels of the picture are so in each unit, a block of chroma."""
+    rows, columns = blocks_of(canvas.shape, jpeg.sampling, 1)
+    down, across = (8 * side for side in jpeg.sampling)
+    whole = np.zeros((down * rows, across * columns), np.bool_)
+    whole[canvas.inside] = wrong
+    return np.asarray(whole.reshape(rows, down, columns, across).sum((1, 3), dtype=np.int64))
+
+
+def _with_chroma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg) -> Canvas:
+    """The same, with the chroma of clipped pixels as far as the luma that was found leaves it open."""
+    inside = canvas.inside
+    luma = np.ascontiguousarray(planes_of(jpeg)[0][inside])
+    bounds = [np.stack([plane[inside] for plane in part[1:]]) for part in (canvas.low, canvas.high)]
+    bound_chroma(pixels, luma, *bounds)
+    low, high = canvas.low.copy(), canvas.high.copy()
+    for k in range(2):
+        low[1 + k][inside], high[1 + k][inside] = bounds[0][k], bounds[1][k]
+    return replace(canvas, low=low, high=high)
+
+
+def _luma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, todo: Bools, best: Jpeg | None) -> Coefficients:
+    """The coefficients of luma: where a pixel alone does not tell its luma, it is what the chroma leaves."""
+    inside = canvas.inside
+    low, high = canvas.low[0].copy(), canvas.high[0].copy()
+    unknown = ~canvas.known(0)[inside]
+    if unknown.any():
+        _, first, second = planes_of(jpeg)
+        least, most = np.ascontiguousarray(low[inside]), np.ascontiguousarray(high[inside])
+        bound_lumas(pixels, np.ascontiguousarray(first[inside]), np.ascontiguousarray(second[inside]), least, most)
+        low[inside], high[inside] = least, most
+    return solved(low, high, jpeg.tables[0], todo, None if best is None else best.planes[0])
+
+
+def _sampling(
+    low: NDArray[np.int16], high: NDArray[np.int16], first: tuple[int, int], quality: int
+) -> tuple[tuple[int, int], bool]:
+    """Of chroma, and whether it is smooth: the one that explains most of a part in the middle."""
+    height, width = low.shape[1:]
+    top, left = (max((side - _LOOK) // 2, 0) for side in (height, width))
+    low, high = (bound[:, top : top + _LOOK, left : left + _LOOK] for bound in (low, high))
+    start = -(first[0] + top) % 8, -(first[1] + left) % 8
+    canvas = placed(low, high, ((first[0] + top) % 2, (first[1] + left) % 2), (0, 0))
+    best: tuple[tuple[int, int], bool] = (1, 1), False
+    most = float(np.mean([_rounded(low[plane], low[plane] == high[plane], start, quality) for plane in (1, 2)]))
+    for sampling in ((2, 2), (1, 2)):
+        for smooth in (True, False):
+            share = np.mean([_explained(canvas, plane, sampling, smooth) for plane in (1, 2)])
+            if share > most:
+                best, most = (sampling, smooth), float(share)
+    return best
+
+
+def _rounded(plane: NDArray[np.int16], known: Bools, start: tuple[int, int], quality: int) -> float:
+    """The share of samples that come out of rounded coefficients, with as much chroma as luma."""
+    found = blocks_at(plane, known, *start, _MOST)
+    steps = table_of(quality, 1) if quality else steps_of(found, 1)
+    if steps is None or not len(found):
+        return 0.0
+    blocks = np.clip(np.rint(found / steps), -32767, 32767).astype(np.int16)[:, None]
+    made = np.empty((8 * len(found), 8), np.uint8)
+    samples_of_blocks(blocks, steps, made)
+    wanted = DCT.T @ found.reshape(-1, 8, 8) @ DCT + 128.0
+    return float((made.reshape(-1, 8, 8) == np.rint(wanted)).mean())
+
+
+def _explained(canvas: Canvas, plane: int, sampling: tuple[int, int], smooth: bool) -> float:
+    """The share of the known pixels whose chroma comes out, to 1."""
+    samples = np.clip(np.rint(_inverted(canvas, plane, sampling, smooth)), 0, 255).astype(np.uint8)
+    full = np.empty(canvas.shape, np.int32)
+    upsample(samples, *sampling, smooth, 0, full)
+    same, known = full == canvas.low[plane], canvas.known(plane)
+    return float(same[known].mean()) if known.any() else 0.0
+
+
+def _inverted(
+    canvas: Canvas,
+    plane: int,
+    sampling: tuple[int, int],
+    smooth: bool,
+    start: Reals | None = None,
+    todo: Bools | None = None,
+) -> Reals:
+    """The samples of a plane of chroma, from 0 to 255 but not rounded; from `start` on, if there is one."""
+    if sampling == (1, 1):
+        return np.asarray(np.where(canvas.known(plane), canvas.low[plane], -1), np.float64)
+    if start is None:
+        start = np.full(samples_of(canvas.shape, sampling, 1), 128.0)
+        corners = slice(None, None, sampling[0]), slice(None, None, sampling[1])
+        known = canvas.known(plane)[corners]
+        start[known] = canvas.low[plane][corners][known]
+    samples: Reals = np.array(start, np.float64)
+    if todo is None:
+        todo = np.ones(blocks_of(canvas.shape, sampling, 1), np.bool_)
+    invert(canvas.low[plane], canvas.high[plane], *sampling, smooth, _ROUNDS, 0.0, todo, samples)
+    return samples
+
+
+def _chroma(
+    canvas: Canvas,
+    plane: int,
+    source: Reals,
+    jpeg: Jpeg,
+    table: NDArray[np.int64],
+    wanted: Bools,
+    start: Coefficients | None,
+) -> Coefficients:
+    """The coefficients of a plane of chroma with fewer samples than pixels, in the wanted blocks.
+
+    In turn the samples are moved towards what the pixels ask for, and to what the nearest coefficients decode to; of
+    each block the coefficients are kept that make most of its pixels come out.
+    """
+    rows, columns = blocks_of(canvas.shape, jpeg.sampling, 1)
+    height, width = source.shape
+    low, high = canvas.low[plane], canvas.high[plane]
+    smooth = jpeg.smooth and not (jpeg.sampling[1] == 2 and width <= 2)
+    variance = _uncertain(canvas, plane, jpeg.sampling, (8 * rows, 8 * columns))
+    whole = (variance.reshape(rows, 8, columns, 8) < 2).all((1, 3))
+    best = np.zeros((rows, columns, 64), np.int16) if start is None else start.copy()
+    fewest = np.full((rows, columns), 1 << 30)
+    made, full = np.empty((8 * rows, 8 * columns), np.uint8), np.empty(canvas.shape, np.int32)
+    samples, todo, prior = source, wanted, np.full(64, -1.0)
+    for turn in range(_TURNS):
+        padded = np.pad(samples, ((0, 8 * rows - height), (0, 8 * columns - width)), mode="edge")
+        found = best.copy()
+        if turn == 0:
+            round_blocks(padded, variance, table, DCT, prior, todo & whole, found)
+            prior = prior_of(found, todo & whole if start is None else fewest == fewest, table)
+            round_blocks(padded, variance, table, DCT, prior, todo & ~whole, found)
+        elif turn == 1:  # most samples are right when they are rounded
+            near, sure = np.clip(np.rint(padded), 0, 255).astype(np.int16), variance <= _SURE
+            found = solved(np.where(sure, near, -FREE), np.where(sure, near, FREE), table, todo, best)
+        else:
+            round_blocks(padded, variance, table, DCT, prior, todo, found)
+        samples_of_blocks(found, table, made)
+        upsample(made[:height, :width], *jpeg.sampling, smooth, 0, full)
+        wrong = ((full < low) | (full > high))[canvas.inside]
+        count = _by_unit(wrong, canvas, jpeg)
+        better = (count < fewest) & todo if turn else todo
+        best[better], fewest[better] = found[better], count[better]
+        todo = wanted & (fewest > 0)
+        if not todo.any() or turn == _TURNS - 1:
+            break
+        if turn == 0:
+            continue
+        samples_of_blocks(best, table, made)
+        samples = made[:height, :width].astype(np.float64)
+        invert(low, high, *jpeg.sampling, smooth, _MORE, 0.45, todo, samples)
+    return best
+
+
+def _uncertain(canvas: Canvas, plane: int, sampling: tuple[int, int], shape: Shape) -> Reals:
+    """(8 rows, 8 columns) how uncertain each sample of chroma is, by the share of its pixels that is known."""
+    height, width = samples_of(canvas.shape, sampling, 1)
+    down, across = sampling
+    seen = np.zeros((down * height, across * width), np.int16)
+    seen[: canvas.shape[0], : canvas.shape[1]] = canvas.high[plane] - canvas.low[plane] <= 1
+    count = seen.reshape(height, down, width, across).sum((1, 3))
+    share = np.zeros(shape)
+    share[:height, :width] = count / (down * across)
+    return np.asarray(np.where(share > 0, _SURE / np.maximum(share, 0.1) ** 3, 1e5), np.float64)
+
+
+def _offsets(first: tuple[int, int], sampling: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """The offsets that there may be, given those of luma's blocks: chroma's blocks may be twice as large."""
+    for down in range(sampling[0]):
+        for across in range(sampling[1]):
+            yield first[0] + 8 * down, first[1] + 8 * across
+
+
+def _moved(source: Reals, old: tuple[int, int], new: tuple[int, int], sampling: tuple[int, int]) -> Reals:
+    """Samples on a canvas that begins earlier; −1 is before them."""
+    down, across = ((new[i] - old[i]) // sampling[i] for i in range(2))
+    return np.pad(source, ((down, 0), (across, 0)), constant_values=-1.0)
+
+
+def _chroma_blocks(source: Reals) -> Reals:
+    return blocks_at(source, source >= 0, 0, 0, _MOST)
+
+
+def _idle(source: Reals) -> float:
+    """The share of coefficients that are next to nothing."""
+    found = _chroma_blocks(np.rint(4 * source) / 4)
+    return float((np.abs(found[:, 1:]) < 0.9).mean()) if len(found) else 0.0
