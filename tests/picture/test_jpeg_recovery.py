@@ -118,6 +118,6 @@ def test_solving_finds_what_rounding_misses() -> None:
     again = render(replace(source, exceptions=NO_EXCEPTIONS), (96, 96))
     assert (again == samples).mean() > 0.9
     todo[:] = 1
-    free = [np.full_like(samples, way * FREE) for way in (-1, 1)]
-    solve(*free, found.tables[0], DCT, prior, todo, out, missed)
+    lows, highs = np.full_like(samples, -FREE), np.full_like(samples, FREE)
+    solve(lows, highs, found.tables[0], DCT, prior, todo, out, missed)
     assert not missed.any()
