@@ -95,11 +95,13 @@ class OurCodec(Codec):
     def options(self) -> dict[str, Any]:
         return {"model": self.folder, "threads": self.threads, "device": self.device}
 
-    def payload_bytes(self, data: bytes) -> int:
-        """The bytes of a file without its container."""
+    def facts_of(self, data: bytes) -> dict[str, int]:
+        """Of a file: its bytes without the container, and whether a conversion was undone, 1 or 0."""
+        from idfcodec.cli.conversion import conversion_of
         from idfcodec.format.container import unpack
 
-        return sum(len(tile) for tile in unpack(data).tiles)
+        payload = sum(len(tile) for tile in unpack(data).tiles)
+        return {"payload_bytes": payload, "undone": int(conversion_of(data) is not None)}
 
     def code_length(self, pixels: Pixels) -> tuple[float, NDArray[np.float32]]:
         """The picture's bits by the model, and those of each pixel, (H, W)."""

@@ -117,7 +117,7 @@ def measure(codec: Codec, name: str, pixels: Pixels, protocol: Protocol, *, repe
     except Exception as ex:  # whatever a library makes of a picture is a fact about the library
         return {"error": " ".join(f"{type(ex).__name__}: {ex}".split())[:200]}
     row: Row = {"bytes": len(data), "encode_seconds": encode_seconds, "decode_seconds": decode_seconds}
-    return row | ({"payload_bytes": codec.payload_bytes(data)} if isinstance(codec, OurCodec) else {})
+    return row | (codec.facts_of(data) if isinstance(codec, OurCodec) else {})
 
 
 def measure_batch(

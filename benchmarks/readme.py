@@ -27,9 +27,9 @@ __all__ = ["readme", "rendered"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMED = ("kodak",)  # the sets whose speeds are shown: those measured while nothing else ran
-COLUMNS = ("file", "payload", "likelihood", "bytes", "against")
+COLUMNS = ("file", "payload", "likelihood", "bytes", "against", "undone")
 SPEEDS = ("encode_mb_s", "decode_mb_s", "memory")
-README_COLUMNS = ("file", "bytes", "against", *SPEEDS)
+README_COLUMNS = ("file", "bytes", "against", "undone", *SPEEDS)
 README_PEERS = ("png-oxipng", "webp-m6", "jxl-e7", "jxl-e10", "jpegls-rct", "j2k-rct")
 LINE_PEERS = ("png-oxipng", "webp-m6", "jxl-e7", "jxl-e10")
 PEERS = ("png-oxipng", "webp-m6", "jxl-e7")  # that are held against ours picture by picture

@@ -18,11 +18,11 @@ from benchmarks.results import Result
 __all__ = ["OUR_DEFAULT", "Section", "sections"]
 
 OUR_DEFAULT = "idfcodec-default"
-NUMBERS = ["bytes", "encode", "decode", "encode_spread", "decode_spread", "payload_bytes", "likelihood_bits"]
+NUMBERS = ["bytes", "encode", "decode", "encode_spread", "decode_spread", "payload_bytes", "likelihood_bits", "undone"]
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {name: row.get(name) for name in ("bytes", "payload_bytes", "likelihood_bits", "error")}
+    flat = {name: row.get(name) for name in ("bytes", "payload_bytes", "likelihood_bits", "undone", "error")}
     for way in ("encode", "decode"):
         times = row.get(f"{way}_seconds", [])
         middle = median(times) if times else math.nan
@@ -105,11 +105,10 @@ class Section:
     def totals(self) -> pd.DataFrame:
         """Sums over the common pictures, a row for each codec of the result in its order, NaN where nothing was coded.
 
-        Columns: "pictures" and "failures" (numbers of them), "complete" (whether the figures are over the same
-        pictures as everybody's, and may be compared), "subpixels", "bytes"; "file", "payload" and "likelihood" in bits
-        per subpixel, of all files together; "encode_mb_s" and "decode_mb_s" (10^6 subpixels a second, all of them over
-        the sum of each picture's median time) with their spreads (the median over pictures); "against" (bytes over
-        those of the reference); and "memory" (MB), "parameters", "kmac_per_pixel" of the codec.
+        Columns: "pictures" and "failures", "complete" (whether over the same pictures as everybody's, to be compared),
+        "subpixels", "bytes", "undone" (pictures); "file", "payload", "likelihood" in bits per subpixel; "encode_mb_s",
+        "decode_mb_s" (10^6 subpixels a second over the sum of each picture's median time) with their spreads (medians);
+        "against" (bytes over the reference's); "memory" (MB), "parameters", "kmac_per_pixel" of the codec.
         """
         rows = self.coded[self.coded["picture"].isin(self.common)].groupby("codec")
         sums = rows[["subpixels", *NUMBERS]].sum(min_count=1)
@@ -118,7 +117,7 @@ class Section:
         table["pictures"] = rows.size().reindex(table.index, fill_value=0)
         table["failures"] = self.frame.groupby("codec")["error"].count().reindex(table.index, fill_value=0)
         table["complete"] = (table["pictures"] > 0) & (table["pictures"] == len(self.common))
-        table["subpixels"], table["bytes"] = sums["subpixels"], sums["bytes"]
+        table[["subpixels", "bytes", "undone"]] = sums[["subpixels", "bytes", "undone"]]
         table["file"] = 8 * sums["bytes"] / sums["subpixels"]
         table["payload"] = (8 * sums["payload_bytes"] / sums["subpixels"]).where(whole["payload_bytes"])
         table["likelihood"] = (sums["likelihood_bits"] / sums["subpixels"]).where(whole["likelihood_bits"])

@@ -56,6 +56,7 @@ COLUMNS = (
         "memory", "peak memory", "MB", 0,
         "Of a process that codes the largest picture, all that it holds included; of a command, its largest process.",
     ),
+    Column("undone", "conversions undone", "pictures", 0, "That were converted from others, or JPEGs."),
     Column("parameters", "parameters", "", 0, "Weights and biases of the model's networks."),
     Column("kmac_per_pixel", "kMAC/pixel", "", 1, "Thousand multiply-accumulates of the networks for each pixel."),
 )  # fmt: skip

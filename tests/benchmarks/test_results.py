@@ -28,8 +28,8 @@ def result() -> dict[str, Any]:
     picture = {"sha256": "0", "width": 10, "height": 10, "channels": 1, "subpixels": 100, "read_seconds": 0.1}
     model = {"id": "0" * 16, "name": "m", "parameters": 7, "mac_per_pixel": 2.5}
     ours = {
-        "p": row(50, [1.0, 3.0, 2.0], [1.0], likelihood_bits=390.0, payload_bytes=49),
-        "q": row(100, [2.0], [0.5, 1.5], likelihood_bits=790.0, payload_bytes=99),
+        "p": row(50, [1.0, 3.0, 2.0], [1.0], likelihood_bits=390.0, payload_bytes=49, undone=1),
+        "q": row(100, [2.0], [0.5, 1.5], likelihood_bits=790.0, payload_bytes=99, undone=0),
     }
     return {
         "format": "idfcodec-benchmark",
@@ -75,6 +75,7 @@ def totals(result: dict[str, Any], key: str) -> Any:
 
 def test_sums(result: dict[str, Any]) -> None:
     ours = totals(result, "idfcodec-m")
+    assert ours["undone"] == 1
     assert [ours[name] for name in ("pictures", "failures", "complete", "subpixels", "bytes")] == [2, 0, True, 400, 150]
     assert ours["file"] == 8 * 150 / 400
     assert ours["encode_mb_s"] == 400 / (2.0 + 2.0) / 1e6
