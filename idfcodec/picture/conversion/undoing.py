@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 _SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
 _GUESSED = 0.7  # of them that come back before anything is moved, if the layout is the true one
-_EXCEPTIONS = 0.05  # of a tile's pixels: 7 bits each, where halved chroma gains 0.4 bits a pixel or more
+_EXCEPTIONS = 0.03  # of a tile's pixels: 7 bits each, where halved chroma gains 0.4 bits a pixel or more
 
 
 @dataclass(frozen=True)
