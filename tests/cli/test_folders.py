@@ -258,7 +258,12 @@ def test_who_is_interrupted_leaves_whole_files_alone(tmp_path: Path, number: int
         Image.fromarray(draw(160, 120, seed=i)).save(folder / f"{i:02}.png")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "idfcodec", "compress", "-r", str(folder), "-o", str(out), "-e", "fast", "-T", "2"]
-    process: Any = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    process: Any = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even if whoever runs this ignores it
+    )
     deadline = time.monotonic() + 100
     while not (out / NAME).exists() and time.monotonic() < deadline:
         time.sleep(0.01)

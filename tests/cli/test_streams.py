@@ -127,7 +127,7 @@ def test_signals_leave_nothing_behind(tmp_path: Path, name: str, code: int) -> N
         text=True,
         timeout=120,
         check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: [signal.signal(kind, signal.SIG_DFL) for kind in (signal.SIGINT, signal.SIGHUP)],
     )
     assert (done.returncode, done.stderr) == (code, "idfcodec: interrupted\n" if name == "SIGINT" else "")
     assert list(tmp_path.iterdir()) == []
