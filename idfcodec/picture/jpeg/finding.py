@@ -107,14 +107,11 @@ def _least(pixels: NDArray[np.uint8], source: JpegSource) -> JpegSource:
     """The one with the fewest exceptions of those that end with the picture and those that go on."""
     jpeg, (height, width) = source.jpeg, pixels.shape[:2]
     ends = [sorted({source.offset[i] + (height, width)[i], jpeg.shape[i]}) for i in range(2)]
-    best = None
+    found = []
     for shape in [(a, b) for a in ends[0] for b in ends[1]]:
         planes = []
         for plane, blocks in enumerate(jpeg.planes):
             rows, columns = blocks_of(shape, jpeg.sampling, plane)
             planes.append(np.ascontiguousarray(blocks[:rows, :columns]))
-        found = _with_exceptions(replace(source, jpeg=replace(jpeg, shape=shape, planes=planes)), pixels)
-        if best is None or len(found.exceptions) < len(best.exceptions):
-            best = found
-    assert best is not None
-    return best
+        found.append(_with_exceptions(replace(source, jpeg=replace(jpeg, shape=shape, planes=planes)), pixels))
+    return min(found, key=lambda one: len(one.exceptions))

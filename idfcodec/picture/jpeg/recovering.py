@@ -80,9 +80,10 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
     todo = np.ones(units, np.bool_)
     inside = canvas.inside
     bounds = canvas
-    for turn in range(_ALTERNATIONS):
-        if turn:
-            assert best is not None
+    turn = 0
+    while True:
+        turn += 1
+        if best is not None:
             bounds = _with_chroma(pixels, canvas, best)
         chroma = []
         for plane in (1, 2):
@@ -91,7 +92,7 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
             if jpeg.sampling == (1, 1):
                 chroma.append(solved(bounds.low[plane], bounds.high[plane], steps, todo, start))
             else:
-                if turn:
+                if best is not None:
                     sources[plane - 1] = _inverted(bounds, plane, jpeg.sampling, jpeg.smooth, sources[plane - 1], todo)
                 chroma.append(_chroma(bounds, plane, sources[plane - 1], jpeg, steps, todo, start))
         lumas = best.planes[0] if best is not None else np.zeros((*blocks_of(canvas.shape, (1, 1), 0), 64), np.int16)
@@ -104,7 +105,7 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
         else:
             better = wrong < fewest
             if not better.any():
-                break
+                return best
             wide = better.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
             masks = [wide, better, better]
             best = replace(
@@ -116,10 +117,8 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
             )
             fewest = _by_unit((pixels_of(best)[inside] != pixels).any(axis=2), canvas, jpeg)
         todo = (fewest > 0) & unclear
-        if not todo.any():
-            break
-    assert best is not None
-    return best
+        if turn == _ALTERNATIONS or not todo.any():
+            return best
 
 
 def _by_unit(wrong: Bools, canvas: Canvas, jpeg: Jpeg) -> NDArray[np.int64]:
