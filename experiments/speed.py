@@ -3,6 +3,7 @@
     python -m experiments.speed start     a 64 x 64 file, in times of `python -c "import numba"`
     python -m experiments.speed linear    seconds a megapixel at 24 megapixels, in times of those at 6, and memory
     python -m experiments.speed threads   four tiles with one thread, in times of two
+    python -m experiments.speed pictures FILE ...   bytes and megapixels a second, each effort, one thread
 
 The first and the last are medians of some alternate runs; a busy machine shows in what they scatter by.
 """
@@ -15,11 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 import idfcodec
 from idfcodec.demo import draw
@@ -113,11 +117,40 @@ def threads() -> None:
         print(f"{what}  {found[f'{what} 1'] / found[f'{what} 2']:.2f}")
 
 
+def pictures(*names: str) -> None:
+    """Each file: the share of pixels that equal one beside them, and each effort's bytes and speeds."""
+    efforts = ("fast", "default", "max")
+    print(f"{'':40}{'pixels':>9}{'equal':>7}" + "".join(f"{name:>9}{'enc':>7}{'dec':>7}" for name in efforts))
+    for name in names:
+        with Image.open(name) as image:
+            pixels = np.asarray(image)
+        line = f"{Path(name).name:40}{pixels.shape[0] * pixels.shape[1]:9}{_equal(pixels):7.3f}"
+        for effort in efforts:
+            data = idfcodec.encode(pixels, effort=effort, threads=1)
+            works: dict[str, Callable[[], object]] = {
+                "encode": partial(idfcodec.encode, pixels, effort=effort, threads=1),
+                "decode": partial(idfcodec.decode, data, threads=1),
+            }
+            speeds = [pixels.shape[0] * pixels.shape[1] / 1e6 / value for value in alternately(works, 2).values()]
+            line += f"{len(data):9}" + "".join(f"{speed:7.2f}" for speed in speeds)
+        print(line, flush=True)
+
+
+def _equal(pixels: npt.NDArray[Any]) -> float:
+    """The share of pixels that equal the one before them or above them."""
+    colours = pixels.reshape(*pixels.shape[:2], -1)
+    equal = np.zeros(colours.shape[:2], bool)
+    equal[:, 1:] |= (colours[:, 1:] == colours[:, :-1]).all(2)
+    equal[1:] |= (colours[1:] == colours[:-1]).all(2)
+    return float(equal.mean())
+
+
 def main() -> None:
     works: dict[str, Callable[..., Any]] = {
         "start": start,
         "linear": linear,
         "threads": threads,
+        "pictures": pictures,
         "draw": _draw,
         "encode": _encode,
         "decode": _decode,
