@@ -16,15 +16,14 @@ from idfcodec.picture.jpeg.inverting import invert
 from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
 from idfcodec.picture.jpeg.layout import Coefficients, Jpeg, blocks_of, samples_of
 from idfcodec.picture.jpeg.quality import quality_of, table_of
+from idfcodec.picture.jpeg.sampling import inverted, sampling_of
 from idfcodec.picture.jpeg.solving import round_blocks
 from idfcodec.picture.jpeg.source import JpegSource
 from idfcodec.types import Shape
 
 __all__ = ["coloured"]
 
-_LOOK = 256  # rows and columns of the part on which samplings are compared
 _MOST = 2000  # blocks looked at for a table
-_ROUNDS = 8  # of the inversion of an upsampling
 _MORE = 6  # of each further one
 _TURNS = 8  # between what pixels ask for and what coefficients make
 _ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
@@ -48,10 +47,10 @@ def coloured(
     """
     quality = quality_of(table, 0)
     low, high = bounded(pixels, planes, known)
-    sampling, smooth = _sampling(low, high, first, quality)
+    sampling, smooth = sampling_of(low, high, first, quality)
     margin = (2 * (sampling[0] - 1), 2 * (sampling[1] - 1)) if smooth else (0, 0)
     offset, canvas, most = first, placed(low, high, first, margin), -1.0
-    sources = [_inverted(canvas, plane, sampling, smooth) for plane in (1, 2)]
+    sources = [inverted(canvas, plane, sampling, smooth) for plane in (1, 2)]
     if sampling != (1, 1):
         for other in _offsets(first, sampling):
             share = np.mean([_idle(_moved(source, first, other, sampling)) for source in sources])
@@ -70,15 +69,15 @@ def coloured(
 def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: list[Reals]) -> Jpeg:
     """With coefficients: luma as the chroma that was found leaves it, then the other way round, where that is unclear.
 
-    Of what is found one way and the other, what makes more pixels of a unit of blocks come out is kept.
+    Of what is found one way and the other, what makes more pixels of a unit of blocks come out is kept. After the first
+    turn as many units are done again as the picture has, at most.
     """
-    down, across = jpeg.sampling
     units = blocks_of(canvas.shape, jpeg.sampling, 1)
     best: Jpeg | None = None
     fewest = np.full(units, 1 << 30)
-    unclear = _by_unit(~canvas.known(0)[canvas.inside], canvas, jpeg) > 0
-    todo = np.ones(units, np.bool_)
-    inside = canvas.inside
+    unclear = _by_unit(~canvas.known(0)[canvas.inside], canvas, jpeg.sampling) > 0
+    todo, budget = np.ones(units, np.bool_), fewest.size
+    off = np.ones(blocks_of(canvas.shape, (1, 1), 0), np.bool_)  # blocks of luma with wrong pixels
     bounds = canvas
     turn = 0
     while True:
@@ -93,21 +92,20 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
                 chroma.append(solved(bounds.low[plane], bounds.high[plane], steps, todo, start))
             else:
                 if best is not None:
-                    sources[plane - 1] = _inverted(bounds, plane, jpeg.sampling, jpeg.smooth, sources[plane - 1], todo)
+                    sources[plane - 1] = inverted(bounds, plane, jpeg.sampling, jpeg.smooth, sources[plane - 1], todo)
                 chroma.append(_chroma(bounds, plane, sources[plane - 1], jpeg, steps, todo, start))
         lumas = best.planes[0] if best is not None else np.zeros((*blocks_of(canvas.shape, (1, 1), 0), 64), np.int16)
         trial = replace(jpeg, planes=[lumas, *chroma])
-        some = todo.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
+        some = _wide(todo, jpeg.sampling, lumas) & off
         trial = replace(trial, planes=[_luma(pixels, canvas, trial, some, best), *chroma])
-        wrong = _by_unit((pixels_of(trial)[inside] != pixels).any(axis=2), canvas, jpeg)
+        wrong = _by_unit(_wrong(trial, pixels, canvas), canvas, jpeg.sampling)
         better = wrong < fewest
         if best is None:
-            best, fewest = trial, wrong
+            best = trial
         else:
             if not better.any():
                 return best
-            wide = better.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
-            masks = [wide, better, better]
+            masks = [_wide(better, jpeg.sampling, lumas), better, better]
             best = replace(
                 jpeg,
                 planes=[
@@ -115,8 +113,10 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
                     for m, new, old in zip(masks, trial.planes, best.planes, strict=True)
                 ],
             )
-            fewest = _by_unit((pixels_of(best)[inside] != pixels).any(axis=2), canvas, jpeg)
-        todo = (fewest > 0) & unclear & _about(better)
+        missed = _wrong(best, pixels, canvas)
+        fewest, off = _by_unit(missed, canvas, jpeg.sampling), _by_unit(missed, canvas, (1, 1)) > 0
+        todo = _worst(fewest, unclear & _about(better), budget)
+        budget -= int(todo.sum())
         if turn == _ALTERNATIONS or not todo.any():
             return best
 
@@ -128,10 +128,29 @@ def _about(some: Bools) -> Bools:
     return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
 
 
-def _by_unit(wrong: Bools, canvas: Canvas, jpeg: Jpeg) -> NDArray[np.int64]:
-    """How many pixels of the picture are so in each unit, a block of chroma."""
-    rows, columns = blocks_of(canvas.shape, jpeg.sampling, 1)
-    down, across = (8 * side for side in jpeg.sampling)
+def _worst(wrong: NDArray[np.int64], some: Bools, most: int) -> Bools:
+    """Those of some units that have wrong pixels, where they are too many the ones that have the most."""
+    counts = np.where(some, wrong, 0).ravel()
+    chosen = np.zeros(counts.size, np.bool_)
+    chosen[np.argsort(-counts, kind="stable")[:most]] = True
+    return (chosen & (counts > 0)).reshape(wrong.shape)
+
+
+def _wide(units: Bools, sampling: tuple[int, int], lumas: Coefficients) -> Bools:
+    """The blocks of luma of units."""
+    rows, columns = lumas.shape[:2]
+    return units.repeat(sampling[0], 0).repeat(sampling[1], 1)[:rows, :columns]
+
+
+def _wrong(jpeg: Jpeg, pixels: NDArray[np.uint8], canvas: Canvas) -> Bools:
+    """Which pixels do not come out."""
+    return np.asarray((pixels_of(jpeg)[canvas.inside] != pixels).any(axis=2))
+
+
+def _by_unit(wrong: Bools, canvas: Canvas, sampling: tuple[int, int]) -> NDArray[np.int64]:
+    """How many pixels of the picture are so in each block of a plane that is sampled so."""
+    rows, columns = blocks_of(canvas.shape, sampling, 1)
+    down, across = (8 * side for side in sampling)
     whole = np.zeros((down * rows, across * columns), np.bool_)
     whole[canvas.inside] = wrong
     return np.asarray(whole.reshape(rows, down, columns, across).sum((1, 3), dtype=np.int64))
@@ -160,70 +179,6 @@ def _luma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, todo: Bools, be
         bound_lumas(pixels, np.ascontiguousarray(first[inside]), np.ascontiguousarray(second[inside]), least, most)
         low[inside], high[inside] = least, most
     return solved(low, high, jpeg.tables[0], todo, None if best is None else best.planes[0])
-
-
-def _sampling(
-    low: NDArray[np.int16], high: NDArray[np.int16], first: tuple[int, int], quality: int
-) -> tuple[tuple[int, int], bool]:
-    """Of chroma, and whether it is smooth: the one that explains most of a part in the middle."""
-    height, width = low.shape[1:]
-    top, left = (max((side - _LOOK) // 2, 0) for side in (height, width))
-    low, high = (bound[:, top : top + _LOOK, left : left + _LOOK] for bound in (low, high))
-    start = -(first[0] + top) % 8, -(first[1] + left) % 8
-    canvas = placed(low, high, ((first[0] + top) % 2, (first[1] + left) % 2), (0, 0))
-    best: tuple[tuple[int, int], bool] = (1, 1), False
-    most = float(np.mean([_rounded(low[plane], low[plane] == high[plane], start, quality) for plane in (1, 2)]))
-    for sampling in ((2, 2), (1, 2)):
-        for smooth in (True, False):
-            share = np.mean([_explained(canvas, plane, sampling, smooth) for plane in (1, 2)])
-            if share > most:
-                best, most = (sampling, smooth), float(share)
-    return best
-
-
-def _rounded(plane: NDArray[np.int16], known: Bools, start: tuple[int, int], quality: int) -> float:
-    """The share of samples that come out of rounded coefficients, with as much chroma as luma."""
-    found = blocks_at(plane, known, *start, _MOST)
-    steps = table_of(quality, 1) if quality else steps_of(found, 1)
-    if steps is None or not len(found):
-        return 0.0
-    blocks = np.clip(np.rint(found / steps), -32767, 32767).astype(np.int16)[:, None]
-    made = np.empty((8 * len(found), 8), np.uint8)
-    samples_of_blocks(blocks, steps, made)
-    wanted = DCT.T @ found.reshape(-1, 8, 8) @ DCT + 128.0
-    return float((made.reshape(-1, 8, 8) == np.rint(wanted)).mean())
-
-
-def _explained(canvas: Canvas, plane: int, sampling: tuple[int, int], smooth: bool) -> float:
-    """The share of the known pixels whose chroma comes out, to 1."""
-    samples = np.clip(np.rint(_inverted(canvas, plane, sampling, smooth)), 0, 255).astype(np.uint8)
-    full = np.empty(canvas.shape, np.int32)
-    upsample(samples, *sampling, smooth, 0, full)
-    same, known = full == canvas.low[plane], canvas.known(plane)
-    return float(same[known].mean()) if known.any() else 0.0
-
-
-def _inverted(
-    canvas: Canvas,
-    plane: int,
-    sampling: tuple[int, int],
-    smooth: bool,
-    start: Reals | None = None,
-    todo: Bools | None = None,
-) -> Reals:
-    """The samples of a plane of chroma, from 0 to 255 but not rounded; from `start` on, if there is one."""
-    if sampling == (1, 1):
-        return np.asarray(np.where(canvas.known(plane), canvas.low[plane], -1), np.float64)
-    if start is None:
-        start = np.full(samples_of(canvas.shape, sampling, 1), 128.0)
-        corners = slice(None, None, sampling[0]), slice(None, None, sampling[1])
-        known = canvas.known(plane)[corners]
-        start[known] = canvas.low[plane][corners][known]
-    samples: Reals = np.array(start, np.float64)
-    if todo is None:
-        todo = np.ones(blocks_of(canvas.shape, sampling, 1), np.bool_)
-    invert(canvas.low[plane], canvas.high[plane], *sampling, smooth, _ROUNDS, 0.0, todo, samples)
-    return samples
 
 
 def _chroma(
@@ -265,7 +220,7 @@ def _chroma(
         samples_of_blocks(found, table, made)
         upsample(made[:height, :width], *jpeg.sampling, smooth, 0, full)
         wrong = ((full < low) | (full > high))[canvas.inside]
-        count = _by_unit(wrong, canvas, jpeg)
+        count = _by_unit(wrong, canvas, jpeg.sampling)
         better = (count < fewest) & todo if turn else todo
         best[better], fewest[better] = found[better], count[better]
         todo = wanted & (fewest > 0)

@@ -24,6 +24,15 @@ Ints = NDArray[np.int64]
 
 
 @called
+def _next(k: int, variance: Reals) -> int:
+    """The next sample that says something, 64 if there is none."""
+    k += 1
+    while k < 64 and variance[k] >= UNKNOWN:
+        k += 1
+    return k
+
+
+@called
 def factor(
     x: Reals,
     variance: Reals,
@@ -45,7 +54,7 @@ def factor(
         x, variance: (64,) samples, and how uncertain they are.
         prior: (64,) variances of the coefficients.
         table: (64,) steps.
-        basis: (64, 64) samples of each coefficient.
+        basis: (64, 64), of each sample what each coefficient adds to it.
         mean: (64,), written: expected coefficients, by their place in `places`.
         spread, gain: (64, 64) and (64,), scratch.
         places: (64,), written: which coefficients.
@@ -59,40 +68,45 @@ def factor(
         if k == 0 or prior[k] > FAINT * table[k] * table[k]:
             places[n] = k
             n += 1
+    wide = 32 if n <= 32 else 64  # whole vectors, zeros behind
     for i in range(n):
         mean[i] = 0.0
-        for j in range(n):
+        for j in range(wide):
             spread[i, j] = 0.0
         spread[i, i] = prior[places[i]]
-    for k in range(64):
-        if variance[k] >= UNKNOWN:
-            continue
-        for j in range(n):
-            gain[j] = 0.0
-        for i in range(n):
-            h, line = basis[places[i], k], spread[i]
-            for j in range(n):
-                gain[j] += line[j] * h
+    here, there = columns[0], columns[1]  # spread times a sample's basis, the next one's while it changes
+    k = _next(-1, variance)
+    for i in range(wide):
+        here[i] = spread[i, i] * basis[k, places[i]] if i < n and k < 64 else 0.0
+    while k < 64:
+        beyond = _next(k, variance)
         total, lack = variance[k], x[k]
         for j in range(n):
-            h = basis[places[j], k]
-            total += gain[j] * h
+            h = basis[k, places[j]]
+            total += here[j] * h
             lack -= mean[j] * h
         lack /= total
+        for j in range(wide):
+            there[j] = 0.0
         for i in range(n):
-            mean[i] += gain[i] * lack
-            part, line = gain[i] / total, spread[i]
-            for j in range(n):
-                line[j] -= part * gain[j]
+            mean[i] += here[i] * lack
+            part, line, h = here[i] / total, spread[i], basis[min(beyond, 63), places[i]]
+            for j in range(wide):
+                line[j] -= part * here[j]
+                there[j] += line[j] * h
+        here, there, k = there, here, beyond
+    for j in range(wide):
+        gain[j] = 0.0
     for i in range(n):
         left[i] = 1
     for t in range(n):
         best, least = 0, 1e300
         for i in range(n):
-            step = float(table[places[i]])
-            value = spread[i, i] / (step * step)
-            if left[i] and value < least:
-                best, least = i, value
+            if left[i]:
+                step = float(table[places[i]])
+                value = spread[i, i] / (step * step)
+                if value < least:
+                    best, least = i, value
         left[best] = 0
         order[t] = best
         own = max(spread[best, best], 1e-9)
@@ -103,7 +117,7 @@ def factor(
         for i in range(n):
             if left[i]:
                 part, line = columns[t, i], spread[i]
-                for j in range(n):
+                for j in range(wide):
                     line[j] -= part * gain[j]
     return n
 

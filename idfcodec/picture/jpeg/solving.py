@@ -93,6 +93,7 @@ def solve(
         for i in range(8):
             for j in range(8):
                 basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
+    shares = np.ascontiguousarray(basis.T)
     turned = np.ascontiguousarray(matrix.T)
     least, most, x, variance, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     c, y, between, rest = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
@@ -127,7 +128,9 @@ def solve(
             else:
                 _scaled(x, variance, prior, scaled)
                 for _ in range(TURNS):
-                    n = factor(x, variance, scaled, table, basis, c, spread, y, places, order, columns, diagonal, other)
+                    n = factor(
+                        x, variance, scaled, table, shares, c, spread, y, places, order, columns, diagonal, other
+                    )
                     last = -1
                     for attempt in range(CHANGED + 1):
                         for t in range(n):
@@ -221,11 +224,11 @@ def round_blocks(
         todo: (rows, columns) which blocks.
         out: (rows, columns, 64), written.
     """
-    basis = np.empty((64, 64))
+    shares = np.empty((64, 64))
     for k in range(64):
         for i in range(8):
             for j in range(8):
-                basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
+                shares[8 * i + j, k] = matrix[k // 8, i] * matrix[k % 8, j]
     x, v, c, y, between, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     spread, columns, diagonal, doubt = np.empty((64, 64)), np.empty((64, 64)), np.empty(64), np.empty(64)
     places, order, other = np.empty(64, np.int64), np.empty(64, np.int64), np.zeros(64, np.int64)
@@ -245,7 +248,7 @@ def round_blocks(
                     found[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
             else:
                 _scaled(x, v, prior, scaled)
-                n = factor(x, v, scaled, table, basis, c, spread, y, places, order, columns, diagonal, other)
+                n = factor(x, v, scaled, table, shares, c, spread, y, places, order, columns, diagonal, other)
                 decide(n, c, table, places, order, columns, diagonal, other, doubt, y, found)
             for k in range(64):
                 out[row, column, k] = min(max(found[k], -32767), 32767)
