@@ -26,8 +26,8 @@ import numpy as np
 from PIL import Image
 
 from idfcodec import codec
-from idfcodec.format.coefficients import jpeg_of
 from idfcodec.format.container import unpack
+from idfcodec.format.payload import COEFFICIENTS, first_byte
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.pillow import Picture, read_picture
 from idfcodec.training.data import held_back
@@ -138,7 +138,7 @@ def by_decoders(name: str, files: list[bytes]) -> str:
         for pixels in pictures:
             data, source = codec.encode(pixels, threads=1), jpeg_source(pixels)
             assert np.array_equal(codec.decode(data, threads=1), pixels)
-            coefficients += jpeg_of(unpack(data).tiles[0], pixels.size // 3) is not None
+            coefficients += first_byte(unpack(data).tiles[0]) == COEFFICIENTS
             exact.append(0.0 if source is None else 1 - 3 * len(source.exceptions) / pixels.size)
             ours, planes = ours + len(data), planes + len(codec.encode(pixels, threads=1, conversion=False))
         size = sum(map(len, files))

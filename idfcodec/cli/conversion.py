@@ -33,13 +33,17 @@ def was(mode: Mode, chroma: str | None) -> str | None:
 
 def conversion_of(data: bytes) -> str | None:
     """What the picture in a file was, where a conversion has been undone, with the chroma of most of its tiles."""
-    from idfcodec.format.coefficients import jpeg_of
     from idfcodec.format.container import unpack
-    from idfcodec.format.payload import chroma_of
+    from idfcodec.format.payload import COEFFICIENTS, chroma_of, first_byte
 
     file = unpack(data, header_only=True)
     if file.mode.name not in CONVERSIONS:
-        return jpeg_of(memoryview(data)[file.header_size :], file.width * file.height)
+        payload = memoryview(data)[file.header_size :]
+        if first_byte(payload) != COEFFICIENTS:
+            return None
+        from idfcodec.picture.jpeg.source import jpeg_of
+
+        return jpeg_of(payload, (file.height, file.width))
     ends = itertools.accumulate(file.tile_lengths, initial=file.header_size)
     found = Counter(chroma for start in list(ends)[:-1] if (chroma := chroma_of(data[start : start + 10])))
     return was(file.mode, found.most_common(1)[0][0] if found else "4:4:4")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
 from idfcodec.format.coefficients import BYTES, COLOURED, CROPPED, PATCHED, SAME, SMOOTH, WORDS
+from idfcodec.format.payload import COEFFICIENTS, first_byte
 from idfcodec.picture.conversion.exceptions import pack_exceptions, unpack_exceptions
 from idfcodec.picture.conversion.undoing import Exceptions, patch
 from idfcodec.picture.jpeg.forward import pixels_of
@@ -20,9 +21,10 @@ from idfcodec.picture.jpeg.layout import SAMPLINGS, ZIGZAG, Jpeg, blocks_of
 from idfcodec.picture.jpeg.quality import quality_of, table_of
 from idfcodec.types import Buffer, Shape
 
-__all__ = ["NO_EXCEPTIONS", "JpegSource", "pack_source", "render", "unpack_source"]
+__all__ = ["NO_EXCEPTIONS", "JpegSource", "jpeg_of", "pack_source", "render", "unpack_source"]
 
 NO_EXCEPTIONS = Exceptions(np.empty(0, np.int64), np.empty((0, 3), np.int16))
+_NAMES = dict(zip(SAMPLINGS, ("4:4:4", "4:2:2", "4:2:0", "4:4:0"), strict=True))
 _MARGIN = 31
 _LENGTH = struct.Struct("<I")
 
@@ -124,6 +126,29 @@ def unpack_source(data: Buffer, shape: Shape) -> tuple[JpegSource, list[Shape], 
     jpeg = Jpeg(whole, sampling, bool(flags & SMOOTH), tables, [])
     blocks = [blocks_of(whole, sampling, plane) for plane in range(len(tables))]
     return JpegSource(jpeg, (top, left), exceptions), blocks, cursor.view[cursor.place :]
+
+
+def jpeg_of(payload: Buffer, shape: Shape) -> str | None:
+    """What a payload says of a picture's JPEG, as people say it; None of other and of damaged payloads.
+
+    "JPEG: quality about 95, 4:2:0, offset (3, 5), 99.2 % of blocks exact": of the blocks of luma that have pixels.
+    """
+    if first_byte(payload) != COEFFICIENTS:
+        return None
+    try:
+        source, blocks, _ = unpack_source(memoryview(payload)[1:], shape)
+    except CorruptFile:
+        return None
+    quality = quality_of(source.jpeg.tables[0], 0)
+    down, across = source.jpeg.sampling
+    (top, left), (height, width) = source.offset, shape
+    rows, columns = (-(-(begin + size) // 8) - begin // 8 for begin, size in ((top, height), (left, width)))
+    y, x = np.divmod(source.exceptions.positions, width)
+    wrong = len(np.unique((y + top) // 8 * (columns + 4) + (x + left) // 8))
+    parts = [f"quality about {quality}" if quality else "tables of its own"]
+    parts.append(_NAMES[down, across] if len(blocks) > 1 else "gray")
+    parts += [f"offset ({top}, {left})"] if top or left else []
+    return f"JPEG: {', '.join(parts)}, {100 * (1 - wrong / (rows * columns)):.1f} % of blocks exact"
 
 
 def _table(cursor: _Cursor, plane: int, before: NDArray[np.int64] | None) -> NDArray[np.int64]:
