@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from idfcodec.format.mode import Mode
 from idfcodec.format.payload import COEFFICIENTS
 from idfcodec.format.structure import Frames, Structure
 from idfcodec.picture.colour import KINDS
-from idfcodec.picture.jpeg import JpegSource, pack_source, read_jpeg, unpack_source
+from idfcodec.picture.conversion.undoing import Exceptions
+from idfcodec.picture.jpeg import JpegSource, pack_source, read_jpeg, render, unpack_source
 from idfcodec.picture.pillow import Picture, read_picture
 from idfcodec.transcode import jpeg_payload, write_jpeg
 from tests.picture.jpegs import SAMPLINGS, decoded, jpeg
@@ -194,3 +196,88 @@ def test_coefficients_out_of_range_are_coded_as_pixels() -> None:
     found.planes[0][0, 0, 5] = -32768
     with pytest.raises(IDFError, match="out of range"):
         jpeg_payload(JpegSource(found), (24, 24))
+
+
+@pytest.mark.parametrize(("frame", "progressive"), [(0xC9, False), (0xCA, True)])
+def test_arithmetic_coding_is_left_to_pillow(frame: int, progressive: bool) -> None:
+    """As pixels, whatever they are; what Pillow's build cannot read is refused."""
+    file = bytearray(jpeg(32, 32, progressive=progressive))
+    file[file.index(bytes([0xFF, 0xC2 if progressive else 0xC0])) + 1] = frame
+    assert read_jpeg(bytes(file)) is None
+    try:
+        picture = read_picture(io.BytesIO(bytes(file)))
+    except IDFError:
+        return
+    data = codec.encode(picture, effort="fast")
+    assert unpack(data).tiles[0][0] != COEFFICIENTS
+    assert codec.decode_picture(data).same(picture)
+
+
+@pytest.mark.parametrize("shape", [(32, 48), (32, 48, 3)])
+def test_twelve_bits_are_refused(shape: tuple[int, ...]) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs", reason="nothing else writes JPEGs of 12 bits")
+    samples = np.random.default_rng(1).integers(0, 4096, shape).astype(np.uint16)
+    file = imagecodecs.jpeg8_encode(samples, level=90, bitspersample=12)
+    assert read_jpeg(file) is None
+    with pytest.raises(IDFError, match=r"^[^\n]+$"):
+        read_picture(io.BytesIO(file))
+
+
+def marked(file: bytes, marker: int, place: int, *values: int) -> bytes:
+    """The file with other bytes in a segment, `place` after its length."""
+    start = file.index(bytes([0xFF, marker])) + 4 + place
+    return file[:start] + bytes(values) + file[start + len(values) :]
+
+
+WHOLE = jpeg(24, 24, 80, "4:2:0")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        marked(WHOLE, 0xC0, 1, 0, 0),  # no rows
+        marked(WHOLE, 0xC0, 3, 0, 0),  # no columns
+        marked(WHOLE, 0xC0, 1, 255, 255, 255, 255),  # more samples than the file could have
+        marked(WHOLE, 0xC0, 5, 0),  # no components
+        marked(WHOLE, 0xC0, 5, 255),
+        marked(WHOLE, 0xC0, 7, 0x40),  # no rows of luma
+        marked(WHOLE, 0xC0, 7, 0xF4),
+        marked(WHOLE, 0xC0, 8, 3),  # a table that is missing
+        marked(WHOLE, 0xDB, 1, *([0] * 64)),  # steps of nothing
+        marked(WHOLE, 0xDB, 0, 0x50),  # of another precision
+        marked(WHOLE, 0xC4, 1, *([255] * 16)),  # more codes than there are
+        marked(WHOLE, 0xC4, 1, *([0] * 16)),
+        marked(WHOLE, 0xC4, 0, 0x1F),  # of another class
+        marked(WHOLE, 0xDA, 0, 0),  # a scan of nothing
+        marked(WHOLE, 0xDA, 2, 0xFF),  # by tables that are missing
+    ],
+)
+def test_absurd_files_give_nothing(file: bytes) -> None:
+    assert read_jpeg(file) is None
+    with contextlib.suppress(IDFError):
+        assert unpack(codec.encode(read_picture(io.BytesIO(file)), effort="fast")).tiles[0][0] != COEFFICIENTS
+
+
+def test_the_largest_coefficients_and_steps() -> None:
+    found = read_jpeg(jpeg(24, 20, 80, "4:2:0"))
+    assert found is not None
+    planes = [np.where(np.indices(plane.shape).sum(0) % 2, 32767, -32767).astype(np.int16) for plane in found.planes]
+    source = JpegSource(replace(found, planes=planes, tables=[np.full(64, 65535, np.int64)] * 3))
+    out = KINDS[Mode.RGB].empty(24, 20)
+    write_jpeg(KINDS[Mode.RGB], memoryview(jpeg_payload(source, (24, 20))), out)
+    assert np.array_equal(out, render(source, (24, 20)))
+
+
+def test_exceptions_that_cannot_be_are_refused() -> None:
+    found = read_jpeg(jpeg(24, 20, 80, "4:2:0"))
+    assert found is not None
+    out = KINDS[Mode.RGB].empty(24, 20)
+    for position, difference in ((24 * 20, 1), (0, 255), (0, -255)):
+        exceptions = Exceptions(np.array([position]), np.full((1, 3), difference, np.int16))
+        payload = jpeg_payload(JpegSource(found, exceptions=exceptions), (24, 20))
+        with pytest.raises(CorruptFile):
+            write_jpeg(KINDS[Mode.RGB], memoryview(payload), out)
+    head = bytearray(pack_source(JpegSource(found, exceptions=exceptions), (24, 20)))
+    head[4:8] = b"\xff\xff\xff\xff"  # their size
+    with pytest.raises(CorruptFile, match="too early"):
+        unpack_source(bytes(head), (24, 20))
