@@ -15,6 +15,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     CANDIDATES,
     CELLS,
     CERTAINTY,
+    CHECKS,
     COLOUR,
     CONTEXTS,
     DUE,
@@ -77,43 +78,52 @@ def gathered(scratch, trust):
 
 @compiled_loops
 def looked_around(scratch, plan, rows, place, memory, x):
-    """The neighbours, hashes of them, and what followed them: the widest surroundings that are known speak."""
-    w = rows[place[4] + x]
+    """The neighbours, hashes of them, and what followed them: the widest surroundings that are known speak.
+
+    Cells are far apart, so that all are fetched before any of them is looked at.
+    """
+    w = rows[np.uint64(place[4] + x)]
     mixed = differs = np.int64(0)
     scratch[COLOUR], scratch[LEVEL], scratch[BY], scratch[CERTAINTY] = w, NONE, 0, 0
     memory_bits = plan[MEMORY_BITS]
     for j in range(MEMORIES):
-        for i in range(plan[LEVELS + j], plan[LEVELS + j + 1]):
-            v = rows[place[4 + i] + x]
-            scratch[NEAR + i] = v
+        for i in range(plan[np.uint64(LEVELS + j)], plan[np.uint64(LEVELS + j + 1)]):
+            v = rows[np.uint64(place[np.uint64(4 + i)] + x)]
+            scratch[np.uint64(NEAR + i)] = v
             differs |= v ^ w
-            mixed += (v * plan[KEYS + i]) & MASK
+            mixed += (v * plan[np.uint64(KEYS + i)]) & MASK
         if j == 2:
             scratch[FLAT_HERE] = differs == 0
         h = mixed_hash(mixed & MASK, mixed >> 32)
         m = ((np.int64(j) << memory_bits) + (h >> (32 - memory_bits))) * 2
-        scratch[HASHES + j], scratch[CELLS + j] = h, m
-        e = np.int64(memory[m + 1])
+        scratch[np.uint64(HASHES + j)], scratch[np.uint64(CELLS + j)] = h, m
+    for j in range(MEMORIES):
+        scratch[np.uint64(CHECKS + j)] = np.int64(memory[np.uint64(scratch[np.uint64(CELLS + j)] + 1)])
+    for k in range(MEMORIES):
+        j = MEMORIES - 1 - k
+        e = scratch[np.uint64(CHECKS + j)]
         c = e & 63
-        if e >> 8 == h & 0xFFFFFF and c:
-            scratch[COLOUR], scratch[LEVEL] = np.int64(memory[m]), min(j * 12 + min(c, 11), 63)
+        if e >> 8 == scratch[np.uint64(HASHES + j)] & 0xFFFFFF and c:
+            scratch[COLOUR] = np.int64(memory[np.uint64(scratch[np.uint64(CELLS + j)])])
+            scratch[LEVEL] = min(j * 12 + min(c, 11), 63)
             scratch[BY], scratch[CERTAINTY] = j + 1, min(c, 3)
+            return
 
 
 @compiled_loops
 def remembered(scratch, memory, value):
     """What followed the surroundings, kept for the next time."""
     for i in range(MEMORIES):
-        m, check = scratch[CELLS + i], scratch[HASHES + i] & 0xFFFFFF
-        e = np.int64(memory[m + 1])
+        m, check = np.uint64(scratch[np.uint64(CELLS + i)]), scratch[np.uint64(HASHES + i)] & 0xFFFFFF
+        e = np.int64(memory[m + np.uint64(1)])
         c = e & 63
         right = np.int64(memory[m]) == value
         if e >> 8 != check or c == 0 or (c <= 3 and not right):
-            memory[m], memory[m + 1] = value, check << 8 | 1
+            memory[m], memory[m + np.uint64(1)] = value, check << 8 | 1
         elif right:
-            memory[m + 1] = e + np.int64(c < 30)
+            memory[m + np.uint64(1)] = e + np.int64(c < 30)
         else:
-            memory[m + 1] = e - ((c >> 1) + 1)
+            memory[m + np.uint64(1)] = e - ((c >> 1) + 1)
 
 
 @compiled_loops

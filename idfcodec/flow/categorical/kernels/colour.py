@@ -135,17 +135,13 @@ def followed(state, names, trail, memory_bits, position, value):
     """Goes on with the long match: what came when these 32 pixels came last."""
     rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK
     state[ROLLING] = rolling
-    if state[MATCH] and np.int64(names[state[MATCH_AT]]) == value:
+    at = np.uint64(((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits))
+    if state[MATCH] and np.int64(names[np.uint64(state[MATCH_AT])]) == value:
         state[MATCH] += 1
         state[MATCH_AT] += 1
     else:
-        state[MATCH] = 0
-    a = ((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits)
-    found = np.int64(trail[a])
-    if state[MATCH] == 0 and found:
-        j = np.int64(0)
-        while j < 32 and j < found and names[found - 1 - j] == names[position - j]:
+        found, j = np.int64(trail[at]), np.int64(0)
+        while j < 32 and j < found and names[np.uint64(found - 1 - j)] == names[np.uint64(position - j)]:
             j += 1
-        if j >= 24:
-            state[MATCH], state[MATCH_AT] = j, found
-    trail[a] = position + 1
+        state[MATCH], state[MATCH_AT] = j if j >= 24 else np.int64(0), found
+    trail[at] = position + 1
