@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import compiled_loops, fetched_ahead
 from idfcodec.flow.categorical.kernels.candidates import gathered, ranked
 from idfcodec.flow.categorical.kernels.literals import coded_channels, coded_index
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -21,6 +21,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     NEAR,
     NONE,
     PAIRS,
+    PREPARED,
     ROLLING,
     SCORES,
     SOURCES,
@@ -28,7 +29,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     mixed_hash,
 )
 
-__all__ = ["followed", "named"]
+__all__ = ["followed", "guessed", "named"]
 
 
 @compiled_loops
@@ -53,8 +54,8 @@ def named(
     value,
 ):
     """A colour by its rank among the candidates, or by itself; whether it was one is left in `scratch`."""
-    w = scratch[NEAR]
-    scratch[HASHES + 5] = mixed_hash(w, scratch[NEAR + N])
+    if not scratch[PREPARED]:
+        scratch[HASHES + 5] = mixed_hash(scratch[NEAR], scratch[NEAR + N])
     alike = np.int64(0)
     for i in range(10):
         a, b = plan[PAIRS + 2 * i], plan[PAIRS + 2 * i + 1]
@@ -128,6 +129,13 @@ def named(
             trust[a] += (65535 * np.int64(scratch[COLOUR + s] == value) - trust[a]) >> 6
     scratch[ESCAPES] = escaped
     return value
+
+
+@compiled_loops
+def guessed(state, trail, memory_bits, value):
+    """Fetches ahead what `followed` reads should the pixel be of this colour."""
+    rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK
+    fetched_ahead(trail, ((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits))
 
 
 @compiled_loops
