@@ -1,13 +1,14 @@
 """JPEG files and pictures that were JPEGs: sizes beside the JPEG's own.
 
-    python -m experiments.jpeg [--recovered | --decoders] [--write] [--qualities 75 90] [--samplings 4:2:0] [--count 24]
-                               [--files FILE ...]
+    python -m experiments.jpeg [--recovered | --times | --decoders] [--write] [--qualities 75 90]
+                               [--samplings 4:2:0] [--count 24] [--files FILE ...]
 
 Makes JPEGs (optimised Huffman codes) of the first 24 held-back photographs of `../shared/data/train`. With
 `--recovered` they are decoded to pixels, every third cropped at odd offsets, and compressed as pixels; a crop is
-compared with its share of the JPEG's bytes. Otherwise the files themselves are compressed, beside JPEG XL's
-transcoding. `--files` takes other JPEG files instead. `--decoders` compares who decoded: libjpeg-turbo as Pillow has
-it, with its fast transform and with its fast upsampling (simplejpeg), OpenCV and FFmpeg (PyAV), as far as they are
+compared with its share of the JPEG's bytes. With `--times` such pictures are coded and decoded as coefficients and as
+planes in turn, by one thread, in seconds of the processor. Otherwise the files themselves are compressed, beside JPEG
+XL's transcoding. `--files` takes other JPEG files instead. `--decoders` compares who decoded: libjpeg-turbo as Pillow
+has it, with its fast transform and with its fast upsampling (simplejpeg), OpenCV and FFmpeg (PyAV), as far as they are
 installed.
 """
 
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import imagecodecs
 import numpy as np
@@ -75,16 +77,54 @@ def from_files(name: str, files: list[bytes]) -> str:
     return f"| {name} | {size:,} | {ours / size:.4f} | {xl / size:.4f} | {seconds} |"
 
 
-def from_pixels(name: str, files: list[bytes]) -> str:
-    """A row: the JPEGs' bytes, ours, pixels that come out of coefficients, pictures recovered, seconds."""
-    size, rows, exact, found = 0.0, [], [], 0
+def recovered(files: list[bytes]) -> Iterator[tuple[Pixels, float]]:
+    """Pixels of JPEGs, every third cropped, and the share of the file's bytes that is left."""
     for number, file in enumerate(files):
         pixels = np.asarray(Image.open(io.BytesIO(file)))
         whole = pixels.size
         if number % 3 == 0:
             top, left = 3 + 2 * (number // 3 % 5), 5 + 2 * (number // 3 % 6)
             pixels = np.ascontiguousarray(pixels[top : -3 - number % 4, left : -5 - number % 7])
-        size += len(file) * pixels.size / whole
+        yield pixels, len(file) * pixels.size / whole
+
+
+def timed(pixels: Pixels) -> tuple[float, float]:
+    """Seconds of the processor to encode, and to decode: the least of three."""
+    start = time.process_time()
+    data = codec.encode(pixels, threads=1)
+    encoding, decoding = time.process_time() - start, []
+    for _ in range(3):
+        start = time.process_time()
+        codec.decode(data, threads=1)
+        decoding.append(time.process_time() - start)
+    return encoding, min(decoding)
+
+
+def by_planes(pixels: Pixels) -> tuple[float, float]:
+    """The same where coefficients are not looked for, but conversions undone."""
+    with mock.patch.object(codec, "as_jpeg", return_value=(None, True)):
+        return timed(pixels)
+
+
+def in_turn(name: str, files: list[bytes]) -> str:
+    """A row: seconds by coefficients and by planes, times in sum and of the slowest picture."""
+    rows = []
+    for pixels, _ in recovered(files):
+        if not rows:  # what is compiled is compiled now
+            timed(pixels), by_planes(pixels)
+        rows.append((timed(pixels), by_planes(pixels)))
+    cells = []
+    for k in range(2):
+        ours, theirs = (sum(row[way][k] for row in rows) for way in range(2))
+        cells.append(f"{ours:.2f} | {theirs:.2f} | {ours / theirs:.2f} | {max(a[k] / b[k] for a, b in rows):.2f}")
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def from_pixels(name: str, files: list[bytes]) -> str:
+    """A row: the JPEGs' bytes, ours, pixels that come out of coefficients, pictures recovered, seconds."""
+    size, rows, exact, found = 0.0, [], [], 0
+    for pixels, share in recovered(files):
+        size += share
         rows.append(coded(Picture(pixels)))
         source = jpeg_source(pixels)
         found += source is not None
@@ -153,6 +193,17 @@ TABLES: dict[str, tuple[Callable[[str, list[bytes]], str], tuple[str, ...]]] = {
         from_pixels,
         ("JPEGs", "bytes", "ours", "pixels from coefficients", "recovered", "encoding, s", "decoding, s"),
     ),
+    "times": (
+        in_turn,
+        (
+            "JPEGs",
+            *(
+                f"{way}{what}"
+                for way in ("encoding", "decoding")
+                for what in (", s", " planes, s", ", times", ", at worst")
+            ),
+        ),
+    ),
     "decoders": (
         by_decoders,
         ("JPEGs", "decoder", "as coefficients", "pixels from coefficients", "ours", "without conversions"),
@@ -164,6 +215,7 @@ def main() -> None:
     """Prints one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recovered", action="store_true", help="compress decoded pixels")
+    parser.add_argument("--times", action="store_true", help="compare seconds with those of coding planes")
     parser.add_argument("--decoders", action="store_true", help="compare pixels of several decoders")
     parser.add_argument("--count", type=int, default=COUNT, help="photographs")
     parser.add_argument("--write", action="store_true", help="put the table into the README beside this script")
@@ -171,7 +223,7 @@ def main() -> None:
     parser.add_argument("--samplings", nargs="+", default=list(SAMPLINGS), choices=list(SAMPLINGS))
     parser.add_argument("--files", type=Path, nargs="+")
     arguments = parser.parse_args()
-    kind = "decoders" if arguments.decoders else "recovered" if arguments.recovered else "files"
+    kind = next((name for name in ("decoders", "times", "recovered") if getattr(arguments, name)), "files")
     row, heads = TABLES[kind]
     lines = [f"| {' | '.join(heads)} |", f"| {' | '.join('---' if k == 0 else '---:' for k in range(len(heads)))} |"]
     print(*lines, sep="\n", flush=True)
