@@ -156,7 +156,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "jpeg-420-71x50": {"kind": "jpeg 75 4:2:0", "width": 71, "height": 50, "seed": 53, "by": None},
     "jpeg-gray-40x48": {"kind": "jpeg 85 gray", "width": 40, "height": 48, "seed": 54, "by": None},
     "was-jpeg-444-lattice-96x96": {"kind": "was jpeg 85 4:4:4", "width": 96, "height": 96, "seed": 55, "by": None},
-    "was-jpeg-420-lattice-112x96": {"kind": "was jpeg 90 4:2:0", "width": 112, "height": 96, "seed": 56, "by": None},
+    "was-jpeg-420-turns-112x96": {"kind": "was jpeg 90 4:2:0", "width": 112, "height": 96, "seed": 56, "by": None},
 }
 """The pictures that today's encoder makes these files of; `metadata` is text for each kind of block, `entries` what
 generic ones hold, `by` the model, or else the effort."""
