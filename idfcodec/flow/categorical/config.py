@@ -29,6 +29,8 @@ LEAST_BITS = 16
 NEIGHBOURS = (
     (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (1, 2), (1, -2), (2, 1), (2, -1), (0, -3), (1, 3), (3, 0),
     (1, -3), (0, -4), (1, -4), (1, 4), (1, 5), (2, -2), (2, 2), (2, -3), (2, 3), (3, -1), (3, 1), (3, -2), (3, 2),
+    (4, 0), (4, -1), (4, 1), (3, -3), (3, 3), (2, -4), (2, 4), (4, -2), (4, 2), (0, -5), (1, -5), (1, 6), (2, 5), (2, -5),
+    (3, 4), (3, -4), (5, 0), (5, -1), (5, 1), (4, 3), (4, -3),
 )  # fmt: skip
 """Rows above and columns to the right, nearest first: W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NEEE, ..."""
 LEVELS = (4, 6, 12, 14, 26)
@@ -75,6 +77,7 @@ class Budget:
     memory: int
     memories: int = 31
     lines: bool = False
+    neighbours: int = LEVELS[-1]
 
 
 BUDGETS = (

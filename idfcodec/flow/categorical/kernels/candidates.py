@@ -8,6 +8,7 @@ from idfcodec.compiled import compiled_loops, fetched_ahead
 from idfcodec.flow.categorical.kernels.decisions import decided
 from idfcodec.flow.categorical.kernels.numbers import (
     ALL,
+    ALL_ALIKE,
     AS_BEFORE,
     BASE,
     BASES,
@@ -52,6 +53,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     VOTES,
     WHICH_MEMORIES,
     WIDTH,
+    WN,
     WW,
     N,
     magnitude,
@@ -114,7 +116,7 @@ def summed(plan, rows, place, sums, x):
                     v = rows[np.uint64(p + k)]
                     sums[np.uint64(a + k)] += (v * key) & MASK
                     sums[np.uint64(alike + k)] |= v ^ rows[np.uint64(north + k)]
-        if j == 2 or j == 4:
+        if j == 2 or j == ALL_ALIKE:
             for k in range(x, end):
                 v = sums[np.uint64(alike + k)]
                 same, before = np.int64((v & MASK) == 0), v >> 32
@@ -153,14 +155,17 @@ def looked_around(scratch, plan, rows, place, memory, sums, x):
 def prepared(scratch, plan, slots):
     """The bases of the contexts of ranks. Those of lines are fetched ahead."""
     w, of = scratch[NEAR], plan[OF_RANKS]
-    scratch[HASHES + 5] = mixed_hash(w, scratch[NEAR + N])
+    scratch[HASHES + WN] = mixed_hash(w, scratch[NEAR + N])
     scratch[BASES] = scratch[HASHES]
     scratch[BASES + 1] = scratch[HASHES + 2]
     scratch[BASES + 2] = scratch[HASHES + 4]
-    scratch[BASES + 3] = scratch[HASHES + 5]
+    scratch[BASES + 3] = scratch[HASHES + WN]
     scratch[BASES + 4] = w
+    if plan[LINES]:
+        scratch[BASES + 3] = scratch[HASHES + 5]
+        scratch[BASES + 4] = scratch[HASHES + WN]
     scratch[BASES + 5] = mixed_hash(scratch[NEAR + N], scratch[NEAR + NE])
-    scratch[BASES + 6] = scratch[ESCAPES]
+    scratch[BASES + 6] = w if plan[LINES] else scratch[ESCAPES]
     scratch[BASES + 7] = scratch[HASHES + 1]
     if scratch[PREVIOUS]:
         scratch[BASES + 7] = mixed_hash(scratch[EARLIER], scratch[AS_BEFORE])
@@ -305,7 +310,7 @@ def goes_on(
     scratch[CONTEXTS + 2] = mixed_hash(expected, long * 8 + 1100 + kind)
     scratch[CONTEXTS + 3] = mixed_hash(expected, ahead * 8 + 1600 + kind)
     scratch[CONTEXTS + 4] = mixed_hash(w, 1800 + kind * 32 + known)
-    scratch[CONTEXTS + 5] = mixed_hash(expected, scratch[HASHES + 4]) if kind < ALL else mixed_hash(long, 1700 + kind)
+    scratch[CONTEXTS + 5] = mixed_hash(expected, scratch[HASHES + (5 if plan[LINES] else 4)]) if kind < ALL else mixed_hash(long, 1700 + kind)
     return decided(
         decisions,
         words,

@@ -25,6 +25,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     ROLLING,
     SCORES,
     SOURCES,
+    WN,
     N,
     mixed_hash,
 )
@@ -55,7 +56,7 @@ def named(
 ):
     """A colour by its rank among the candidates, or by itself; whether it was one is left in `scratch`."""
     if not scratch[PREPARED]:
-        scratch[HASHES + 5] = mixed_hash(scratch[NEAR], scratch[NEAR + N])
+        scratch[HASHES + WN] = mixed_hash(scratch[NEAR], scratch[NEAR + N])
     alike = np.int64(0)
     for i in range(10):
         a, b = plan[PAIRS + 2 * i], plan[PAIRS + 2 * i + 1]
