@@ -100,6 +100,11 @@ def called(function: F) -> F:
     return _compiled(function, _nrt=False, no_cpython_wrapper=True)
 
 
+def joined(function: F) -> F:
+    """The same, made a part of whatever compiled loop calls it."""
+    return _compiled(function, _nrt=False, no_cpython_wrapper=True, forceinline=True)
+
+
 def compiled_sums(function: F) -> F:
     """The same for loops whose binary64 products and sums are of integers and stay below 2**53.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, fetched_ahead
+from idfcodec.compiled import compiled_loops, fetched_ahead, joined
 from idfcodec.flow.categorical.kernels.decisions import decided
 from idfcodec.flow.categorical.kernels.numbers import (
     ALL,
@@ -63,7 +63,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
 __all__ = ["gathered", "goes_on", "looked_around", "prepared", "ranked", "recalled", "remembered", "summed"]
 
 
-@compiled_loops
+@joined
 def gathered(scratch, trust):
     """Joins what the sources say to candidates, the most trusted first; returns their number."""
     number = np.int64(0)
@@ -125,7 +125,7 @@ def summed(plan, rows, place, sums, x):
         sums[np.uint64(alike + k)] >>= 32
 
 
-@compiled_loops
+@joined
 def looked_around(scratch, plan, rows, place, memory, sums, x):
     """The neighbours, and hashes of them; where what followed them may be known is fetched ahead."""
     if x >= place[SUMMED]:
@@ -179,7 +179,7 @@ def prepared(scratch, plan, slots):
     scratch[PREPARED] = 1
 
 
-@compiled_loops
+@joined
 def recalled(scratch, plan, memory):
     """What followed the surroundings: the widest ones that are known speak."""
     scratch[COLOUR], scratch[LEVEL], scratch[BY], scratch[CERTAINTY] = scratch[NEAR], NONE, 0, 0
@@ -196,7 +196,7 @@ def recalled(scratch, plan, memory):
             return
 
 
-@compiled_loops
+@joined
 def remembered(scratch, plan, memory, value):
     """What followed the surroundings, kept for the next time."""
     for i in range(MEMORIES):
@@ -214,7 +214,7 @@ def remembered(scratch, plan, memory, value):
             memory[m + np.uint64(1)] = e - ((c >> 1) + 1)
 
 
-@compiled_loops
+@joined
 def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value):
     """The rank of the colour among the candidates: the first? any? the second? ... -1 where it is none."""
     run, by, escapes = scratch[RUN_HERE], scratch[BY], scratch[ESCAPES]
