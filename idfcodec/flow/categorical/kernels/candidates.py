@@ -310,7 +310,8 @@ def goes_on(
     scratch[CONTEXTS + 2] = mixed_hash(expected, long * 8 + 1100 + kind)
     scratch[CONTEXTS + 3] = mixed_hash(expected, ahead * 8 + 1600 + kind)
     scratch[CONTEXTS + 4] = mixed_hash(w, 1800 + kind * 32 + known)
-    scratch[CONTEXTS + 5] = mixed_hash(expected, scratch[HASHES + (5 if plan[LINES] else 4)]) if kind < ALL else mixed_hash(long, 1700 + kind)
+    widest = scratch[HASHES + MEMORIES - 1 if plan[LINES] else HASHES + ALL_ALIKE]
+    scratch[CONTEXTS + 5] = mixed_hash(expected, widest) if kind < ALL else mixed_hash(long, 1700 + kind)
     return decided(
         decisions,
         words,
