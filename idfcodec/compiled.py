@@ -24,6 +24,7 @@ from numba.core import cgutils, config, event, types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 from idfcodec.code_cache import CodeCache  # noqa: E402
+from idfcodec.code_making import PartCompiler, WholeCompiler  # noqa: E402
 
 __all__ = [
     "CompilingNotice",
@@ -86,27 +87,27 @@ class CompilingNotice(event.Listener):
 event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-call]
 
 
-def _compiled(function: F, **options: Any) -> F:
+def _compiled(function: F, *, kept: bool = True, **options: Any) -> F:
     options["no_cfunc_wrapper"] = True  # C calls none of them
     out: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if out is not function:  # as it is with NUMBA_DISABLE_JIT
+    if kept and out is not function:  # as it is with NUMBA_DISABLE_JIT
         out._cache = CodeCache(function)
     return cast(F, out)
 
 
 def compiled(function: F) -> F:
     """`function`, of arrays and numbers, as machine code; made at its first call and kept for later processes."""
-    return _compiled(function)
+    return _compiled(function, pipeline_class=WholeCompiler)
 
 
 def compiled_loops(function: F) -> F:
     """The same for loops that make no arrays: nothing counts who holds those they are given, at each call anew."""
-    return _compiled(function, _nrt=False)
+    return _compiled(function, _nrt=False, pipeline_class=WholeCompiler)
 
 
 def called(function: F) -> F:
     """The same for what compiled loops alone call: it has no entry for Python, and is kept as a part of its callers."""
-    return _compiled(function, _nrt=False, no_cpython_wrapper=True)
+    return _compiled(function, kept=False, _nrt=False, no_cpython_wrapper=True, pipeline_class=PartCompiler)
 
 
 def joined(function: F) -> F:
@@ -119,7 +120,7 @@ def compiled_sums(function: F) -> F:
 
     All of them are exact, so that their order is free and a product may be added without being rounded first.
     """
-    return _compiled(function, fastmath={"reassoc", "contract"})
+    return _compiled(function, fastmath={"reassoc", "contract"}, pipeline_class=WholeCompiler)
 
 
 def inlined(function: F) -> F:
