@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from idfcodec.compiled import compiled_loops
-from idfcodec.flow.categorical.kernels.candidates import goes_on, looked_around, prepared, recalled, remembered, summed
+from idfcodec.flow.categorical.kernels.candidates import goes_on
 from idfcodec.flow.categorical.kernels.colour import followed, guessed, named
 from idfcodec.flow.categorical.kernels.numbers import (
     AHEAD,
@@ -49,6 +49,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     WIDTH,
     magnitude,
 )
+from idfcodec.flow.categorical.kernels.surroundings import looked_around, prepared, recalled, remembered, summed
 
 __all__ = ["code_strip"]
 
