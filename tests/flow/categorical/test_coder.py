@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,22 @@ def test_a_large_picture_is_coded_in_few_ways(monkeypatch: pytest.MonkeyPatch, e
         whole = pixels.count(picture.size)
         assert whole == 1 if effort != "max" else whole <= 4
         assert sum(size for size in pixels if size < picture.size) <= picture.size / (2.5 if effort != "max" else 1)
+
+
+def test_a_way_that_cannot_win_is_given_up() -> None:
+    names = screen(200, 150, 3)
+    whole = choosing.cost(names, 3, 0, WAYS[0], MANY)
+    assert 100 < choosing.cost(names, 3, 0, WAYS[0], MANY, 100) < whole / 2
+
+
+def test_wide_surroundings_know_glyphs_again() -> None:
+    """Text in two colours: what is beyond 26 neighbours tells which glyph it is."""
+    rng = np.random.default_rng(1)
+    glyphs = np.kron(rng.integers(0, 2, (12, 4, 3)), np.ones((1, 4, 4), np.int64)).astype(np.uint32)
+    glyphs[:, :, 9:] = glyphs[:, 13:] = 0
+    names = np.concatenate([np.concatenate(glyphs[rng.integers(0, 12, 30)], 1) for _ in range(12)])[None]
+    sizes = [len(coder._coded(names, 1, 2, WAYS[2], budget)) for budget in (replace(FEW, neighbours=LEVELS[-1]), FEW)]
+    assert sizes[1] < 0.9 * sizes[0]
 
 
 def test_memory_is_bounded_by_pixels_and_tables() -> None:
