@@ -15,7 +15,7 @@ from idfcodec.flow.categorical.work import Work
 __all__ = ["budgets_of", "cost", "likely_ways", "sample"]
 
 TINY = 2**13  # pixels up to which all ways are tried
-SMALL = 300_000  # pixels up to which a sample is larger
+SMALL = 150_000  # pixels up to which a sample is larger
 SAMPLES = 8, 12  # one pixel in so many of a small picture, and of a large one
 BANDS = 8
 STEP = 2**12  # decisions after which it is asked whether a way can still be the best one
