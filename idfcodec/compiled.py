@@ -20,13 +20,22 @@ check_room()
 
 import numba  # noqa: E402
 from llvmlite import ir  # noqa: E402
-from numba.core import cgutils, event, types  # noqa: E402
+from numba.core import cgutils, config, event, types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 from idfcodec.code_cache import CodeCache  # noqa: E402
 from idfcodec.code_making import PartCompiler, WholeCompiler  # noqa: E402
 
-__all__ = ["CompilingNotice", "called", "compiled", "compiled_loops", "compiled_sums", "fetched_ahead", "inlined"]
+__all__ = [
+    "CompilingNotice",
+    "called",
+    "compiled",
+    "compiled_loops",
+    "compiled_sums",
+    "fetched_ahead",
+    "inlined",
+    "joined",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +110,11 @@ def called(function: F) -> F:
     return _compiled(function, kept=False, _nrt=False, no_cpython_wrapper=True, pipeline_class=PartCompiler)
 
 
+def joined(function: F) -> F:
+    """The same, made a part of whatever compiled loop calls it."""
+    return _compiled(function, _nrt=False, no_cpython_wrapper=True, forceinline=True)
+
+
 def compiled_sums(function: F) -> F:
     """The same for loops whose binary64 products and sums are of integers and stay below 2**53.
 
@@ -128,4 +142,4 @@ def _fetched_ahead(typing: object, array: Any, index: Any) -> Any:
     return types.void(array, index), code
 
 
-fetched_ahead: Any = (lambda array, index: None) if numba.config.DISABLE_JIT else intrinsic(_fetched_ahead)
+fetched_ahead: Any = (lambda array, index: None) if getattr(config, "DISABLE_JIT", 0) else intrinsic(_fetched_ahead)

@@ -10,6 +10,7 @@ from math import lcm
 
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.format.mode import Mode
+from idfcodec.format.palette import code, decode
 
 __all__ = [
     "FIRST_TYPE",
@@ -27,6 +28,8 @@ FIRST_TYPE = 128
 """Blocks from this type on are of the structure, those before are metadata."""
 TYPES = {128: "palette", 129: "frames", 130: "white"}
 MAX_FRAMES = 2**16
+CODED = 16
+"""Added to the channels of a palette that is coded."""
 _MAX_NUMBER = 2**28 - 1  # what four bytes of seven bits hold
 
 
@@ -133,7 +136,7 @@ def pack_structure(structure: Structure, mode: Mode) -> list[tuple[int, bytes]]:
     """
     blocks = []
     if structure.palette:
-        blocks.append((128, bytes([structure.palette.channels]) + structure.palette.colours))
+        blocks.append((128, _packed_palette(structure.palette)))
     if structure.frames:
         frames, scale = structure.frames, _scale(structure.frames.durations)
         shown = [int(duration * scale) for duration in frames.durations]
@@ -167,8 +170,19 @@ def unpack_structure(blocks: Sequence[tuple[int, bytes]], mode: Mode) -> Structu
     )
 
 
+def _packed_palette(palette: Palette) -> bytes:
+    """As it is, or coded where that is shorter."""
+    plain = bytes([palette.channels]) + palette.colours
+    if not 1 <= len(palette) <= 256 or palette.channels not in (3, 4):
+        return plain
+    coded = bytes([CODED + palette.channels, len(palette) - 1]) + code(palette.channels, palette.colours)
+    return min(plain, coded, key=len)
+
+
 def _palette(content: bytes) -> Palette:
     channels = content[0] if content else 0
+    if channels in (CODED + 3, CODED + 4) and len(content) > 1:
+        return Palette(channels - CODED, decode(content[2:], channels - CODED, content[1] + 1))
     if channels not in (3, 4) or (len(content) - 1) % channels or not channels < len(content) <= 1 + 256 * channels:
         raise CorruptFile(f"the palette is {len(content)} bytes of {channels} channels: no 1 to 256 colours of 3 or 4")
     return Palette(channels, bytes(content[1:]))

@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.entropy import log_likelihood
-from idfcodec.flow.categorical.config import BUDGETS, Budget, Way
+from idfcodec.flow.categorical.config import FAST, FEW, MANY, Budget, Way
 from idfcodec.flow.categorical.kernels import ENCODE
 from idfcodec.flow.categorical.work import Work
 
-__all__ = ["cost", "likely_ways", "sample"]
+__all__ = ["budgets_of", "cost", "likely_ways", "sample"]
 
-TINY = 2**15  # pixels up to which all ways are tried
-SMALL = 300_000  # pixels up to which a sample is larger
+TINY = 2**13  # pixels up to which all ways are tried
+SMALL = 150_000  # pixels up to which a sample is larger
 SAMPLES = 8, 12  # one pixel in so many of a small picture, and of a large one
 BANDS = 8
+STEP = 2**12  # decisions after which it is asked whether a way can still be the best one
 FLAT = 0.94, 0.7  # shares of pixels that repeat a neighbour, from which candidates pay for sure: many colours, few
 CLOSE = 1.1  # a second way is tried for effort max if its sample takes up to so many times the first one's
 
@@ -30,13 +31,23 @@ def sample(names: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(np.concatenate([names[:, max(top, 0) : top + rows] for top in tops], 1))
 
 
-def cost(names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget) -> float:
-    """Bits that a way takes for names, without what a payload says besides."""
-    work = Work(ENCODE, names, channels, colours if way.tree else 0, way, budget=budget)
-    total = 0
-    while not work.done:
-        total -= log_likelihood(work.intervals()[1])
-    return total / 2**20
+def cost(
+    names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget, limit: float = float("inf")
+) -> float:
+    """Bits that a way takes for names, without what a payload says besides; beyond the limit, no more is asked."""
+    work = Work(ENCODE, names, channels, colours if way.tree else 0, way, budget=budget, strip=STEP)
+    bits = 0.0
+    while not work.done and bits <= limit:
+        bits -= log_likelihood(work.intervals()[1]) / 2**20
+    return bits
+
+
+def budgets_of(way: Way, colours: int, effort: str) -> tuple[Budget, ...]:
+    """Those that are tried: what few colours repeat is told by wide surroundings, and the narrow ones only cost."""
+    few = way.tree or 0 < colours <= 2
+    if effort == "fast":
+        return (FAST,)
+    return (FEW, MANY) if effort == "max" and way.listed and colours else (FEW,) if few else (MANY,)
 
 
 def likely_ways(
@@ -52,20 +63,21 @@ def likely_ways(
             or less; "max" the two between which a sample leaves doubt; "sample" takes the one for photographs.
     """
     ways = list(choices)
-    budget = BUDGETS[5] if effort == "fast" else BUDGETS[4] if 0 < colours <= 2 else BUDGETS[3]
     if effort == "sample":
-        return [(ways[-1], budget)]
+        return [(ways[-1], MANY)]
     if choices[ways[0]].size > TINY:
         parts = {way: sample(names) for way, names in choices.items()}
         if effort != "max" and _repeats(parts[ways[0]]) >= FLAT[colours > 0]:
             ways = [way for way in ways if way.listed]
         if len(ways) > 1:
-            costs = [cost(parts[way], 1 if way.ramp else channels, colours, way, budget) for way in ways]
-            first, second = np.argsort(costs, kind="stable")[:2]
-            also = effort == "max" and costs[second] <= CLOSE * costs[first]
+            slack, costs = CLOSE if effort == "max" else 1.0, [float("inf")]
+            for way in ways:
+                of, budget = 1 if way.ramp else channels, budgets_of(way, colours, effort)[0]
+                costs.append(cost(parts[way], of, colours, way, budget, slack * min(costs)))
+            first, second = np.argsort(costs[1:], kind="stable")[:2]
+            also = effort == "max" and costs[second + 1] <= slack * costs[first + 1]
             ways = [ways[first], *[ways[second]] * also]
-    budgets = BUDGETS[3:5] if effort == "max" and colours else (budget,)
-    return [(way, budget) for way in ways for budget in budgets if way.listed or budget != BUDGETS[4]]
+    return [(way, budget) for way in ways for budget in budgets_of(way, colours, effort)]
 
 
 def _repeats(names: NDArray[np.uint32]) -> float:

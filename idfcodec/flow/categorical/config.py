@@ -7,13 +7,17 @@ from dataclasses import dataclass
 __all__ = [
     "ALIKE",
     "BUDGETS",
+    "FAST",
+    "FEW",
     "GROUPS",
     "INPUTS",
     "LEAST_BITS",
     "LEVELS",
+    "MANY",
     "NEIGHBOURS",
     "STRIP",
     "WAYS",
+    "WIDE",
     "Budget",
     "Group",
     "Way",
@@ -29,10 +33,13 @@ LEAST_BITS = 16
 NEIGHBOURS = (
     (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (1, 2), (1, -2), (2, 1), (2, -1), (0, -3), (1, 3), (3, 0),
     (1, -3), (0, -4), (1, -4), (1, 4), (1, 5), (2, -2), (2, 2), (2, -3), (2, 3), (3, -1), (3, 1), (3, -2), (3, 2),
+    (4, 0), (4, -1), (4, 1), (3, -3), (3, 3), (2, -4), (2, 4), (4, -2), (4, 2), (0, -5), (1, -5), (1, 6), (2, 5),
+    (2, -5), (3, 4), (3, -4), (5, 0), (5, -1), (5, 1), (4, 3), (4, -3),
 )  # fmt: skip
 """Rows above and columns to the right, nearest first: W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NEEE, ..."""
 LEVELS = (4, 6, 12, 14, 26)
-"""How many neighbours each memory goes by."""
+"""How many neighbours each memory goes by, but the widest."""
+WIDE = len(NEIGHBOURS)
 ALIKE = ((0, 1), (1, 2), (1, 3), (0, 4), (1, 5), (0, 2), (3, 6), (3, 8), (0, 3), (2, 7))
 """Pairs of neighbours that are compared."""
 
@@ -66,27 +73,30 @@ class Budget:
         slots: log2 of a group's slots, at most.
         memory: log2 of the cells of what followed surroundings, at most.
         memories: which of them there are, as bits.
-        lines: whether the slots of one context lie together in lines, as a processor fetches them.
+        lines: whether the slots of a context lie together, in what a processor fetches at once; with other contexts.
+        neighbours: that the widest surroundings have.
     """
 
     ranks: int
     channels: int
     slots: int
     memory: int
-    memories: int = 31
+    memories: int = 0b11111
     lines: bool = False
+    neighbours: int = LEVELS[-1]
 
 
 BUDGETS = (
     Budget(8, 14, 22, 20),
     Budget(4, 7, 22, 20),
     Budget(4, 7, 18, 16),
-    Budget(8, 14, 22, 20, lines=True),
-    Budget(4, 7, 22, 20, lines=True),
-    Budget(4, 7, 18, 16, lines=True),
+    Budget(8, 14, 22, 20, memories=0b111111, lines=True, neighbours=WIDE),
+    Budget(6, 14, 22, 20, memories=0b100100, lines=True, neighbours=WIDE),
+    Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE),
 )
-"""By their number in a payload: in full; with fewer contexts, which black and white needs no more of; and for speed,
-in what a processor keeps near."""
+"""By their number in a payload. The first three are no longer written. MANY, FEW and FAST are for many colours, for few
+ones, whose surroundings say more, and for speed, in what a processor keeps near."""
+MANY, FEW, FAST = BUDGETS[3:]
 
 
 @dataclass(frozen=True)

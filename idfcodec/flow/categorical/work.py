@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +29,10 @@ MOST_OF_A_PIXEL = 256  # decisions
 HISTORIES = 16 * 256  # chances of a set
 NEW = 0x80000001  # a slot: one half, never used, no history
 NUMBER = 8  # numbers of a group in `plan`
-SIZES, TABLES = 32, 48  # where they begin in `plan`
-PLAN, STATE, SCRATCH = 160, 8, 256
-MEMORIES, SOURCES, LEVELS_OF_TRUST, HOPES = 5, 9, 64, 1024
+SIZES, TABLES, FIRST_ROW = 32, 48, 8  # where they begin in `plan`
+PLAN, STATE, SCRATCH = 240, 8, 256
+SOURCES, LEVELS_OF_TRUST, HOPES = 9, 64, 1024
+MEMORIES, MOST_NEIGHBOURS = 6, 48
 TOTAL = 2**24
 POSITION, COUNT = 0, 6  # of the state
 NO_WORDS = np.zeros(0, np.uint32)
@@ -38,6 +41,17 @@ DAMAGED = "the entropy-coded data is damaged"
 
 def _power(count: int, least: int, most: int) -> int:
     return min(max((count - 1).bit_length(), least), most)
+
+
+def _neighbours(*levels: int) -> list[int]:
+    """What the plan says of them: the ends of each level, rows, columns, keys, pairs, those in the row itself."""
+    ends = [0, *levels]
+    own = [[i for i in range(*part) if NEIGHBOURS[i][0] == 0] for part in pairwise(ends)]
+    keys = [(0x9E3779B1 * (i + 1) ^ 0x2545F491 * (i + 7)) & 0x7FFFFFFF | 1 for i in range(len(NEIGHBOURS))]
+    columns = [[row for row, _ in NEIGHBOURS], [column for _, column in NEIGHBOURS], keys]
+    tables = [[*column, *[0] * (MOST_NEIGHBOURS - len(column))] for column in columns]
+    first = [*ends, *[0] * (FIRST_ROW - len(ends))]
+    return [*first, *chain(*tables), *chain(*ALIKE), *(next(iter(found), -1) for found in own)]
 
 
 class Work:
@@ -73,16 +87,12 @@ class Work:
         sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *learned
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
-        steps = np.array(NEIGHBOURS)
-        keys = [(0x9E3779B1 * (i + 1) ^ 0x2545F491 * (i + 7)) & 0x7FFFFFFF | 1 for i in range(len(NEIGHBOURS))]
-        own = [[i for i in range(*ends) if NEIGHBOURS[i][0] == 0] for ends in zip((0, *LEVELS), LEVELS, strict=False)]
-        owns = [next(iter(found), -1) for found in own]
-        tables_of_neighbours = (0, *LEVELS, *steps[:, 0], *steps[:, 1], *keys, *np.array(ALIKE).ravel(), *owns)
+        tables_of_neighbours = _neighbours(*LEVELS, budget.neighbours)
         self._plan[TABLES : TABLES + len(tables_of_neighbours)] = tables_of_neighbours
         slots, weights = self._learned(bits, (way.listed, way.listed, colours > 0, colours == 0))
         stride = width + 2 * PAD
-        self._rows, self._flags = np.zeros(4 * stride, np.int64), np.zeros(4 * stride, np.int64)
-        self._place = np.zeros(32, np.int64)
+        self._rows, self._flags = np.zeros(8 * stride, np.int64), np.zeros(8 * stride, np.int64)
+        self._place = np.zeros(64, np.int64)
         self._state, self._coder = np.zeros(STATE, np.int64), np.zeros(2, np.uint64)
         self._decisions = np.empty(strip + MOST_OF_A_PIXEL if mode == ENCODE else 0, np.int32)
         inputs, scratch = np.zeros(128, np.int32), np.zeros(SCRATCH, np.int64)

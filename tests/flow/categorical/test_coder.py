@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,19 @@ from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.categorical import choosing, coder
 from idfcodec.flow.categorical.coder import decode, encode
 from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
-from idfcodec.flow.categorical.config import ALIKE, BUDGETS, LEVELS, NEIGHBOURS, WAYS, Budget, Way
+from idfcodec.flow.categorical.config import (
+    ALIKE,
+    BUDGETS,
+    FAST,
+    FEW,
+    LEVELS,
+    MANY,
+    NEIGHBOURS,
+    WAYS,
+    WIDE,
+    Budget,
+    Way,
+)
 from idfcodec.flow.categorical.kernels import DECODE, ENCODE
 from idfcodec.flow.categorical.tables import MOST, first_chances, tables
 from idfcodec.flow.categorical.work import Work
@@ -100,8 +113,12 @@ def test_every_budget_decodes(budget: Budget) -> None:
 
 def test_efforts_choose_budgets() -> None:
     names = screen(90, 60, 3)
-    assert [encode(names, channels=3, effort=effort)[1] // 16 for effort in ("fast", "default")] == [2, 0]
-    assert encode(names & np.uint32(1), channels=1)[1] // 16 == 1  # two colours
+    for picture, effort, budget in (
+        (names, "fast", FAST),
+        (names, "default", MANY),
+        (names & np.uint32(1), "default", FEW),
+    ):
+        assert BUDGETS[encode(picture, channels=3, effort=effort)[1] // 16] is budget
 
 
 @pytest.mark.parametrize("effort", ["fast", "default", "max"])
@@ -123,6 +140,22 @@ def test_a_large_picture_is_coded_in_few_ways(monkeypatch: pytest.MonkeyPatch, e
         whole = pixels.count(picture.size)
         assert whole == 1 if effort != "max" else whole <= 4
         assert sum(size for size in pixels if size < picture.size) <= picture.size / (2.5 if effort != "max" else 1)
+
+
+def test_a_way_that_cannot_win_is_given_up() -> None:
+    names = screen(200, 150, 3)
+    whole = choosing.cost(names, 3, 0, WAYS[0], MANY)
+    assert 100 < choosing.cost(names, 3, 0, WAYS[0], MANY, 100) < whole / 2
+
+
+def test_wide_surroundings_know_glyphs_again() -> None:
+    """Text in two colours: what is beyond 26 neighbours tells which glyph it is."""
+    rng = np.random.default_rng(1)
+    glyphs = np.kron(rng.integers(0, 2, (12, 4, 3)), np.ones((1, 4, 4), np.int64)).astype(np.uint32)
+    glyphs[:, :, 9:] = glyphs[:, 13:] = 0
+    names = np.concatenate([np.concatenate(glyphs[rng.integers(0, 12, 30)], 1) for _ in range(12)])[None]
+    sizes = [len(coder._coded(names, 1, 2, WAYS[2], budget)) for budget in (replace(FEW, neighbours=LEVELS[-1]), FEW)]
+    assert sizes[1] < 0.9 * sizes[0]
 
 
 def test_memory_is_bounded_by_pixels_and_tables() -> None:
@@ -194,7 +227,7 @@ def test_damage_is_found_or_gives_other_names(channels: int) -> None:
         (b"", "how it is coded"),
         (bytes([CATEGORICAL]), "how it is coded"),
         (bytes([CATEGORICAL, 5]), "how it is coded"),
-        (bytes([CATEGORICAL, 48]), "how it is coded"),
+        (bytes([CATEGORICAL, 16 * len(BUDGETS)]), "how it is coded"),
         (bytes([CATEGORICAL, 2]), "too early"),
         (bytes([CATEGORICAL, 2, 1, 0, 5, 5, 0, 1]), "not ascending"),
         (bytes([CATEGORICAL, 0]), "too early"),
@@ -256,7 +289,7 @@ def test_tables_are_what_they_are_called() -> None:
 
 
 def test_neighbours_are_all_different_and_known() -> None:
-    assert len({*NEIGHBOURS}) == len(NEIGHBOURS) == LEVELS[-1]
+    assert len({*NEIGHBOURS}) == len(NEIGHBOURS) == WIDE > LEVELS[-1]
     assert all(row or column < 0 for row, column in NEIGHBOURS)
     assert max(max(pair) for pair in ALIKE) < len(NEIGHBOURS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, fetched_ahead
+from idfcodec.compiled import compiled_loops, fetched_ahead, joined
 from idfcodec.flow.categorical.kernels.candidates import gathered, ranked
 from idfcodec.flow.categorical.kernels.literals import coded_channels, coded_index
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -25,6 +25,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     ROLLING,
     SCORES,
     SOURCES,
+    WN,
     N,
     mixed_hash,
 )
@@ -32,7 +33,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
 __all__ = ["followed", "guessed", "named"]
 
 
-@compiled_loops
+@joined
 def named(
     decisions,
     words,
@@ -55,7 +56,7 @@ def named(
 ):
     """A colour by its rank among the candidates, or by itself; whether it was one is left in `scratch`."""
     if not scratch[PREPARED]:
-        scratch[HASHES + 5] = mixed_hash(scratch[NEAR], scratch[NEAR + N])
+        scratch[HASHES + WN] = mixed_hash(scratch[NEAR], scratch[NEAR + N])
     alike = np.int64(0)
     for i in range(10):
         a, b = plan[PAIRS + 2 * i], plan[PAIRS + 2 * i + 1]
@@ -131,7 +132,7 @@ def named(
     return value
 
 
-@compiled_loops
+@joined
 def guessed(state, trail, memory_bits, value):
     """Fetches ahead what `followed` reads should the pixel be of this colour."""
     rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK

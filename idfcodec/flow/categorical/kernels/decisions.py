@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import compiled_loops, joined
 from idfcodec.flow.categorical.kernels.numbers import (
     BASE,
     CONTEXTS,
@@ -50,7 +50,7 @@ def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, 
     return bit
 
 
-@compiled_loops
+@joined
 def decided(
     decisions,
     words,

@@ -26,6 +26,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     PREDICTIONS,
     TREE,
     WINDOW,
+    WN,
     WW,
     N,
     W,
@@ -231,7 +232,7 @@ def coded_channels(
         scratch[BASES] = (west + 256) * 1024 + north + 256
         scratch[BASES + 1] = ((before + 256) * 512 + before2 + 256) * 4096 + (before3 + 256) * 8 + level
         scratch[BASES + 2] = (gradient + 256) * 1024 + best + 256
-        scratch[BASES + 3] = mixed_hash(scratch[HASHES + 5], mixed_hash(so_far, prediction))
+        scratch[BASES + 3] = mixed_hash(scratch[HASHES + WN], mixed_hash(so_far, prediction))
         scratch[BASES + 4] = scratch[WINDOW + 12] * 64 + sure
         scratch[BASES + 5] = scratch[WINDOW + 13] * 1024 + scratch[WINDOW + 14]
         scratch[BASES + 6] = (northeast + 256) * 1024 + northwest + 256
@@ -279,7 +280,7 @@ def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, ta
     scratch[BASES] = 0
     scratch[BASES + 1] = w
     scratch[BASES + 2] = n
-    scratch[BASES + 3] = scratch[HASHES + 5]
+    scratch[BASES + 3] = scratch[HASHES + WN]
     scratch[BASES + 4] = scratch[HASHES]
     scratch[BASES + 5] = mixed_hash(ne, scratch[NEAR + NW])
     scratch[BASES + 6] = mixed_hash(w, ne)

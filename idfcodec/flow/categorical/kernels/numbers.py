@@ -7,6 +7,7 @@ from idfcodec.compiled import compiled_loops
 __all__ = [
     "AHEAD",
     "ALL",
+    "ALL_ALIKE",
     "AS_BEFORE",
     "BASE",
     "BASES",
@@ -43,6 +44,7 @@ __all__ = [
     "HEIGHT",
     "INPUTS",
     "INVERSE",
+    "KEPT",
     "KEYS",
     "LEVEL",
     "LEVELS",
@@ -101,6 +103,7 @@ __all__ = [
     "WHICH_MEMORIES",
     "WIDTH",
     "WINDOW",
+    "WN",
     "WW",
     "WWW",
     "N",
@@ -125,17 +128,20 @@ INPUTS = 32  # of the mixer, most of them in use
 WIDTH, HEIGHT, FRAMES, CHANNELS, COLOURS, BITS, LISTED, MEMORY_BITS, STRIP, MODE = range(32, 42)  # of `plan`
 OF_RANKS, OF_CHANNELS, LINES, WHICH_MEMORIES = range(42, 46)
 LINE = 16  # slots of a line
-LEVELS, ROWS, COLUMNS, KEYS, PAIRS, OWN = 48, 54, 80, 106, 132, 152  # of `plan`: tables of the neighbours
-SUMMED = 30  # of `place`: the columns whose sums are known
+LEVELS, ROWS, COLUMNS, KEYS, PAIRS, OWN = 48, 56, 104, 152, 200, 220  # of `plan`: tables of the neighbours
+KEPT = 8  # rows
+SUMMED = 60  # of `place`: the columns whose sums are known
 CHUNK = 64  # columns that sums are made of at a time
 POSITION, RUN, AHEAD, MATCH, MATCH_AT, ROLLING, COUNT, DUE = range(8)  # of `state`
 NEAR, HASHES, CELLS, CHECKS, WINDOW = 0, 32, 40, 48, 56  # of `scratch`
 PREPARED = 232
 CANDIDATES, VOTES, SCORES, COLOUR, LEVEL, BASES, CONTEXTS, SLOTS = 96, 112, 128, 144, 160, 176, 192, 208
 FLAT_HERE, BY, CERTAINTY, EARLIER, PREVIOUS, ESCAPES, AS_BEFORE, RUN_HERE = range(224, 232)
-NEIGHBOURS = 26
+NEIGHBOURS = 48  # at most
+ALL_ALIKE = 4  # the surroundings that are to be alike for a run
+WN = 6  # a hash of W and N, after those of the surroundings
 W, N, NW, NE, WW, NN, NEE, NWW, NNE, NNW, WWW, NE3 = range(12)  # of the neighbours, nearest first
-MEMORIES = 5
+MEMORIES = 6
 FEW, ALL, BLOCKS = 0, 2, 4  # what is alike where a run goes on, or is to go on for a block
 BLOCK, LONG = 16, 32  # pixels of a block, and of the run before the first one
 SOURCES, BY_MATCH, BEFORE = 9, 7, 8  # memory, six neighbours, the match, the frame before

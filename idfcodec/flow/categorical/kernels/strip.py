@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from idfcodec.compiled import compiled_loops
-from idfcodec.flow.categorical.kernels.candidates import goes_on, looked_around, prepared, recalled, remembered, summed
+from idfcodec.flow.categorical.kernels.candidates import goes_on
 from idfcodec.flow.categorical.kernels.colour import followed, guessed, named
 from idfcodec.flow.categorical.kernels.numbers import (
     AHEAD,
@@ -27,7 +27,9 @@ from idfcodec.flow.categorical.kernels.numbers import (
     FLAT_HERE,
     FRAMES,
     HEIGHT,
+    KEPT,
     LEVEL,
+    LEVELS,
     LISTED,
     LONG,
     MATCH,
@@ -35,7 +37,6 @@ from idfcodec.flow.categorical.kernels.numbers import (
     MEMORIES,
     MEMORY_BITS,
     MODE,
-    NEIGHBOURS,
     NONE,
     PAD,
     POSITION,
@@ -48,6 +49,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     WIDTH,
     magnitude,
 )
+from idfcodec.flow.categorical.kernels.surroundings import looked_around, prepared, recalled, remembered, summed
 
 __all__ = ["code_strip"]
 
@@ -56,11 +58,11 @@ __all__ = ["code_strip"]
 def begin_row(plan, rows, flags, place, x, y):
     """Where the neighbours are; at a row's first pixel, its left margin."""
     stride = plan[WIDTH] + 2 * PAD
-    for i in range(NEIGHBOURS):
-        place[4 + i] = ((y - plan[ROWS + i]) & 3) * stride + PAD + plan[COLUMNS + i]
+    for i in range(plan[LEVELS + MEMORIES]):
+        place[4 + i] = ((y - plan[ROWS + i]) & (KEPT - 1)) * stride + PAD + plan[COLUMNS + i]
     place[SUMMED] = x
     for i in range(4):
-        place[i] = ((y - i) & 3) * stride + PAD
+        place[i] = ((y - i) & (KEPT - 1)) * stride + PAD
     if x == 0:
         if y == 0:
             rows[:] = 0
@@ -101,8 +103,8 @@ def code_strip(
             strip to strip; plan (256,) int64, sizes, flags and small tables; slots uint32 and weights int32, all that
             is learned of decisions; inputs (128,) int32; tables int32; scratch (256,) int64.
         names: (frames * height * width) uint32, of which those from the position on are written where decoded.
-        rows, flags: (4 * (width + 2 PAD),) int64, the last rows; flags: 1 escaped, 2 as in the frame before.
-        place: (32,) int64, where the neighbours of a row's first pixel are.
+        rows, flags: (KEPT * (width + 2 PAD),) int64, the last rows; flags: 1 escaped, 2 as in the frame before.
+        place: (64,) int64, where the neighbours of a row's first pixel are.
         memory: (MEMORIES * 2**MEMORY_BITS * 2,) uint32: a colour, and check << 8 | confidence.
         trail: (2**MEMORY_BITS,) uint32, a position + 1 by the hash of the 32 pixels before.
         trust: (SOURCES * 64 + 1024,) int64: how often each source was right, and how often the list held the colour.
