@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 from idfcodec.picture.jpeg.kernels import FIRST, SECOND, eight
 
 __all__ = ["search", "transform", "wrong_samples"]
@@ -17,7 +17,7 @@ Reals = NDArray[np.float64]
 Shorts = NDArray[np.int16]
 
 
-@compiled
+@called
 def wrong_samples(
     coefficients: NDArray[np.int64], table: NDArray[np.int64], low: Shorts, high: Shorts, block: NDArray[np.int64]
 ) -> int:
@@ -36,7 +36,7 @@ def wrong_samples(
     return count
 
 
-@compiled
+@called
 def transform(source: Reals, matrix: Reals, between: Reals, out: Reals) -> None:
     """matrix · source · matrix', of 8 x 8 numbers in rows."""
     for i in range(8):
@@ -53,7 +53,7 @@ def transform(source: Reals, matrix: Reals, between: Reals, out: Reals) -> None:
             out[8 * i + j] = total
 
 
-@compiled
+@called
 def _excess(rest: Reals, least: Reals, most: Reals) -> float:
     """By how much samples, less what they should be, leave their bounds: the sum of squares."""
     total = 0.0
@@ -64,7 +64,7 @@ def _excess(rest: Reals, least: Reals, most: Reals) -> float:
     return total
 
 
-@compiled
+@called
 def search(
     found: NDArray[np.int64],
     table: NDArray[np.int64],
@@ -76,6 +76,12 @@ def search(
     basis: Reals,
     turned: Reals,
     block: NDArray[np.int64],
+    sums: Reals,
+    margin: Reals,
+    trial: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    values: Reals,
 ) -> int:
     """Try sets of up to four changes by one of the coefficients `found`, which become the best ones.
 
@@ -84,12 +90,15 @@ def search(
         rest: the real samples of `found`.
         basis: (64, 64) samples of each coefficient.
         turned: (64,) how much each coefficient lacks, in samples.
+        block, sums, margin, trial, kept: scratch, (64,) each but `sums`, (5, 64).
+        lists, values: scratch, (3, 16) and (2, 16).
 
     Returns:
         How many samples are wrong.
     """
-    chosen, way = np.zeros(CHOICE, np.int64), np.zeros(CHOICE, np.float64)
-    margin = np.empty(64)
+    chosen, sets, stack, way, scores = lists[0], lists[1], lists[2], values[0], values[1]
+    for j in range(KEPT):
+        scores[j], sets[j] = 1e30, 0
     for k in range(64):
         margin[k] = table[k] * (0.5 * table[k] - abs(turned[k]))
     for i in range(CHOICE):
@@ -100,10 +109,10 @@ def search(
         chosen[i] = best
         way[i] = float(table[best]) if turned[best] > 0.0 else -float(table[best])
         margin[best] = 1e30
-    sums = np.empty((5, 64))
-    sums[0] = rest
-    scores, sets = np.full(KEPT, 1e30), np.zeros(KEPT, np.int64)
-    stack = np.zeros(5, np.int64)
+    start = sums[0]
+    for k in range(64):
+        start[k] = rest[k]
+        kept[k] = found[k]
     depth = 1
     stack[1] = 0
     flips = 0
@@ -133,19 +142,20 @@ def search(
         else:
             flips ^= 1 << i
             stack[depth] += 1
-    trial, best = np.empty(64, np.int64), 65
-    kept = found.copy()
+    fewest = 65
     for j in range(KEPT):
         if scores[j] > 1e29:
             break
-        trial[:] = kept
+        for k in range(64):
+            trial[k] = kept[k]
         for i in range(CHOICE):
             if sets[j] >> i & 1:
                 trial[chosen[i]] += 1 if way[i] > 0.0 else -1
         wrong = wrong_samples(trial, table, low, high, block)
-        if wrong < best:
-            best = wrong
-            found[:] = trial
+        if wrong < fewest:
+            fewest = wrong
+            for k in range(64):
+                found[k] = trial[k]
             if wrong == 0:
                 break
-    return best
+    return fewest

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 from idfcodec.flow.coefficients.kernels.decisions import SLOTS
 
 __all__ = ["bound", "eighths", "line", "octave", "quarter"]
 
 
-@compiled
+@called
 def line(context, which):
     """Where the 16 counters of a context begin."""
     h = (np.uint64(context) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -19,7 +19,7 @@ def line(context, which):
     return (which * SLOTS + np.int64(h >> np.uint64(50))) * 16
 
 
-@compiled
+@called
 def octave(value):
     """0, 1, 2, 3 for 0, 1, 2 to 3, 4 to 7 and so on."""
     n = 0
@@ -29,18 +29,18 @@ def octave(value):
     return n
 
 
-@compiled
+@called
 def quarter(value, most):
     """The same with four steps from 4 on: 0, 1, 2, 3, 4, 5, 6, 7 for 8 to 9 and so on; `most` at most."""
     n = octave(value)
     return min(value if n < 3 else 4 * (n - 2) + ((value >> (n - 3)) & 3), most)
 
 
-@compiled
+@called
 def bound(value, most):
     return min(max(value, -most), most)
 
 
-@compiled
+@called
 def eighths(value):
     return np.int64(min(max(value, -250.0), 250.0) * 8.0)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 
 __all__ = [
     "DC",
@@ -81,7 +81,7 @@ class Model(NamedTuple):
     x: NDArray[np.int32]
 
 
-@compiled
+@called
 def _seen(counter, bit, rates):
     """A counter that has seen a bit."""
     count = np.int64(counter & np.uint32(1023))
@@ -90,7 +90,7 @@ def _seen(counter, bit, rates):
     return np.uint32(chance << 10 | min(count + 1, LIMIT))
 
 
-@compiled
+@called
 def _code(mode, bit, size, m):
     """Code a bit that is 1 in the first `size` of 2**BITS quantiles; returns it."""
     if mode == ENCODE:
@@ -111,7 +111,7 @@ def _code(mode, bit, size, m):
     return bit
 
 
-@compiled
+@called
 def decide(mode, bit, count, node, lines, s1, s2, m):
     """Code a bit under the `count` counters at `node` of their lines, with two sets of weights; returns it."""
     x, counters = m.x, m.counters

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 from idfcodec.flow.coefficients.kernels.contexts import line, octave, quarter
 from idfcodec.flow.coefficients.kernels.decisions import DECODE, ENCODE, FINE, LAST, LONG, LOW, ZERO, decide
 
 __all__ = ["code_magnitude", "last_place"]
 
 
-@compiled
+@called
 def last_place(mode, last, kind, row, column, peer, memory, zigzag, lines, m):
     """Code the place of a block's last coefficient, 0 where there is none but DC; returns it."""
     upper = memory[row - 1, column] if row > 0 else memory[row, max(column - 1, 0)]
@@ -40,7 +40,7 @@ def last_place(mode, last, kind, row, column, peer, memory, zigzag, lines, m):
     return node - 64
 
 
-@compiled
+@called
 def code_magnitude(mode, magnitude, count, first, lines, kk, fine, m):
     """Code a magnitude by its length in bits, from `first` on, and the bits below the highest; returns it."""
     length = octave(magnitude)
