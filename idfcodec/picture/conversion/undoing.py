@@ -191,7 +191,8 @@ def preimages(rgb: Pixels, conversion: Conversion) -> tuple[NDArray[np.int32], N
     height, width = rgb.shape[:2]
     planes, exact = np.empty((3, height, width), np.int32), np.empty((height, width), np.bool_)
     tables, rates, constants = conversion.tables, conversion.rates, conversion.constants
-    kernels.undo(np.ascontiguousarray(rgb), tables, rates, constants, planes, exact)
+    writable = np.require(rgb, np.uint8, ["C", "W"])  # machine code is made once for each kind of array
+    kernels.undo(writable, tables, rates, constants, planes, exact)
     return planes, exact
 
 
