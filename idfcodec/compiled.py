@@ -19,12 +19,14 @@ from idfcodec.memory import check_room
 check_room()
 
 import numba  # noqa: E402
-from numba.core import event  # noqa: E402
+from llvmlite import ir  # noqa: E402
+from numba.core import cgutils, event, types  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
 
 from idfcodec.code_cache import CodeCache  # noqa: E402
 from idfcodec.code_making import PartCompiler, WholeCompiler, generalise  # noqa: E402
 
-__all__ = ["CompilingNotice", "called", "compiled", "compiled_loops", "compiled_sums", "inlined"]
+__all__ = ["CompilingNotice", "called", "compiled", "compiled_loops", "compiled_sums", "fetched_ahead", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,3 +114,20 @@ def compiled_sums(function: F) -> F:
 def inlined(function: F) -> F:
     """The same for a loop's body, which becomes part of the compiled functions that call it."""
     return _compiled(function, inline="always")
+
+
+def _fetched_ahead(typing: object, array: Any, index: Any) -> Any:
+    """Asks for the cache line of an element, without waiting: no result depends on it."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        parts = [cgutils.voidptr_t, *[cgutils.int32_t] * 3]
+        ask = builder.module.declare_intrinsic("llvm.prefetch", fnty=ir.FunctionType(ir.VoidType(), parts))
+        builder.call(ask, [place, *(cgutils.int32_t(option) for option in (0, 3, 1))])  # to read; keep; data
+        return context.get_dummy_value()
+
+    return types.void(array, index), code
+
+
+fetched_ahead: Any = (lambda array, index: None) if numba.config.DISABLE_JIT else intrinsic(_fetched_ahead)

@@ -52,7 +52,7 @@ def factor(
         order: (64,), written: in which order they are decided, by their place in `places`.
         columns: (64, 64), written: how the others follow a decided one.
         diagonal: (64,), written: the variance of each when it is decided.
-        left: (64,), scratch: which are to be decided still.
+        left: (64,), scratch, zeros afterwards.
     """
     n = 0
     for k in range(64):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import called, compiled
 from idfcodec.picture.jpeg.bounding import FREE
-from idfcodec.picture.jpeg.searching import search, transform, wrong_samples
+from idfcodec.picture.jpeg.searching import CHOICE, KEPT, Room, search, transform, wrong_samples
 from idfcodec.picture.jpeg.settling import UNKNOWN, decide, factor
 
 __all__ = ["round_blocks", "solve"]
@@ -25,12 +25,6 @@ Shorts = NDArray[np.int16]
 
 
 @called
-def _copy(source: NDArray[np.int64], target: NDArray[np.int64]) -> None:
-    for k in range(64):
-        target[k] = source[k]
-
-
-@called
 def _measured(lo: Shorts, hi: Shorts, x: Reals, variance: Reals) -> bool:
     """What bounds of samples say of them as measurements; returns whether all are exact."""
     whole = True
@@ -38,20 +32,12 @@ def _measured(lo: Shorts, hi: Shorts, x: Reals, variance: Reals) -> bool:
         if lo[k] <= -FREE or hi[k] >= FREE or hi[k] - lo[k] > 250:
             x[k], variance[k], whole = 0.0, 2 * UNKNOWN, False
         elif hi[k] >= 255:
-            x[k], variance[k], whole = (
-                lo[k] - 128.5 + OVER,
-                OVER * OVER + np.float64((hi[k] - lo[k]) * (hi[k] - lo[k])) / 4.0,
-                False,
-            )
+            x[k], variance[k], whole = lo[k] - 128.5 + OVER, OVER * OVER + (hi[k] - lo[k]) ** 2 / 4.0, False
         elif lo[k] <= 0:
-            x[k], variance[k], whole = (
-                hi[k] - 127.5 - OVER,
-                OVER * OVER + np.float64((hi[k] - lo[k]) * (hi[k] - lo[k])) / 4.0,
-                False,
-            )
+            x[k], variance[k], whole = hi[k] - 127.5 - OVER, OVER * OVER + (hi[k] - lo[k]) ** 2 / 4.0, False
         else:
             x[k] = (lo[k] + hi[k]) / 2.0 - 128.0
-            variance[k] = EXACT + np.float64((hi[k] - lo[k]) * (hi[k] - lo[k])) / 12.0
+            variance[k] = EXACT + (hi[k] - lo[k]) ** 2 / 12.0
             if lo[k] != hi[k]:
                 whole = False
     return whole
@@ -68,7 +54,7 @@ def _scaled(x: Reals, variance: Reals, prior: Reals, scaled: Reals) -> int:
     mean, spread, expected = total / max(count, 1), 0.0, 1e-3
     for k in range(64):
         if variance[k] < 2.0:
-            spread += (x[k] - mean) * (x[k] - mean)
+            spread += (x[k] - mean) ** 2
     for k in range(1, 64):
         expected += prior[k] / 64.0
     ratio = 1.0
@@ -107,24 +93,19 @@ def solve(
         for i in range(8):
             for j in range(8):
                 basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
-    turned = np.empty((8, 8))
-    for i in range(8):
-        for j in range(8):
-            turned[i, j] = matrix[j, i]
+    turned = np.ascontiguousarray(matrix.T)
     least, most, x, variance, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     c, y, between, rest = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     lo, hi = np.empty(64, np.int16), np.empty(64, np.int16)
     best, trial, block = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
     spread, columns, diagonal = np.empty((64, 64)), np.empty((64, 64)), np.empty(64)
     doubt, doubts, other = np.empty(64), np.empty(64), np.zeros(64, np.int64)
-    places, order, left = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    sums, kept, lists, values = (
-        np.empty((5, 64)),
+    places, order = np.empty(64, np.int64), np.empty(64, np.int64)
+    room = Room(
+        np.empty((5, 64)), np.empty(64), np.empty(64), np.empty(CHOICE), np.empty(KEPT),
+        np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64), np.empty(64, np.int64),
         np.empty(64, np.int64),
-        np.empty((3, 16), np.int64),
-        np.empty((2, 16)),
-    )
-    tried = np.empty(64, np.int64)
+    )  # fmt: skip
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             if not todo[row, column]:
@@ -142,11 +123,11 @@ def solve(
                 transform(x, matrix, between, c)
                 for k in range(64):
                     best[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
-                fewest = wrong_samples(best, table, lo, hi, block)
+                fewest = wrong_samples(best, table, lo, hi, block, 65)
             else:
                 _scaled(x, variance, prior, scaled)
                 for _ in range(TURNS):
-                    n = factor(x, variance, scaled, table, basis, c, spread, y, places, order, columns, diagonal, left)
+                    n = factor(x, variance, scaled, table, basis, c, spread, y, places, order, columns, diagonal, other)
                     last = -1
                     for attempt in range(CHANGED + 1):
                         for t in range(n):
@@ -160,12 +141,11 @@ def solve(
                             other[last] = 1
                         decide(n, c, table, places, order, columns, diagonal, other, doubt, y, trial)
                         if not attempt:
-                            for t in range(n):
-                                doubts[t] = doubt[t]
-                        wrong = wrong_samples(trial, table, lo, hi, block)
+                            doubts[:] = doubt
+                        wrong = wrong_samples(trial, table, lo, hi, block, fewest)
                         if wrong < fewest:
                             fewest = wrong
-                            _copy(trial, best)
+                            best[:] = trial
                         if fewest == 0 or attempt >= n:
                             break
                     if fewest == 0:
@@ -195,10 +175,10 @@ def solve(
                     for k in range(64):
                         trial[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
                         c[k] = float(trial[k] * table[k])
-                    wrong = wrong_samples(trial, table, lo, hi, block)
+                    wrong = wrong_samples(trial, table, lo, hi, block, fewest)
                     if wrong < fewest:
                         fewest = wrong
-                        _copy(trial, best)
+                        best[:] = trial
                         if fewest == 0:
                             break
                     transform(c, turned, between, rest)
@@ -212,14 +192,12 @@ def solve(
                     inside = min(max(rest[k], least[k]), most[k])
                     y[k] = (lo[k] - 128.0 - rest[k]) if lo[k] == hi[k] and 0 < lo[k] < 255 else inside - rest[k]
                 transform(y, matrix, between, c)
-                _copy(best, trial)
-                wrong = search(
-                    trial, table, lo, hi, least, most, rest, basis, c, block, sums, x, tried, kept, lists, values
-                )
+                trial[:] = best
+                wrong = search(trial, table, lo, hi, least, most, rest, basis, c, block, room)
                 if wrong >= fewest:
                     break
                 fewest = wrong
-                _copy(trial, best)
+                best[:] = trial
             missed[row, column] = fewest
             for k in range(64):
                 out[row, column, k] = min(max(best[k], -32767), 32767)
@@ -251,7 +229,7 @@ def round_blocks(
     x, v, c, y, between, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     spread, columns, diagonal, doubt = np.empty((64, 64)), np.empty((64, 64)), np.empty(64), np.empty(64)
     places, order, other = np.empty(64, np.int64), np.empty(64, np.int64), np.zeros(64, np.int64)
-    found, left = np.empty(64, np.int64), np.empty(64, np.int64)
+    found = np.empty(64, np.int64)
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             if not todo[row, column]:
@@ -267,7 +245,7 @@ def round_blocks(
                     found[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
             else:
                 _scaled(x, v, prior, scaled)
-                n = factor(x, v, scaled, table, basis, c, spread, y, places, order, columns, diagonal, left)
+                n = factor(x, v, scaled, table, basis, c, spread, y, places, order, columns, diagonal, other)
                 decide(n, c, table, places, order, columns, diagonal, other, doubt, y, found)
             for k in range(64):
                 out[row, column, k] = min(max(found[k], -32767), 32767)
