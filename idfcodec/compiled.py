@@ -130,4 +130,6 @@ def _fetched_ahead(typing: object, array: Any, index: Any) -> Any:
     return types.void(array, index), code
 
 
-fetched_ahead: Any = (lambda array, index: None) if numba.config.DISABLE_JIT else intrinsic(_fetched_ahead)
+fetched_ahead: Any = (
+    (lambda array, index: None) if getattr(numba.config, "DISABLE_JIT", 0) else intrinsic(_fetched_ahead)
+)
