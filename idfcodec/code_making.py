@@ -15,8 +15,9 @@ from typing import Any
 
 from numba._dynfunc import make_function  # type: ignore[import-not-found]
 from numba.core.compiler import Compiler
+from numba.core.types import unliteral
 
-__all__ = ["PartCompiler", "WholeCompiler"]
+__all__ = ["PartCompiler", "WholeCompiler", "generalise"]
 
 
 class _Once:
@@ -70,3 +71,14 @@ class PartCompiler(WholeCompiler):
         entry = make_function(found.fndesc.lookup_module(), name, "", 0, found.environment, (found.library,))
         self.state.targetctx.insert_user_function(entry, found.fndesc, [found.library])
         return found._replace(entry_point=entry)
+
+
+def generalise(dispatcher: Any) -> None:
+    """Let compiled loops call a function as one of numbers: Numba would make one for each number they call it with."""
+    template = dispatcher.get_call_template
+    of_all: Callable[[Any], Any] = unliteral
+
+    def general(arguments: Any, names: Any) -> Any:
+        return template([of_all(kind) for kind in arguments], {name: of_all(names[name]) for name in names})
+
+    dispatcher.get_call_template = general

@@ -195,20 +195,19 @@ def encode(
     for note in picture.notes if not isinstance(image, Picture) else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
-    coder = load_model(chosen, device=device)
-    kind = kind_of_picture(picture, coder, conversion=conversion)
-    plain = kind_of_picture(picture, coder, conversion=False)
-    effort = effort or "default"
-    found, by_names = [], False
-    jpeg, by_model = as_jpeg(picture, plain) if conversion and model is None else (None, True)
-    if jpeg is not None:
-        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [jpeg]))
-    if by_model and model is None:
-        by_names, by_model = likely_families(kind, picture, effort, coder, threads)
-    if by_names:
-        found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
-    if by_model:
-        found.append(_pack(picture, kind, TILE, coder.id, metadata, _tiled(kind, picture, coder, threads, progress)))
+    plain = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk)
+    jpeg, by_other = as_jpeg(picture, plain) if conversion and model is None else (None, True)
+    found = [] if jpeg is None else [_pack(picture, plain, 0, NO_MODEL, metadata, [jpeg])]
+    if by_other:  # what is all a JPEG does not wait for a model
+        coder = load_model(chosen, device=device)
+        kind = kind_of_picture(picture, coder, conversion=conversion)
+        effort = effort or "default"
+        names, tiles = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
+        if names:
+            found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
+        if tiles:
+            payloads = _tiled(kind, picture, coder, threads, progress)
+            found.append(_pack(picture, kind, TILE, coder.id, metadata, payloads))
     data = min(found, key=len)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)

@@ -24,7 +24,7 @@ from numba.core import cgutils, config, event, types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 from idfcodec.code_cache import CodeCache  # noqa: E402
-from idfcodec.code_making import PartCompiler, WholeCompiler  # noqa: E402
+from idfcodec.code_making import PartCompiler, WholeCompiler, generalise  # noqa: E402
 
 __all__ = [
     "CompilingNotice",
@@ -90,8 +90,10 @@ event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-c
 def _compiled(function: F, *, kept: bool = True, **options: Any) -> F:
     options["no_cfunc_wrapper"] = True  # C calls none of them
     out: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if kept and out is not function:  # as it is with NUMBA_DISABLE_JIT
-        out._cache = CodeCache(function)
+    if out is not function:  # as it is with NUMBA_DISABLE_JIT
+        generalise(out)
+        if kept:
+            out._cache = CodeCache(function)
     return cast(F, out)
 
 

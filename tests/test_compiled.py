@@ -152,6 +152,34 @@ def test_two_modules_of_the_same_lines_are_two(tmp_path: Path) -> None:
         assert (out, error) == ("6 -6\n", "")
 
 
+PARTS = """
+import numpy as np
+from idfcodec.compiled import called, compiled_loops
+@called
+def scaled(value, factor):
+    return value * factor
+@called
+def moved(value, factor):
+    return scaled(value, factor) + scaled(value, 2)
+@compiled_loops
+def total(values):
+    out = 0
+    for value in values:
+        out += moved(value, 3) + moved(value, 5)
+    return out
+print(total(np.arange(10)), [len(one.overloads) for one in (total, moved, scaled)])
+"""
+
+
+def test_parts_are_made_once_and_kept_within_what_calls_them(tmp_path: Path) -> None:
+    """Not once for each number that they are called with; and what is kept needs them no more."""
+    (tmp_path / "parts.py").write_text(PARTS)
+    for made in (1, 1, 1), (1, 0, 0):
+        process = run_loop(tmp_path, call="import parts", IDFCODEC_CACHE_DIR=str(tmp_path / "cache"))
+        assert process.communicate(timeout=120) == (f"540 {[*made]}\n", "")
+    assert len([*(tmp_path / "cache").rglob("*.code")]) == 1
+
+
 def test_not_compiled_at_all(tmp_path: Path) -> None:
     process = run_loop(tmp_path, call=CALL, IDFCODEC_CACHE_DIR=str(tmp_path / "cache"), NUMBA_DISABLE_JIT="1")
     assert process.communicate(timeout=120) == ("45\n", "")

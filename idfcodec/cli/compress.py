@@ -7,7 +7,7 @@ import click
 
 from idfcodec.cli.batch import compress_batch, decompress_batch, is_batch, parse_pictures, verify_batch
 from idfcodec.cli.conversion import conversion_of
-from idfcodec.cli.decoding import detail_of, kernel_of, timed_decode
+from idfcodec.cli.decoding import data_model, detail_of, kernel_of, timed_decode
 from idfcodec.cli.metadata import shorten
 from idfcodec.cli.options import (
     Options,
@@ -121,7 +121,8 @@ def compress(
             report.warn(name, "; ".join(picture.notes))
         from idfcodec import codec, models
 
-        coder = models.load_model(chosen, device=device)  # loaded once for all inputs, so no picture's time
+        if not picture.jpeg:  # which may need no model
+            models.load_model(chosen, device=device)  # loaded once for all inputs, so no picture's time
         start = time.perf_counter()
         with Progress(label(name), quiet=quiet) as progress:
             data = codec.encode(
@@ -140,7 +141,7 @@ def compress(
         size, text = picture.pixels.size, picture.text
         values = common(name, picture.shape, size, len(data), seconds)
         values |= {"output": written, "input_bytes": before, "output_bytes": len(data), "verified": not no_verify}
-        kernel = kernel_of(data, coder)
+        kernel = kernel_of(data, models.load_model(chosen, device=device) if data_model(data) else None)
         values |= {"conversion": conversion_of(data), "kernel": kernel}
         values |= {"notes": list(picture.notes)}
         line = (

@@ -346,6 +346,18 @@ def test_what_a_conversion_made_is_found(conversion: Conversion) -> None:
 
 
 @each
+def test_small_pictures_are_told_among_few_conversions(conversion: Conversion) -> None:
+    """By the loop that undoes them, as by whole-array operations."""
+    other = JFIF if conversion is PHOTO_CD else PHOTO_CD
+    rgb, clean = converted(conversion, draw(301, 203)), draw(301, 203)
+    for top in range(0, 160, 40):
+        part = rgb[top : top + 33, 2 * top : 2 * top + 40]
+        assert detect(part, (other, conversion)) is conversion
+        assert detect(part, (other,)) is None
+        assert detect(clean[top : top + 33, top : top + 40], (other, conversion)) is None
+
+
+@each
 def test_colours_made_without_compiled_loops_are_those_with_a_preimage(conversion: Conversion) -> None:
     """`makes` needs at most one C1 and C2 for a luma: the steps of the tables are longer than the divisor."""
     colours = np.random.default_rng(4).integers(1, 255, (20000, 3), dtype=np.uint8)

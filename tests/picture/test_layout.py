@@ -25,6 +25,7 @@ from idfcodec.picture.conversion import (
     Conversion,
     Exceptions,
     Layout,
+    layouts_of,
     pack_source,
     redo,
     undo,
@@ -32,6 +33,7 @@ from idfcodec.picture.conversion import (
     unpack_layout,
     unpack_source,
 )
+from idfcodec.picture.conversion.finding import alike
 from idfcodec.picture.conversion.halving import upsampled
 from idfcodec.picture.conversion.table import JFIF, PHOTO_CD
 from idfcodec.picture.conversion.undoing import NONE
@@ -148,6 +150,41 @@ def test_jpegs_are_found_however_they_are_turned(subsampling: str) -> None:
         axes = [source[2].halved, source[2].halved[::-1]][turned.shape[0] > 140]
         assert axes == ((0, 1) if subsampling == "4:2:2" else (1, 1))
         assert source[2].filter == 2
+
+
+def test_what_other_pictures_have_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any phase, and alone where it leaves few exceptions."""
+    rgb = decoded(draw(140, 150), "4:2:0")
+    others = layouts_of([rgb[y : y + 40, y // 3 : y // 3 + 40] for y in range(3, 99, 6)], JFIF)
+    assert others[0] == replace(others[0], phase=(0, 0))
+    assert (others[0].filter, others[0].halved) == (2, (1, 1))
+    monkeypatch.setattr("idfcodec.picture.conversion.undoing.likely", lambda *_: pytest.fail("all were tried"))
+    for top, left in ((0, 0), (0, 1), (1, 0), (11, 21)):
+        source = undo_best(rgb[top : top + 64, left : left + 60], JFIF, others)
+        assert source is not None
+        assert source[2] == replace(others[0], phase=(top % 2, left % 2))
+
+
+def test_a_layout_that_others_have_gives_way() -> None:
+    layout, other = LAYOUTS[2 | 3 << 2], LAYOUTS[3 | 3 << 2]
+    rgb = made(JFIF, layout, (60, 64), 3)
+    for layouts, found in (((other,), layout), ((other, FULL), FULL), ((FULL,), FULL), ((other, layout, FULL), layout)):
+        source = undo_best(rgb, JFIF, layouts)
+        assert source is not None
+        assert source[2] == found
+        np.testing.assert_array_equal(redo(source[0], JFIF, source[1], source[2]), rgb)
+
+
+def test_few_pictures_tell_nothing_of_others() -> None:
+    rgb = decoded(draw(60, 50), "4:2:0")
+    assert layouts_of([rgb] * 15, JFIF) == ()
+    assert layouts_of([decoded(draw(60, 50), "4:4:4", 97)] * 16, JFIF) == (FULL,)
+
+
+@each
+def test_no_layout_is_ruled_out_that_made_a_picture(layout: Layout) -> None:
+    chroma = np.stack(undo(made(JFIF, layout, (41, 38), layout.number), JFIF)[0][1:])
+    assert layout in alike(chroma, np.ones(chroma.shape[1:], np.bool_), [replace(layout, phase=(0, 0))])
 
 
 def test_chroma_of_every_pixel_stays() -> None:

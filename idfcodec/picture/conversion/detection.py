@@ -68,6 +68,8 @@ def _detect(rgb: NDArray[np.uint8], side: int, among: Sequence[Conversion]) -> C
         pixels, pairs, count = _shares(*sample, conversion)
         if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
             best, most = conversion, pixels
+        if most == 1:
+            break
     return best
 
 

@@ -37,7 +37,8 @@ def nearest_samples(chroma: Plane, known: NDArray[np.bool_], layout: Layout, con
     start = np.ascontiguousarray(chroma[:, down[0, :, 0]][:, :, along[0, :, 0]])
     sums = np.stack([upsampled(plane, layout, shape)[1] for plane in start])
     samples = start.astype(np.float64)
-    upsampling.approach(chroma, known, _FAINT, sums, down, along, layout.shift, _SWEEPS, _OVER, samples)
+    scratch = np.empty((*shape, 2)), np.empty(shape), np.empty(samples.shape[1:])
+    upsampling.approach(chroma, known, _FAINT, sums, down, along, layout.shift, _SWEEPS, _OVER, samples, *scratch)
     low, high = (np.reshape(ends[1:], (2, 1, 1)) for ends in (conversion.low, conversion.high))
     return np.clip(np.rint(samples), low, high).astype(np.int32)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +20,12 @@ __all__ = ["NONE", "Exceptions", "layouts_of", "preimages", "redo", "unclipped",
 
 Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+_Guess = tuple[Layout, NDArray[np.int32], float]  # a layout, and what `first_guess` says of it
 _SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
 _GUESSED = 0.7  # of them that come back before anything is moved, if the layout is the true one
 _SURE = 0.93  # the same of a layout that other pictures have, so that no further phase is tried
 _HOPELESS = 0.15  # of the known pixels wrong when samples have moved: there will be more exceptions than pay
+_FEW = 0.005  # of a picture's pixels, with a layout that others have: if there are more, its own is looked for
 _EACH, _PICTURES = 16, 64  # of many small pictures one in so many, and so many at most, tell the layouts of the others
 _EXCEPTIONS = 0.03  # of a tile's pixels: 7 bits each, where halved chroma gains 0.4 bits a pixel or more
 
@@ -84,15 +86,32 @@ def undo_best(
     known = exact & clear
     if np.count_nonzero(known) < _SHARE * np.count_nonzero(clear):
         return None
+    chroma = planes[1:], known, conversion
+    found = _first(rgb, conversion, planes, known, _alike(*chroma, layouts))
+    if FULL not in layouts and (found is None or len(found[1]) > _FEW * exact.size):
+        other = _first(rgb, conversion, planes, known, (_guess(*chroma, layout) for layout in likely(*chroma)))
+        if found is None or (other is not None and len(other[1]) < len(found[1])):
+            found = other
+    return found or (*_full(rgb, conversion, planes, exact), FULL)
+
+
+def _first(
+    rgb: Pixels,
+    conversion: Conversion,
+    planes: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    guesses: Iterable[_Guess],
+) -> tuple[Planes, Exceptions, Layout] | None:
+    """What the first of some layouts makes that leaves few exceptions."""
     least = _GUESSED
-    for layout, samples, share in _guesses(planes[1:], known, conversion, layouts):
+    for layout, samples, share in guesses:
         if share < least:
             continue
         least = share  # the next one has more samples: if it is the true one, more of it comes back
         found = _halved(rgb, conversion, layout, planes.copy(), known, samples, _HOPELESS)
-        if found is not None and len(found[1]) <= _EXCEPTIONS * exact.size:
+        if found is not None and len(found[1]) <= _EXCEPTIONS * known.size:
             return (*found, layout)
-    return (*_full(rgb, conversion, planes, exact), FULL)
+    return None
 
 
 def layouts_of(pictures: Sequence[NDArray[Any]], conversion: Conversion) -> tuple[Layout, ...]:
@@ -107,20 +126,20 @@ def layouts_of(pictures: Sequence[NDArray[Any]], conversion: Conversion) -> tupl
     return tuple(layout for layout, count in counts if layout != FULL or 2 * count >= len(found))
 
 
-def _guesses(
+def _guess(chroma: NDArray[np.int32], known: NDArray[np.bool_], conversion: Conversion, layout: Layout) -> _Guess:
+    return (layout, *first_guess(chroma, known, layout, conversion))
+
+
+def _alike(
     chroma: NDArray[np.int32], known: NDArray[np.bool_], conversion: Conversion, layouts: Sequence[Layout]
-) -> Iterator[tuple[Layout, NDArray[np.int32], float]]:
-    """Layouts to try, the likeliest first, with what `first_guess` says of each."""
-    tried = []
+) -> list[_Guess]:
+    """Of the layouts of other pictures, and their phases, the best one, if any is possible."""
+    tried: list[_Guess] = []
     for layout in alike(chroma, known, layouts):
-        tried.append((layout, *first_guess(chroma, known, layout, conversion)))
+        tried.append(_guess(chroma, known, conversion, layout))
         if tried[-1][2] >= _SURE:
             break
-    if tried:
-        yield max(tried, key=lambda one: one[2])
-    if FULL not in layouts:
-        for layout in likely(chroma, known, conversion):
-            yield (layout, *first_guess(chroma, known, layout, conversion))
+    return [max(tried, key=lambda guess: guess[2])] if tried else []
 
 
 def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
@@ -172,7 +191,8 @@ def preimages(rgb: Pixels, conversion: Conversion) -> tuple[NDArray[np.int32], N
     height, width = rgb.shape[:2]
     planes, exact = np.empty((3, height, width), np.int32), np.empty((height, width), np.bool_)
     tables, rates, constants = conversion.tables, conversion.rates, conversion.constants
-    kernels.undo(np.ascontiguousarray(rgb), tables, rates, constants, planes, exact)
+    writable = np.require(rgb, np.uint8, ["C", "W"])  # machine code is made once for each kind of array
+    kernels.undo(writable, tables, rates, constants, planes, exact)
     return planes, exact
 
 

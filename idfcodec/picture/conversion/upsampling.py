@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled, compiled_loops
+from idfcodec.compiled import compiled_loops
 
 __all__ = ["approach", "upsample"]
 
@@ -27,7 +27,7 @@ def upsample(samples: Plane, rows: Plane, columns: Plane, bias: Plane, shift: in
             out[r, c] = sums[r, c] >> shift
 
 
-@compiled
+@compiled_loops
 def approach(
     wanted: Plane,
     known: NDArray[np.bool_],
@@ -39,6 +39,9 @@ def approach(
     sweeps: int,
     over: float,
     samples: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    norms: NDArray[np.float64],
 ) -> None:
     """Move samples to where the squares of what their sums lack are least: sweeps of successive over-relaxation.
 
@@ -49,16 +52,15 @@ def approach(
         down, along: taps.
         sweeps: over all samples.
         samples: (2, ..., ...), changed; both planes at a time, since each waits for its own sums.
+        rest, weights, norms: scratch, (H, W, 2), (H, W) and (..., ...).
     """
     half = ((1 << shift) - 1) / 2
     height, width = known.shape
-    rest, weights = np.empty((height, width, 2), np.float64), np.empty((height, width), np.float64)
     for p in range(height):
         for q in range(width):
             weights[p, q] = 1.0 if known[p, q] else faint
             for plane in range(2):
                 rest[p, q, plane] = ((wanted[plane, p, q] << shift) - sums[plane, p, q]) + half
-    norms = np.empty(samples.shape[1:], np.float64)
     for sweep in range(sweeps):
         for j in range(samples.shape[1]):
             for k in range(samples.shape[2]):

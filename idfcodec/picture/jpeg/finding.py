@@ -35,7 +35,7 @@ def jpeg_source(pixels: Pixels, file: bytes = b"") -> JpegSource | None:
     """
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or pixels.shape[2] == 3):
         return None
-    samples = np.ascontiguousarray(pixels, np.uint8)
+    samples = np.require(pixels, np.uint8, ["C", "W"])  # machine code is made once for each kind of array
     if file:
         return _of_file(samples, file)
     return _recovered(samples)

@@ -22,7 +22,7 @@ def source_planes(jpeg: Jpeg) -> list[NDArray[np.uint8]]:
         samples = np.empty((8 * rows, 8 * columns), np.uint8)
         samples_of_blocks(coefficients, table, samples)
         height, width = samples_of(jpeg.shape, jpeg.sampling, plane)
-        found.append(samples[:height, :width])
+        found.append(np.ascontiguousarray(samples[:height, :width]))
     return found
 
 

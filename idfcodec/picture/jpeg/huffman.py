@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called, compiled
 
 __all__ = ["read_scan"]
 
 BUFFER, COUNT, PLACE, END, MARKER = range(5)  # what is read ahead, how many bits, where, where data ends, was a marker
 
 
-@compiled
+@called
 def _fill(data: NDArray[np.uint8], reader: NDArray[np.int64]) -> None:
     """At least 25 bits ahead; zeros, which are counted, where a marker stands or the data ends."""
     while reader[COUNT] <= 40:
@@ -33,7 +33,7 @@ def _fill(data: NDArray[np.uint8], reader: NDArray[np.int64]) -> None:
         reader[COUNT] += 8
 
 
-@compiled
+@called
 def _bits(data: NDArray[np.uint8], reader: NDArray[np.int64], count: int) -> int:
     if count == 0:
         return 0
@@ -43,7 +43,7 @@ def _bits(data: NDArray[np.uint8], reader: NDArray[np.int64], count: int) -> int
     return int((reader[BUFFER] >> reader[COUNT]) & ((1 << count) - 1))
 
 
-@compiled
+@called
 def _symbol(data: NDArray[np.uint8], reader: NDArray[np.int64], table: NDArray[np.uint16]) -> int:
     """The next symbol, or -1 for a code that there is not. `table`: 16 bits ahead to length · 256 + symbol."""
     if reader[COUNT] < 16:
@@ -55,19 +55,19 @@ def _symbol(data: NDArray[np.uint8], reader: NDArray[np.int64], table: NDArray[n
     return int(entry & 255)
 
 
-@compiled
+@called
 def _extended(value: int, size: int) -> int:
     return value if size == 0 or value >> (size - 1) else value - (1 << size) + 1
 
 
-@compiled
+@called
 def _refine(block: NDArray[np.int16], place: int, data: NDArray[np.uint8], reader: NDArray[np.int64], one: int) -> None:
     """A further bit of a coefficient that is known to be there."""
     if _bits(data, reader, 1) and (abs(np.int64(block[place])) & one) == 0:
         block[place] += one if block[place] > 0 else -one
 
 
-@compiled
+@called
 def _block(
     block: NDArray[np.int16],
     data: NDArray[np.uint8],

@@ -218,7 +218,7 @@ def _chroma(
         else:
             round_blocks(padded, variance, table, DCT, prior, todo, found)
         samples_of_blocks(found, table, made)
-        upsample(made[:height, :width], *jpeg.sampling, smooth, 0, full)
+        upsample(np.ascontiguousarray(made[:height, :width]), *jpeg.sampling, smooth, 0, full)
         wrong = ((full < low) | (full > high))[canvas.inside]
         count = _by_unit(wrong, canvas, jpeg.sampling)
         better = (count < fewest) & todo if turn else todo

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,13 @@ OVER = 3.0  # by how much clipped samples go on, and the deviation of that
 
 Reals = NDArray[np.float64]
 Shorts = NDArray[np.int16]
+
+
+@called
+def _copy(source: NDArray[Any], target: NDArray[Any]) -> None:
+    """Of 64 numbers: an assignment of slices takes seconds to compile, for the message of its error."""
+    for k in range(64):
+        target[k] = source[k]
 
 
 @called
@@ -144,11 +153,11 @@ def solve(
                             other[last] = 1
                         decide(n, c, table, places, order, columns, diagonal, other, doubt, y, trial)
                         if not attempt:
-                            doubts[:] = doubt
+                            _copy(doubt, doubts)
                         wrong = wrong_samples(trial, table, lo, hi, block, fewest)
                         if wrong < fewest:
                             fewest = wrong
-                            best[:] = trial
+                            _copy(trial, best)
                         if fewest == 0 or attempt >= n:
                             break
                     if fewest == 0:
@@ -181,7 +190,7 @@ def solve(
                     wrong = wrong_samples(trial, table, lo, hi, block, fewest)
                     if wrong < fewest:
                         fewest = wrong
-                        best[:] = trial
+                        _copy(trial, best)
                         if fewest == 0:
                             break
                     transform(c, turned, between, rest)
@@ -195,12 +204,12 @@ def solve(
                     inside = min(max(rest[k], least[k]), most[k])
                     y[k] = (lo[k] - 128.0 - rest[k]) if lo[k] == hi[k] and 0 < lo[k] < 255 else inside - rest[k]
                 transform(y, matrix, between, c)
-                trial[:] = best
+                _copy(best, trial)
                 wrong = search(trial, table, lo, hi, least, most, rest, basis, c, block, room)
                 if wrong >= fewest:
                     break
                 fewest = wrong
-                best[:] = trial
+                _copy(trial, best)
             missed[row, column] = fewest
             for k in range(64):
                 out[row, column, k] = min(max(best[k], -32767), 32767)
