@@ -14,13 +14,13 @@ from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.flow.contract import Coder
 from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
 from idfcodec.format.batch import Shape as BatchShape
-from idfcodec.format.container import CHECKSUM_SIZE
+from idfcodec.format.container import CHECKSUM_SIZE, Mode
 from idfcodec.format.payload import STORED, first_byte, split_small, with_small_patches
 from idfcodec.format.structure import STILL
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.conversion import detect_any
+from idfcodec.picture.conversion import Layout, detect_any, layouts_of
 from idfcodec.picture.given import pictures_of
 from idfcodec.picture.picture import Picture
 from idfcodec.types import Buffer, Pixels, Planes, Progress, Shape
@@ -88,8 +88,8 @@ def _batch_checksum(shapes: Sequence[BatchShape], pictures: Sequence[Pixels]) ->
 
 def prepared(
     images: Iterable[Picture | Pixels | Image.Image], *, conversion: bool
-) -> tuple[list[Pixels], list[BatchShape]]:
-    """Pixels and shape of each picture of a batch.
+) -> tuple[list[Pixels], list[BatchShape], dict[Mode, tuple[Layout, ...]]]:
+    """Pixels and shape of each picture of a batch; and the layouts of the chroma of those of a mode, by some of them.
 
     Args:
         images: see `encode_batch`.
@@ -109,17 +109,23 @@ def prepared(
             raise IDFError(f"a picture of {width}x{height} pixels is too large for a batch: {MAX_SIDE} a side at most")
     found = detect_any([p for p in pictures if p.ndim == 3 and p.shape[2] == 3]) if conversion else ()
     kinds: list[Kind] = [kind_of(pixels, conversions=found) for pixels in pictures]
-    return pictures, [(kind.mode, p.shape[0], p.shape[1]) for kind, p in zip(kinds, pictures, strict=True)]
+    layouts = {
+        kind.mode: layouts_of([p for k, p in zip(kinds, pictures, strict=True) if k is kind], kind.conversion)
+        for kind in {kind.mode: kind for kind in kinds}.values()
+        if kind.conversion is not None
+    }
+    shapes = [(kind.mode, p.shape[0], p.shape[1]) for kind, p in zip(kinds, pictures, strict=True)]
+    return pictures, shapes, layouts
 
 
-def small_planes(kind: Kind, pixels: Pixels) -> tuple[Planes, bytes]:
+def small_planes(kind: Kind, pixels: Pixels, layouts: Sequence[Layout]) -> tuple[Planes, bytes]:
     """What is coded of a picture, and what else a reader needs: there is no list of values in a batch."""
-    return (kind.split(pixels), b"") if kind.conversion is None else kind.planes(pixels)
+    return (kind.split(pixels), b"") if kind.conversion is None else kind.planes(pixels, layouts=layouts)
 
 
-def _encode(kind: Kind, pictures: Sequence[Pixels], coder: Coder) -> list[bytes]:
+def _encode(kind: Kind, pictures: Sequence[Pixels], layouts: Sequence[Layout], coder: Coder) -> list[bytes]:
     """The payloads of pictures of one kind and size."""
-    found = [small_planes(kind, pixels) for pixels in pictures]
+    found = [small_planes(kind, pixels, layouts) for pixels in pictures]
     if kind.conversion is None:
         coded = coder.encode([planes for planes, _ in found], kind.types, small=True)
     else:
@@ -177,12 +183,13 @@ def encode_batch(
     check_options(threads=threads, device=device, progress=progress)
     model = choose_model(model, effort, batch=True)
     coder = load_model(model, device=device)
-    pictures, shapes = prepared(images, conversion=conversion and coder.capabilities.any_planes)
+    pictures, shapes, layouts = prepared(images, conversion=conversion and coder.capabilities.any_planes)
     if problem := _problem(coder, shapes):
         raise UnsupportedImage(problem)
 
     def work(numbers: list[int]) -> list[bytes]:
-        return _encode(KINDS[shapes[numbers[0]][0]], [pictures[i] for i in numbers], coder)
+        mode = shapes[numbers[0]][0]
+        return _encode(KINDS[mode], [pictures[i] for i in numbers], layouts.get(mode, ()), coder)
 
     payloads = side_by_side(work, shapes, coder.capabilities.side_by_side, threads, progress)
     checksum = _batch_checksum(shapes, pictures)

@@ -39,7 +39,7 @@ from numba.core.runtime.nrt import rtsys
 __all__ = ["COVERED", "KEPT", "PACKAGE", "CodeCache", "cache_folder", "covered_files"]
 
 PACKAGE = Path(os.path.abspath(__file__)).parent
-COVERED = ("code_cache.py", "compiled.py", "entropy.py", "flow", "picture")
+COVERED = ("code_cache.py", "code_making.py", "compiled.py", "entropy.py", "flow", "picture")
 """Modules and folders whose contents stamp the code: compiled functions are in these and take from these alone."""
 KEPT = 16  # folders, each of a state of those modules
 _CHECKSUM = 32  # bytes of a SHA-256

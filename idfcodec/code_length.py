@@ -126,11 +126,12 @@ def batch_code_lengths(
         IDFError: there are no pictures, or one is too large.
     """
     coder = load_model(choose_model(model, effort, batch=True), device=device)
-    pictures, shapes = prepared(images, conversion=coder.capabilities.any_planes)
+    pictures, shapes, layouts = prepared(images, conversion=coder.capabilities.any_planes)
 
     def work(numbers: list[int]) -> list[float]:
-        kind, found = KINDS[shapes[numbers[0]][0]], []
-        for planes, extra in (small_planes(kind, pictures[i]) for i in numbers):
+        mode = shapes[numbers[0]][0]
+        kind, found = KINDS[mode], []
+        for planes, extra in (small_planes(kind, pictures[i], layouts.get(mode, ())) for i in numbers):
             patches = with_small_patches(extra, b"") or b""
             found.append(coder.code_length(planes, kind.types_with(extra)).total + 8 * len(patches))
         return found

@@ -19,11 +19,14 @@ from idfcodec.memory import check_room
 check_room()
 
 import numba  # noqa: E402
-from numba.core import event  # noqa: E402
+from llvmlite import ir  # noqa: E402
+from numba.core import cgutils, event, types  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
 
 from idfcodec.code_cache import CodeCache  # noqa: E402
+from idfcodec.code_making import PartCompiler, WholeCompiler  # noqa: E402
 
-__all__ = ["CompilingNotice", "called", "compiled", "compiled_loops", "compiled_sums", "inlined"]
+__all__ = ["CompilingNotice", "called", "compiled", "compiled_loops", "compiled_sums", "fetched_ahead", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,27 +78,27 @@ class CompilingNotice(event.Listener):
 event.register("numba:run_pass", CompilingNotice())  # type: ignore[no-untyped-call]
 
 
-def _compiled(function: F, **options: Any) -> F:
+def _compiled(function: F, *, kept: bool = True, **options: Any) -> F:
     options["no_cfunc_wrapper"] = True  # C calls none of them
     out: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if out is not function:  # as it is with NUMBA_DISABLE_JIT
+    if kept and out is not function:  # as it is with NUMBA_DISABLE_JIT
         out._cache = CodeCache(function)
     return cast(F, out)
 
 
 def compiled(function: F) -> F:
     """`function`, of arrays and numbers, as machine code; made at its first call and kept for later processes."""
-    return _compiled(function)
+    return _compiled(function, pipeline_class=WholeCompiler)
 
 
 def compiled_loops(function: F) -> F:
     """The same for loops that make no arrays: nothing counts who holds those they are given, at each call anew."""
-    return _compiled(function, _nrt=False)
+    return _compiled(function, _nrt=False, pipeline_class=WholeCompiler)
 
 
 def called(function: F) -> F:
     """The same for what compiled loops alone call: it has no entry for Python, and is kept as a part of its callers."""
-    return _compiled(function, _nrt=False, no_cpython_wrapper=True)
+    return _compiled(function, kept=False, _nrt=False, no_cpython_wrapper=True, pipeline_class=PartCompiler)
 
 
 def compiled_sums(function: F) -> F:
@@ -103,9 +106,26 @@ def compiled_sums(function: F) -> F:
 
     All of them are exact, so that their order is free and a product may be added without being rounded first.
     """
-    return _compiled(function, fastmath={"reassoc", "contract"})
+    return _compiled(function, fastmath={"reassoc", "contract"}, pipeline_class=WholeCompiler)
 
 
 def inlined(function: F) -> F:
     """The same for a loop's body, which becomes part of the compiled functions that call it."""
     return _compiled(function, inline="always")
+
+
+def _fetched_ahead(typing: object, array: Any, index: Any) -> Any:
+    """Asks for the cache line of an element, without waiting: no result depends on it."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+        parts = [cgutils.voidptr_t, *[cgutils.int32_t] * 3]
+        ask = builder.module.declare_intrinsic("llvm.prefetch", fnty=ir.FunctionType(ir.VoidType(), parts))
+        builder.call(ask, [place, *(cgutils.int32_t(option) for option in (0, 3, 1))])  # to read; keep; data
+        return context.get_dummy_value()
+
+    return types.void(array, index), code
+
+
+fetched_ahead: Any = (lambda array, index: None) if numba.config.DISABLE_JIT else intrinsic(_fetched_ahead)

@@ -12,7 +12,7 @@ PACKAGE = Path(idfcodec.__file__).resolve().parent
 LAYERS = [
     ("errors", "demo"),
     ("types", "arguments", "memory", "source"),
-    ("code_cache", "compiled", "parallel", "workers"),
+    ("code_cache", "code_making", "compiled", "parallel", "workers"),
     ("entropy", "format"),
     ("info", "picture"),
     ("files", "flow", "region"),

@@ -19,6 +19,7 @@ from idfcodec.picture import splitting
 from idfcodec.picture.conversion import (
     CONVERSIONS,
     Conversion,
+    Layout,
     detect,
     pack_source,
     redo,
@@ -137,15 +138,16 @@ class Kind:
             samples = bits[:count]
         self.write_samples(samples.reshape(shape), out)
 
-    def planes(self, pixels: Pixels, *, values: bool = True) -> tuple[Planes, bytes]:
+    def planes(self, pixels: Pixels, *, values: bool = True, layouts: Sequence[Layout] = ()) -> tuple[Planes, bytes]:
         """What is coded of pixels: planes, and what else a reader needs.
 
         Args:
             pixels: of a tile.
             values: look for the values that occur, so that no others are paid for; planes of one value are left out.
+            layouts: of the chroma of pictures like it, see `undo_best`.
         """
         if self.conversion is not None:
-            source = undo_best(pixels.astype(np.uint8, copy=False), self.conversion)
+            source = undo_best(pixels.astype(np.uint8, copy=False), self.conversion, layouts)
             if source is None:
                 return self.split(pixels), pack_source(None)
             planes, exceptions, layout = source

@@ -52,7 +52,7 @@ def likely_ways(
             or less; "max" the two between which a sample leaves doubt; "sample" takes the one for photographs.
     """
     ways = list(choices)
-    budget = BUDGETS[2] if effort == "fast" else BUDGETS[1] if 0 < colours <= 2 else BUDGETS[0]
+    budget = BUDGETS[5] if effort == "fast" else BUDGETS[4] if 0 < colours <= 2 else BUDGETS[3]
     if effort == "sample":
         return [(ways[-1], budget)]
     if choices[ways[0]].size > TINY:
@@ -64,8 +64,8 @@ def likely_ways(
             first, second = np.argsort(costs, kind="stable")[:2]
             also = effort == "max" and costs[second] <= CLOSE * costs[first]
             ways = [ways[first], *[ways[second]] * also]
-    budgets = BUDGETS[:2] if effort == "max" and colours else (budget,)
-    return [(way, budget) for way in ways for budget in budgets if way.listed or budget != BUDGETS[1]]
+    budgets = BUDGETS[3:5] if effort == "max" and colours else (budget,)
+    return [(way, budget) for way in ways for budget in budgets if way.listed or budget != BUDGETS[4]]
 
 
 def _repeats(names: NDArray[np.uint32]) -> float:

@@ -65,15 +65,26 @@ class Budget:
         channels: contexts of a channel.
         slots: log2 of a group's slots, at most.
         memory: log2 of the cells of what followed surroundings, at most.
+        memories: which of them there are, as bits.
+        lines: whether the slots of one context lie together in lines, as a processor fetches them.
     """
 
     ranks: int
     channels: int
     slots: int
     memory: int
+    memories: int = 31
+    lines: bool = False
 
 
-BUDGETS = (Budget(8, 14, 22, 20), Budget(4, 7, 22, 20), Budget(4, 7, 18, 16))
+BUDGETS = (
+    Budget(8, 14, 22, 20),
+    Budget(4, 7, 22, 20),
+    Budget(4, 7, 18, 16),
+    Budget(8, 14, 22, 20, lines=True),
+    Budget(4, 7, 22, 20, lines=True),
+    Budget(4, 7, 18, 16, lines=True),
+)
 """By their number in a payload: in full; with fewer contexts, which black and white needs no more of; and for speed,
 in what a processor keeps near."""
 

@@ -69,13 +69,15 @@ class Work:
         bits = _power(4 * names.size, LEAST_BITS, budget.slots)
         memory_bits = _power(names.size, 12, budget.memory)
         depth = max(colours - 1, 0).bit_length()
-        contexts = budget.ranks, budget.channels
-        sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *contexts
+        learned = budget.ranks, budget.channels, budget.lines, budget.memories
+        sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *learned
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
         steps = np.array(NEIGHBOURS)
         keys = [(0x9E3779B1 * (i + 1) ^ 0x2545F491 * (i + 7)) & 0x7FFFFFFF | 1 for i in range(len(NEIGHBOURS))]
-        tables_of_neighbours = (0, *LEVELS, *steps[:, 0], *steps[:, 1], *keys, *np.array(ALIKE).ravel())
+        own = [[i for i in range(*ends) if NEIGHBOURS[i][0] == 0] for ends in zip((0, *LEVELS), LEVELS, strict=False)]
+        owns = [next(iter(found), -1) for found in own]
+        tables_of_neighbours = (0, *LEVELS, *steps[:, 0], *steps[:, 1], *keys, *np.array(ALIKE).ravel(), *owns)
         self._plan[TABLES : TABLES + len(tables_of_neighbours)] = tables_of_neighbours
         slots, weights = self._learned(bits, (way.listed, way.listed, colours > 0, colours == 0))
         stride = width + 2 * PAD
@@ -95,6 +97,7 @@ class Work:
             near,
         ).ravel()
         self._chances, self._known = np.full(256, 1 << 15, np.int64), np.zeros(3 << 16, np.uint16)
+        self._sums = np.zeros((MEMORIES + 1) * width, np.int64)
 
     def _learned(self, bits: int, needed: tuple[bool, ...]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
         """Slots, weights, and in the plan where those of each group lie."""
@@ -148,5 +151,5 @@ class Work:
     def _run(self, words: NDArray[np.uint32]) -> None:
         code_strip(  # type: ignore[no-untyped-call]
             self._decisions, words, *self._deck, self._names, self._rows, self._flags, self._place, self._memory,
-            self._trail, self._trust, self._chances, self._known,
+            self._trail, self._trust, self._chances, self._known, self._sums,
         )  # fmt: skip

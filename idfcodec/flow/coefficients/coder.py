@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from idfcodec.entropy import Encoder
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.coefficients.kernels.decisions import (
+    COUNTERS,
     DECODE,
     ENCODE,
+    FEATURES,
     INPUTS,
     KINDS,
     NODES,
     SEGMENT,
     SETS,
-    SLOTS,
     TOP,
     Model,
 )
-from idfcodec.flow.coefficients.kernels.rows import code_rows
-from idfcodec.flow.coefficients.tables import BASIS, RATES, squash, stretch
+from idfcodec.flow.coefficients.kernels.rows import Scratch, code_rows
+from idfcodec.flow.coefficients.tables import BASIS, squash, tables
 from idfcodec.picture.jpeg.layout import ZIGZAG
 from idfcodec.types import Buffer, Shape
 
@@ -59,20 +60,29 @@ def _streams(shapes: Sequence[Shape]) -> Iterator[list[tuple[int, int, int]]]:
         yield stream
 
 
+def _aligned(count: int, kind: type[np.generic]) -> NDArray[Any]:
+    """An array of numbers of 4 bytes that begins where a line of the processor's cache does."""
+    found = np.empty(count + 16, kind)
+    start = -found.ctypes.data // 4 % 16
+    return found[start : start + count]
+
+
 def _fresh() -> dict[str, Any]:
     """What a model learns, before it has seen anything."""
     ends = np.clip(np.arange(NODES) * SEGMENT - TOP - 1, -TOP, TOP) + TOP
+    counters = _aligned(COUNTERS + SETS * NODES, np.uint32)
+    counters[:COUNTERS] = 1 << 31
+    counters[COUNTERS:].reshape(SETS, NODES)[:] = squash()[ends] << 16 | 6
+    weights = _aligned(SETS * INPUTS, np.int32)
+    weights[:] = 5243
     learned = np.array([10, 10, 5, 5, 2, 2, 6, 6, 2, 2, 2, 2, 2, 3, 1, 3], np.float64) / 64.0
     return {
-        "counters": np.full(20 * SLOTS * 16, 1 << 31, np.uint32),
-        "weights": np.full((SETS, INPUTS), 5243, np.int32),
-        "refined": np.tile((squash()[ends] << 16 | 6).astype(np.uint32), (SETS, 1)),
+        "counters": counters,
+        "weights": weights,
         "learned": np.tile(learned, (KINDS * 64, 1)),
-        "stretch": stretch(),
-        "squash": squash(),
-        "rates": RATES,
-        "at": np.zeros(INPUTS, np.int64),
-        "x": np.zeros(INPUTS, np.int32),
+        "tables": tables(),
+        "lines": np.zeros(INPUTS, np.uint64),
+        "logits": np.zeros(INPUTS, np.int32),
     }
 
 
@@ -83,6 +93,7 @@ class _Run:
         self.planes, self.steps = planes, steps
         self.memory = [np.zeros((*blocks.shape[:2], 4), np.int64) for blocks in planes]
         self.learned = _fresh()
+        self.scratch = Scratch(np.zeros(FEATURES), np.zeros(96), np.zeros(8), np.zeros(8), np.zeros(64, np.int16))
 
     def code(self, mode: int, parts: list[tuple[int, int, int]], words: NDArray[np.uint32], capacity: int) -> Model:
         """Code a stream."""
@@ -90,13 +101,12 @@ class _Run:
         if len(words):
             coder[0] = int(words[-1]) << 32 | int(words[-2]) if len(words) > 1 else int(words[-1])
             coder[1] = max(len(words) - 2, 0)
-        starts, sizes = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
-        model = Model(coder=coder, words=words, starts=starts, sizes=sizes, **self.learned)
+        model = Model(coder=coder, words=words, intervals=np.empty((2, capacity), np.int32), **self.learned)
         for plane, begin, end in parts:
             other = self.planes[plane - 1] if plane else np.empty((0, 1, 64), np.int16)
             code_rows(  # type: ignore[no-untyped-call]
                 mode, min(plane, KINDS - 1), self.planes[plane], begin, end, other, self.steps[plane], BASIS, ZIGZAG,
-                self.memory[plane], model,
+                self.memory[plane], model, self.scratch,
             )  # fmt: skip
         return model
 
@@ -123,7 +133,7 @@ def encode_blocks(planes: Sequence[Blocks], steps: Sequence[Steps]) -> bytes:
         count, encoder = int(model.coder[2]), Encoder()
         for start in reversed(range(0, count, _PART)):
             end = min(start + _PART, count)
-            encoder.push_intervals((model.starts[start:end], model.sizes[start:end]))
+            encoder.push_intervals((model.intervals[0, start:end], model.intervals[1, start:end]))
         found.append(encoder.finish())
     return b"".join([*(_LENGTH.pack(len(stream)) for stream in found[:-1]), *found])
 

@@ -4,7 +4,7 @@ from idfcodec.picture.conversion.detection import detect, detect_any
 from idfcodec.picture.conversion.layout import FULL, LAYOUTS, Layout
 from idfcodec.picture.conversion.packing import pack_source, unpack_layout, unpack_source
 from idfcodec.picture.conversion.table import CONVERSIONS, Conversion, numbered
-from idfcodec.picture.conversion.undoing import Exceptions, redo, undo, undo_best
+from idfcodec.picture.conversion.undoing import Exceptions, layouts_of, redo, undo, undo_best
 
 __all__ = [
     "CONVERSIONS",
@@ -15,6 +15,7 @@ __all__ = [
     "Layout",
     "detect",
     "detect_any",
+    "layouts_of",
     "numbered",
     "pack_source",
     "redo",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from idfcodec.format.tiles import tile_grid
 from idfcodec.picture.conversion.table import CONVERSIONS, Conversion
+from idfcodec.picture.conversion.undoing import preimages, unclipped
 
 __all__ = ["detect", "detect_any", "makes", "shares"]
 
@@ -39,6 +40,8 @@ def detect(rgb: NDArray[np.uint8], among: Sequence[Conversion] = CONVERSIONS) ->
 
     A wrong answer costs bytes and is otherwise harmless.
     """
+    if len(among) < len(CONVERSIONS) and max(rgb.shape[:2]) <= _SIDE:
+        return _detect_again(rgb, among)
     whole = _detect(rgb, _SIDE, among)
     if whole is not None or max(rgb.shape[:2]) <= _PART:
         return whole
@@ -65,6 +68,22 @@ def _detect(rgb: NDArray[np.uint8], side: int, among: Sequence[Conversion]) -> C
         pixels, pairs, count = _shares(*sample, conversion)
         if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
             best, most = conversion, pixels
+    return best
+
+
+def _detect_again(rgb: NDArray[np.uint8], among: Sequence[Conversion]) -> Conversion | None:
+    """The same of a small picture, among conversions that made others: by the compiled loop that undoes them."""
+    best, most = None, 0.0
+    clear = unclipped(rgb)
+    count = int(np.count_nonzero(clear))
+    for conversion in among:
+        exact = preimages(rgb, conversion)[1]
+        pixels = int(np.count_nonzero(exact & clear)) / max(count, 1)
+        if pixels >= _PIXEL_SHARE and pixels > most:
+            colours = rgb[clear]
+            pairs, different = _pair_share(colours, exact[clear], np.ones(count))
+            if different >= _PAIRS and pairs >= _PAIR_SHARE:
+                best, most = conversion, pixels
     return best
 
 
@@ -112,9 +131,13 @@ def _shares(colours: NDArray[np.uint8], counts: NDArray[np.int64], conversion: C
     if not len(colours):
         return 0.0, 0.0, 0
     exact = makes(colours, conversion)
+    return float((exact * counts).sum() / counts.sum()), *_pair_share(colours, exact, counts)
+
+
+def _pair_share(colours: NDArray[np.uint8], exact: NDArray[np.bool_], counts: NDArray[Any]) -> tuple[float, int]:
     red, green, blue = colours.astype(np.int64).T
     pairs, which = np.unique((red - green) * 1024 + (blue - green), return_inverse=True)
     hits, members = np.bincount(which, weights=exact * counts), np.bincount(which, weights=counts)
     weights = np.minimum(members, _PAIR_MOST) * (pairs != 0)
     by_pair = float((hits / members * weights).sum() / max(weights.sum(), 1))
-    return float((exact * counts).sum() / counts.sum()), by_pair, int((pairs != 0).sum())
+    return by_pair, int((pairs != 0).sum())

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.errors import CorruptFile
-from idfcodec.picture.conversion.halving import first_guess, halved, likely, upsampled
+from idfcodec.picture.conversion.finding import alike, likely
+from idfcodec.picture.conversion.halving import first_guess, halved, upsampled
 from idfcodec.picture.conversion.layout import FULL, Layout
 from idfcodec.picture.conversion.table import Conversion
 
-__all__ = ["NONE", "Exceptions", "preimages", "redo", "unclipped", "undo", "undo_best"]
+__all__ = ["NONE", "Exceptions", "layouts_of", "preimages", "redo", "unclipped", "undo", "undo_best"]
 
 Pixels = NDArray[np.uint8]
 Planes = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 _SHARE = 0.9  # of a tile's pixels that are not clipped: exceptions, of some 12 bits, cost what is gained on the others
 _GUESSED = 0.7  # of them that come back before anything is moved, if the layout is the true one
+_SURE = 0.93  # the same of a layout that other pictures have, so that no further phase is tried
+_HOPELESS = 0.15  # of the known pixels wrong when samples have moved: there will be more exceptions than pay
+_EACH, _PICTURES = 16, 64  # of many small pictures one in so many, and so many at most, tell the layouts of the others
 _EXCEPTIONS = 0.03  # of a tile's pixels: 7 bits each, where halved chroma gains 0.4 bits a pixel or more
 
 
@@ -59,11 +65,19 @@ def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Pl
         return _full(rgb, conversion, planes, exact)
     known = exact & unclipped(rgb)
     samples, _ = first_guess(planes[1:], known, layout, conversion)
-    return _halved(rgb, conversion, layout, planes, known, samples)
+    found = _halved(rgb, conversion, layout, planes, known, samples, 1.0)
+    assert found is not None
+    return found
 
 
-def undo_best(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions, Layout] | None:
-    """The same with the layout that suits a tile, or None where the conversion did not make it."""
+def undo_best(
+    rgb: Pixels, conversion: Conversion, layouts: Sequence[Layout] = ()
+) -> tuple[Planes, Exceptions, Layout] | None:
+    """The same with the layout that suits a tile, or None where the conversion did not make it.
+
+    Args:
+        layouts: of pictures like it, tried first, in all phases; with `FULL` among them, no others are.
+    """
     rgb = np.array(rgb, np.uint8, order="C")  # writable, too: machine code is made once for each kind of array
     planes, exact = preimages(rgb, conversion)
     clear = unclipped(rgb)
@@ -71,15 +85,42 @@ def undo_best(rgb: Pixels, conversion: Conversion) -> tuple[Planes, Exceptions, 
     if np.count_nonzero(known) < _SHARE * np.count_nonzero(clear):
         return None
     least = _GUESSED
-    for layout in likely(planes[1:], known, conversion):
-        samples, share = first_guess(planes[1:], known, layout, conversion)
+    for layout, samples, share in _guesses(planes[1:], known, conversion, layouts):
         if share < least:
             continue
         least = share  # the next one has more samples: if it is the true one, more of it comes back
-        found, exceptions = _halved(rgb, conversion, layout, planes.copy(), known, samples)
-        if len(exceptions) <= _EXCEPTIONS * exact.size:
-            return found, exceptions, layout
+        found = _halved(rgb, conversion, layout, planes.copy(), known, samples, _HOPELESS)
+        if found is not None and len(found[1]) <= _EXCEPTIONS * exact.size:
+            return (*found, layout)
     return (*_full(rgb, conversion, planes, exact), FULL)
+
+
+def layouts_of(pictures: Sequence[NDArray[Any]], conversion: Conversion) -> tuple[Layout, ...]:
+    """The layouts, in phase 0, of some of many small pictures that a conversion made, the most frequent first.
+
+    None of a few pictures. `FULL` is among them only if half of them have it.
+    """
+    step = max(min(_EACH, len(pictures) // 4), -(-len(pictures) // _PICTURES))
+    some = pictures[::step] if len(pictures) >= _EACH else ()
+    found = [replace(source[2], phase=(0, 0)) for rgb in some if (source := undo_best(rgb, conversion))]
+    counts = Counter(found).most_common()
+    return tuple(layout for layout, count in counts if layout != FULL or 2 * count >= len(found))
+
+
+def _guesses(
+    chroma: NDArray[np.int32], known: NDArray[np.bool_], conversion: Conversion, layouts: Sequence[Layout]
+) -> Iterator[tuple[Layout, NDArray[np.int32], float]]:
+    """Layouts to try, the likeliest first, with what `first_guess` says of each."""
+    tried = []
+    for layout in alike(chroma, known, layouts):
+        tried.append((layout, *first_guess(chroma, known, layout, conversion)))
+        if tried[-1][2] >= _SURE:
+            break
+    if tried:
+        yield max(tried, key=lambda one: one[2])
+    if FULL not in layouts:
+        for layout in likely(chroma, known, conversion):
+            yield (layout, *first_guess(chroma, known, layout, conversion))
 
 
 def unclipped(rgb: Pixels) -> NDArray[np.bool_]:
@@ -110,8 +151,12 @@ def _halved(
     planes: NDArray[np.int32],
     known: NDArray[np.bool_],
     samples: NDArray[np.int32],
-) -> tuple[Planes, Exceptions]:
-    (first, second), exact = halved(rgb, planes, known, samples, layout, conversion)
+    most: float,
+) -> tuple[Planes, Exceptions] | None:
+    found = halved(rgb, planes, known, samples, layout, conversion, most)
+    if found is None:
+        return None
+    (first, second), exact = found
     positions = np.flatnonzero(~exact)
     exceptions = Exceptions(positions, np.empty((len(positions), 3), np.int16))
     if len(positions):

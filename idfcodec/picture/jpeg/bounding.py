@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called, compiled
 
 __all__ = ["FREE", "bound_chroma", "bound_lumas", "bound_pixels"]
 
@@ -15,13 +15,13 @@ RED, GREEN_FIRST, GREEN_SECOND, BLUE = 91881, 22554, 46802, 116130  # libjpeg's 
 Shorts = NDArray[np.int16]
 
 
-@compiled
+@called
 def _least(value: int, factor: int) -> int:
     """The least number whose product with factor / 65536, rounded, is at least `value`."""
     return -((65536 * -value + 32768) // factor)
 
 
-@compiled
+@called
 def _box(red: int, green: int, blue: int, y: int, box: NDArray[np.int64]) -> bool:
     """Least and greatest Cb and Cr, less 128, of a pixel whose luma is y; False if there are none.
 

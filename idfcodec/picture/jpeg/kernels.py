@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called, compiled
 
 __all__ = ["FIRST", "SECOND", "eight", "samples_of_blocks", "upsample"]
 
@@ -20,7 +20,7 @@ FIRST = 11  # shift after the columns: two bits are kept
 SECOND = 18  # and after the rows
 
 
-@compiled
+@called
 def eight(block: NDArray[np.int64], start: int, step: int, shift: int) -> None:
     """Eight numbers, from `start` on every `step`-th, to their inverse DCT, rounded and shifted down, in place."""
     x0, x1, x2, x3 = block[start], block[start + step], block[start + 2 * step], block[start + 3 * step]

@@ -100,10 +100,10 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
         some = todo.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
         trial = replace(trial, planes=[_luma(pixels, canvas, trial, some, best), *chroma])
         wrong = _by_unit((pixels_of(trial)[inside] != pixels).any(axis=2), canvas, jpeg)
+        better = wrong < fewest
         if best is None:
             best, fewest = trial, wrong
         else:
-            better = wrong < fewest
             if not better.any():
                 return best
             wide = better.repeat(down, 0).repeat(across, 1)[: lumas.shape[0], : lumas.shape[1]]
@@ -116,9 +116,16 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
                 ],
             )
             fewest = _by_unit((pixels_of(best)[inside] != pixels).any(axis=2), canvas, jpeg)
-        todo = (fewest > 0) & unclear
+        todo = (fewest > 0) & unclear & _about(better)
         if turn == _ALTERNATIONS or not todo.any():
             return best
+
+
+def _about(some: Bools) -> Bools:
+    """These blocks, and those beside them."""
+    wide = np.pad(some, 1)
+    rows = wide[:-2] | wide[1:-1] | wide[2:]
+    return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
 
 
 def _by_unit(wrong: Bools, canvas: Canvas, jpeg: Jpeg) -> NDArray[np.int64]:
@@ -262,6 +269,8 @@ def _chroma(
         better = (count < fewest) & todo if turn else todo
         best[better], fewest[better] = found[better], count[better]
         todo = wanted & (fewest > 0)
+        if turn > 1:
+            todo &= _about(better)  # elsewhere the next turn would be the same as this one
         if not todo.any() or turn == _TURNS - 1:
             break
         if turn == 0:

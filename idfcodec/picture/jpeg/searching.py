@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 from idfcodec.picture.jpeg.kernels import FIRST, SECOND, eight
 
-__all__ = ["search", "transform", "wrong_samples"]
+__all__ = ["CHOICE", "KEPT", "Room", "search", "transform", "wrong_samples"]
 
 CHOICE = 12  # coefficients that are flipped
 KEPT = 8  # sets of flips that are tried exactly
@@ -17,11 +19,39 @@ Reals = NDArray[np.float64]
 Shorts = NDArray[np.int16]
 
 
-@compiled
+class Room(NamedTuple):
+    """Scratch of the search.
+
+    Attributes:
+        sums: (5, 64) float64, samples after so many changes.
+        squares, margin: (64,) float64.
+        way, scores: (CHOICE,) and (KEPT,) float64.
+        chosen, sets, stack: (CHOICE,), (KEPT,) and (5,) int64.
+        trial, kept: (64,) int64.
+    """
+
+    sums: Reals
+    squares: Reals
+    margin: Reals
+    way: Reals
+    scores: Reals
+    chosen: NDArray[np.int64]
+    sets: NDArray[np.int64]
+    stack: NDArray[np.int64]
+    trial: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+
+@called
 def wrong_samples(
-    coefficients: NDArray[np.int64], table: NDArray[np.int64], low: Shorts, high: Shorts, block: NDArray[np.int64]
+    coefficients: NDArray[np.int64],
+    table: NDArray[np.int64],
+    low: Shorts,
+    high: Shorts,
+    block: NDArray[np.int64],
+    enough: int,
 ) -> int:
-    """How many samples of a block do not come out as they should."""
+    """How many samples of a block do not come out as they should, `enough` or more where there are as many."""
     for k in range(64):
         block[k] = coefficients[k] * table[k]
     for k in range(8):
@@ -33,10 +63,12 @@ def wrong_samples(
             value = min(max(block[8 * k + j] + 128, 0), 255)
             if value < low[8 * k + j] or value > high[8 * k + j]:
                 count += 1
+        if count >= enough:
+            break
     return count
 
 
-@compiled
+@called
 def transform(source: Reals, matrix: Reals, between: Reals, out: Reals) -> None:
     """matrix · source · matrix', of 8 x 8 numbers in rows."""
     for i in range(8):
@@ -53,18 +85,22 @@ def transform(source: Reals, matrix: Reals, between: Reals, out: Reals) -> None:
             out[8 * i + j] = total
 
 
-@compiled
-def _excess(rest: Reals, least: Reals, most: Reals) -> float:
-    """By how much samples, less what they should be, leave their bounds: the sum of squares."""
-    total = 0.0
+@called
+def _excess(rest: Reals, least: Reals, most: Reals, squares: Reals) -> float:
+    """By how much samples, less what they should be, leave their bounds: the sum of squares, first of columns."""
     for k in range(64):
-        over = max(rest[k] - most[k], least[k] - rest[k])
-        if over > 0.0:
-            total += over * over
+        over = max(rest[k] - most[k], least[k] - rest[k], 0.0)
+        squares[k] = over * over
+    total = 0.0
+    for j in range(8):
+        column = squares[j]
+        for i in range(1, 8):
+            column += squares[8 * i + j]
+        total += column
     return total
 
 
-@compiled
+@called
 def search(
     found: NDArray[np.int64],
     table: NDArray[np.int64],
@@ -76,6 +112,7 @@ def search(
     basis: Reals,
     turned: Reals,
     block: NDArray[np.int64],
+    room: Room,
 ) -> int:
     """Try sets of up to four changes by one of the coefficients `found`, which become the best ones.
 
@@ -84,12 +121,14 @@ def search(
         rest: the real samples of `found`.
         basis: (64, 64) samples of each coefficient.
         turned: (64,) how much each coefficient lacks, in samples.
+        block: (64,), scratch.
+        room: scratch.
 
     Returns:
         How many samples are wrong.
     """
-    chosen, way = np.zeros(CHOICE, np.int64), np.zeros(CHOICE, np.float64)
-    margin = np.empty(64)
+    sums, margin, scores, way = room.sums, room.margin, room.scores, room.way
+    chosen, sets, stack, trial, kept = room.chosen, room.sets, room.stack, room.trial, room.kept
     for k in range(64):
         margin[k] = table[k] * (0.5 * table[k] - abs(turned[k]))
     for i in range(CHOICE):
@@ -100,10 +139,10 @@ def search(
         chosen[i] = best
         way[i] = float(table[best]) if turned[best] > 0.0 else -float(table[best])
         margin[best] = 1e30
-    sums = np.empty((5, 64))
-    sums[0] = rest
-    scores, sets = np.full(KEPT, 1e30), np.zeros(KEPT, np.int64)
-    stack = np.zeros(5, np.int64)
+    for k in range(64):
+        sums[0, k], kept[k] = rest[k], found[k]
+    for j in range(KEPT):
+        scores[j] = 1e30
     depth = 1
     stack[1] = 0
     flips = 0
@@ -120,7 +159,7 @@ def search(
         here = sums[depth]
         for k in range(64):
             here[k] = above[k] + change * line[k]
-        score = _excess(here, least, most)
+        score = _excess(here, least, most, room.squares)
         if score < scores[KEPT - 1]:
             j = KEPT - 1
             while j > 0 and scores[j - 1] > score:
@@ -133,19 +172,20 @@ def search(
         else:
             flips ^= 1 << i
             stack[depth] += 1
-    trial, best = np.empty(64, np.int64), 65
-    kept = found.copy()
+    best = 65
     for j in range(KEPT):
         if scores[j] > 1e29:
             break
-        trial[:] = kept
+        for k in range(64):
+            trial[k] = kept[k]
         for i in range(CHOICE):
             if sets[j] >> i & 1:
                 trial[chosen[i]] += 1 if way[i] > 0.0 else -1
-        wrong = wrong_samples(trial, table, low, high, block)
+        wrong = wrong_samples(trial, table, low, high, block, best)
         if wrong < best:
             best = wrong
-            found[:] = trial
+            for k in range(64):
+                found[k] = trial[k]
             if wrong == 0:
                 break
     return best

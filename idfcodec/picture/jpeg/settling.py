@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called
 
 __all__ = ["UNKNOWN", "decide", "factor"]
 
@@ -23,7 +23,7 @@ Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@compiled
+@called
 def factor(
     x: Reals,
     variance: Reals,
@@ -37,6 +37,7 @@ def factor(
     order: Ints,
     columns: Reals,
     diagonal: Reals,
+    left: Ints,
 ) -> int:
     """What is known of a block's coefficients, as a chain of decisions; returns how many are not 0 for sure.
 
@@ -51,6 +52,7 @@ def factor(
         order: (64,), written: in which order they are decided, by their place in `places`.
         columns: (64, 64), written: how the others follow a decided one.
         diagonal: (64,), written: the variance of each when it is decided.
+        left: (64,), scratch, zeros afterwards.
     """
     n = 0
     for k in range(64):
@@ -82,7 +84,8 @@ def factor(
             part, line = gain[i] / total, spread[i]
             for j in range(n):
                 line[j] -= part * gain[j]
-    left = np.ones(n, np.bool_)
+    for i in range(n):
+        left[i] = 1
     for t in range(n):
         best, least = 0, 1e300
         for i in range(n):
@@ -90,7 +93,7 @@ def factor(
             value = spread[i, i] / (step * step)
             if left[i] and value < least:
                 best, least = i, value
-        left[best] = False
+        left[best] = 0
         order[t] = best
         own = max(spread[best, best], 1e-9)
         diagonal[t] = own
@@ -105,7 +108,7 @@ def factor(
     return n
 
 
-@compiled
+@called
 def decide(
     n: int,
     mean: Reals,

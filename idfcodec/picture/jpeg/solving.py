@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import compiled
+from idfcodec.compiled import called, compiled
 from idfcodec.picture.jpeg.bounding import FREE
-from idfcodec.picture.jpeg.searching import search, transform, wrong_samples
+from idfcodec.picture.jpeg.searching import CHOICE, KEPT, Room, search, transform, wrong_samples
 from idfcodec.picture.jpeg.settling import UNKNOWN, decide, factor
 
 __all__ = ["round_blocks", "solve"]
@@ -24,7 +24,7 @@ Reals = NDArray[np.float64]
 Shorts = NDArray[np.int16]
 
 
-@compiled
+@called
 def _measured(lo: Shorts, hi: Shorts, x: Reals, variance: Reals) -> bool:
     """What bounds of samples say of them as measurements; returns whether all are exact."""
     whole = True
@@ -43,7 +43,7 @@ def _measured(lo: Shorts, hi: Shorts, x: Reals, variance: Reals) -> bool:
     return whole
 
 
-@compiled
+@called
 def _scaled(x: Reals, variance: Reals, prior: Reals, scaled: Reals) -> int:
     """The variances of a block's coefficients, given how much its samples differ; returns how many are known."""
     count, total = 0, 0.0
@@ -101,6 +101,11 @@ def solve(
     spread, columns, diagonal = np.empty((64, 64)), np.empty((64, 64)), np.empty(64)
     doubt, doubts, other = np.empty(64), np.empty(64), np.zeros(64, np.int64)
     places, order = np.empty(64, np.int64), np.empty(64, np.int64)
+    room = Room(
+        np.empty((5, 64)), np.empty(64), np.empty(64), np.empty(CHOICE), np.empty(KEPT),
+        np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64), np.empty(64, np.int64),
+        np.empty(64, np.int64),
+    )  # fmt: skip
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             if not todo[row, column]:
@@ -118,11 +123,11 @@ def solve(
                 transform(x, matrix, between, c)
                 for k in range(64):
                     best[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
-                fewest = wrong_samples(best, table, lo, hi, block)
+                fewest = wrong_samples(best, table, lo, hi, block, 65)
             else:
                 _scaled(x, variance, prior, scaled)
                 for _ in range(TURNS):
-                    n = factor(x, variance, scaled, table, basis, c, spread, y, places, order, columns, diagonal)
+                    n = factor(x, variance, scaled, table, basis, c, spread, y, places, order, columns, diagonal, other)
                     last = -1
                     for attempt in range(CHANGED + 1):
                         for t in range(n):
@@ -137,7 +142,7 @@ def solve(
                         decide(n, c, table, places, order, columns, diagonal, other, doubt, y, trial)
                         if not attempt:
                             doubts[:] = doubt
-                        wrong = wrong_samples(trial, table, lo, hi, block)
+                        wrong = wrong_samples(trial, table, lo, hi, block, fewest)
                         if wrong < fewest:
                             fewest = wrong
                             best[:] = trial
@@ -170,7 +175,7 @@ def solve(
                     for k in range(64):
                         trial[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
                         c[k] = float(trial[k] * table[k])
-                    wrong = wrong_samples(trial, table, lo, hi, block)
+                    wrong = wrong_samples(trial, table, lo, hi, block, fewest)
                     if wrong < fewest:
                         fewest = wrong
                         best[:] = trial
@@ -188,7 +193,7 @@ def solve(
                     y[k] = (lo[k] - 128.0 - rest[k]) if lo[k] == hi[k] and 0 < lo[k] < 255 else inside - rest[k]
                 transform(y, matrix, between, c)
                 trial[:] = best
-                wrong = search(trial, table, lo, hi, least, most, rest, basis, c, block)
+                wrong = search(trial, table, lo, hi, least, most, rest, basis, c, block, room)
                 if wrong >= fewest:
                     break
                 fewest = wrong
@@ -240,7 +245,7 @@ def round_blocks(
                     found[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
             else:
                 _scaled(x, v, prior, scaled)
-                n = factor(x, v, scaled, table, basis, c, spread, y, places, order, columns, diagonal)
+                n = factor(x, v, scaled, table, basis, c, spread, y, places, order, columns, diagonal, other)
                 decide(n, c, table, places, order, columns, diagonal, other, doubt, y, found)
             for k in range(64):
                 out[row, column, k] = min(max(found[k], -32767), 32767)

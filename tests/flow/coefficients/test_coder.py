@@ -13,7 +13,9 @@ from PIL import Image
 from idfcodec.demo import draw
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.coefficients import coder, decode_blocks, encode_blocks
-from idfcodec.flow.coefficients.tables import RATES, squash, stretch
+from idfcodec.flow.coefficients.kernels.contexts import octave, quarter
+from idfcodec.flow.coefficients.kernels.decisions import OCTAVES, RATES, SQUASH, STRETCH, TOP, TRUST
+from idfcodec.flow.coefficients.tables import squash, stretch, tables
 from idfcodec.picture.jpeg import read_jpeg
 
 STEPS = np.arange(1, 65, dtype=np.int64)
@@ -104,5 +106,14 @@ def test_tables() -> None:
     assert np.abs(squash() / 65536 - 1 / (1 + np.exp(-x))).max() < 2e-5
     p = (np.arange(4096) * 16 + 8) / 65536
     assert np.abs(stretch() / 256 - np.log(p / (1 - p)))[8:-8].max() < 0.01
-    assert RATES[0] == 43690
-    assert (np.diff(RATES) <= 0).all()
+    found = tables().astype(np.int64)
+    rates = found[RATES:OCTAVES]
+    assert rates[0] == 43690
+    assert (np.diff(rates) < 0).all()
+    assert np.array_equal(found[STRETCH:SQUASH] - TOP, stretch())
+    assert np.array_equal(found[SQUASH : SQUASH + 2 * TOP + 1], squash())
+    assert (found[TRUST], found[RATES - 1]) == (96, 256)
+    assert [octave.py_func(value, tables()) for value in (0, 1, 3, 4, 1023, 1024, 2**40)] == [*(0, 1, 2, 3, 10, 11, 41)]
+    assert [quarter.py_func(v, 999, tables()) for v in (3, 4, 7, 8, 9, 10, 1023, 1024, 1279, 2**20)] == [
+        *(3, 4, 7, 8, 8, 9, 35, 36, 36, 76),
+    ]

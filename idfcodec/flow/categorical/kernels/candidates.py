@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import compiled_loops, fetched_ahead
 from idfcodec.flow.categorical.kernels.decisions import decided
 from idfcodec.flow.categorical.kernels.numbers import (
     ALL,
     AS_BEFORE,
+    BASE,
     BASES,
     BY,
     BY_MATCH,
     CANDIDATES,
     CELLS,
     CERTAINTY,
+    CHUNK,
     COLOUR,
     CONTEXTS,
     DUE,
@@ -22,10 +24,13 @@ from idfcodec.flow.categorical.kernels.numbers import (
     ESCAPES,
     FLAT,
     FLAT_HERE,
+    GROUP,
     HASHES,
     KEYS,
     LEVEL,
     LEVELS,
+    LINE,
+    LINES,
     LIST,
     MASK,
     MEMORIES,
@@ -34,18 +39,26 @@ from idfcodec.flow.categorical.kernels.numbers import (
     NEAR,
     NONE,
     OF_RANKS,
+    OWN,
+    PREPARED,
     PREVIOUS,
+    ROWS,
     RUN,
     RUN_HERE,
     SCORES,
+    SIZE,
     SOURCES,
+    SUMMED,
     VOTES,
+    WHICH_MEMORIES,
+    WIDTH,
+    WW,
     N,
     magnitude,
     mixed_hash,
 )
 
-__all__ = ["gathered", "goes_on", "looked_around", "ranked", "remembered"]
+__all__ = ["gathered", "goes_on", "looked_around", "prepared", "ranked", "recalled", "remembered", "summed"]
 
 
 @compiled_loops
@@ -76,62 +89,134 @@ def gathered(scratch, trust):
 
 
 @compiled_loops
-def looked_around(scratch, plan, rows, place, memory, x):
-    """The neighbours, hashes of them, and what followed them: the widest surroundings that are known speak."""
-    w = rows[place[4] + x]
-    mixed = differs = np.int64(0)
-    scratch[COLOUR], scratch[LEVEL], scratch[BY], scratch[CERTAINTY] = w, NONE, 0, 0
-    memory_bits = plan[MEMORY_BITS]
+def summed(plan, rows, place, sums, x):
+    """What the rows above say of the next columns: for each memory its part of a hash, and how much is alike.
+
+    `sums` is (MEMORIES + 1) times a row; the last of these has 1 where those of the first 12 neighbours, plus 2 where
+    those of all are alike.
+    """
+    width = plan[WIDTH]
+    end = min(x + CHUNK, width)
+    place[SUMMED] = end
+    alike = MEMORIES * width
+    for k in range(x, end):
+        sums[np.uint64(k)] = 0
+        sums[np.uint64(alike + k)] = 0
     for j in range(MEMORIES):
+        a = j * width
+        if j:
+            for k in range(x, end):
+                sums[np.uint64(a + k)] = sums[np.uint64(a - width + k)]
         for i in range(plan[LEVELS + j], plan[LEVELS + j + 1]):
-            v = rows[place[4 + i] + x]
-            scratch[NEAR + i] = v
-            differs |= v ^ w
-            mixed += (v * plan[KEYS + i]) & MASK
-        if j == 2:
-            scratch[FLAT_HERE] = differs == 0
+            if plan[ROWS + i]:
+                p, north, key = place[4 + i], place[5], plan[KEYS + i]
+                for k in range(x, end):
+                    v = rows[np.uint64(p + k)]
+                    sums[np.uint64(a + k)] += (v * key) & MASK
+                    sums[np.uint64(alike + k)] |= v ^ rows[np.uint64(north + k)]
+        if j == 2 or j == 4:
+            for k in range(x, end):
+                v = sums[np.uint64(alike + k)]
+                same, before = np.int64((v & MASK) == 0), v >> 32
+                sums[np.uint64(alike + k)] = (v & MASK) | (before | same << (j >> 2)) << 32
+    for k in range(x, end):
+        sums[np.uint64(alike + k)] >>= 32
+
+
+@compiled_loops
+def looked_around(scratch, plan, rows, place, memory, sums, x):
+    """The neighbours, and hashes of them; where what followed them may be known is fetched ahead."""
+    if x >= place[SUMMED]:
+        summed(plan, rows, place, sums, x)
+    width, memory_bits, which = plan[WIDTH], plan[MEMORY_BITS], plan[WHICH_MEMORIES]
+    own = np.int64(0)
+    for j in range(MEMORIES):
+        i = plan[np.uint64(OWN + j)]
+        if i >= 0:
+            own += (rows[np.uint64(place[np.uint64(4 + i)] + x)] * plan[np.uint64(KEYS + i)]) & MASK
+        mixed = sums[np.uint64(j * width + x)] + own
         h = mixed_hash(mixed & MASK, mixed >> 32)
         m = ((np.int64(j) << memory_bits) + (h >> (32 - memory_bits))) * 2
-        scratch[HASHES + j], scratch[CELLS + j] = h, m
-        e = np.int64(memory[m + 1])
-        c = e & 63
-        if e >> 8 == h & 0xFFFFFF and c:
-            scratch[COLOUR], scratch[LEVEL] = np.int64(memory[m]), min(j * 12 + min(c, 11), 63)
-            scratch[BY], scratch[CERTAINTY] = j + 1, min(c, 3)
+        scratch[np.uint64(HASHES + j)], scratch[np.uint64(CELLS + j)] = h, m
+        if which >> j & 1:
+            fetched_ahead(memory, m)
+    for i in range(10):
+        scratch[np.uint64(NEAR + i)] = rows[np.uint64(place[np.uint64(4 + i)] + x)]
+    here = place[0] + x
+    w = scratch[NEAR]
+    differs = (scratch[NEAR + N] ^ w) | (scratch[NEAR + WW] ^ w) | (rows[np.uint64(here - 3)] ^ w)
+    scratch[FLAT_HERE] = differs == 0 and sums[np.uint64(MEMORIES * width + x)] & 1
+    scratch[PREPARED] = 0
 
 
 @compiled_loops
-def remembered(scratch, memory, value):
-    """What followed the surroundings, kept for the next time."""
-    for i in range(MEMORIES):
-        m, check = scratch[CELLS + i], scratch[HASHES + i] & 0xFFFFFF
-        e = np.int64(memory[m + 1])
-        c = e & 63
-        right = np.int64(memory[m]) == value
-        if e >> 8 != check or c == 0 or (c <= 3 and not right):
-            memory[m], memory[m + 1] = value, check << 8 | 1
-        elif right:
-            memory[m + 1] = e + np.int64(c < 30)
-        else:
-            memory[m + 1] = e - ((c >> 1) + 1)
-
-
-@compiled_loops
-def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value):
-    """The rank of the colour among the candidates: the first? any? the second? ... -1 where it is none."""
-    w, run, by, escapes = scratch[NEAR], scratch[RUN_HERE], scratch[BY], scratch[ESCAPES]
-    long = min(run, 8) if run < 8 else 8 + min(magnitude(run) - 3, 6)
+def prepared(scratch, plan, slots):
+    """The bases of the contexts of ranks. Those of lines are fetched ahead."""
+    w, of = scratch[NEAR], plan[OF_RANKS]
+    scratch[HASHES + 5] = mixed_hash(w, scratch[NEAR + N])
     scratch[BASES] = scratch[HASHES]
     scratch[BASES + 1] = scratch[HASHES + 2]
     scratch[BASES + 2] = scratch[HASHES + 4]
     scratch[BASES + 3] = scratch[HASHES + 5]
     scratch[BASES + 4] = w
     scratch[BASES + 5] = mixed_hash(scratch[NEAR + N], scratch[NEAR + NE])
-    scratch[BASES + 6] = escapes
+    scratch[BASES + 6] = scratch[ESCAPES]
     scratch[BASES + 7] = scratch[HASHES + 1]
     if scratch[PREVIOUS]:
         scratch[BASES + 7] = mixed_hash(scratch[EARLIER], scratch[AS_BEFORE])
-    of = plan[OF_RANKS]
+    if plan[LINES]:
+        g = np.int64(LIST * GROUP)
+        base, mask = plan[g + BASE], plan[g + SIZE] - 1
+        for i in range(of):
+            b = mixed_hash(scratch[np.uint64(BASES + i)], np.int64(i))
+            scratch[np.uint64(BASES + i)] = b
+            fetched_ahead(slots, base + (b & mask))
+    scratch[PREPARED] = 1
+
+
+@compiled_loops
+def recalled(scratch, plan, memory):
+    """What followed the surroundings: the widest ones that are known speak."""
+    scratch[COLOUR], scratch[LEVEL], scratch[BY], scratch[CERTAINTY] = scratch[NEAR], NONE, 0, 0
+    for k in range(MEMORIES):
+        j = MEMORIES - 1 - k
+        if not plan[WHICH_MEMORIES] >> j & 1:
+            continue
+        m = np.uint64(scratch[np.uint64(CELLS + j)])
+        e = np.int64(memory[m + np.uint64(1)])
+        c = e & 63
+        if e >> 8 == scratch[np.uint64(HASHES + j)] & 0xFFFFFF and c:
+            scratch[COLOUR], scratch[LEVEL] = np.int64(memory[m]), min(j * 12 + min(c, 11), 63)
+            scratch[BY], scratch[CERTAINTY] = j + 1, min(c, 3)
+            return
+
+
+@compiled_loops
+def remembered(scratch, plan, memory, value):
+    """What followed the surroundings, kept for the next time."""
+    for i in range(MEMORIES):
+        if not plan[WHICH_MEMORIES] >> i & 1:
+            continue
+        m, check = np.uint64(scratch[np.uint64(CELLS + i)]), scratch[np.uint64(HASHES + i)] & 0xFFFFFF
+        e = np.int64(memory[m + np.uint64(1)])
+        c = e & 63
+        right = np.int64(memory[m]) == value
+        if e >> 8 != check or c == 0 or (c <= 3 and not right):
+            memory[m], memory[m + np.uint64(1)] = value, check << 8 | 1
+        elif right:
+            memory[m + np.uint64(1)] = e + np.int64(c < 30)
+        else:
+            memory[m + np.uint64(1)] = e - ((c >> 1) + 1)
+
+
+@compiled_loops
+def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, number, alike, value):
+    """The rank of the colour among the candidates: the first? any? the second? ... -1 where it is none."""
+    run, by, escapes = scratch[RUN_HERE], scratch[BY], scratch[ESCAPES]
+    long = min(run, 8) if run < 8 else 8 + min(magnitude(run) - 3, 6)
+    of, lines = plan[OF_RANKS], plan[LINES] != 0
+    if not scratch[PREPARED]:
+        prepared(scratch, plan, slots)
     spoken = 3 if by > 3 else min(by, 1) + by // 3
     told = (by * 4 + scratch[CERTAINTY]) * 128 + scratch[LEVEL + BY_MATCH]
     for d in range(number + 1):
@@ -147,8 +232,10 @@ def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables,
             bit = np.int64(1)
         kind = np.int64(min(d, 3))
         close = (votes >> 1) & 63
+        within = mixed_hash(colour, kind) & (LINE - 1)
         for i in range(of):
-            scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i] ^ colour, kind * 16 + i)
+            b = scratch[np.uint64(BASES + i)]
+            scratch[np.uint64(CONTEXTS + i)] = b ^ within if lines else mixed_hash(b ^ colour, kind * 16 + i)
         scratch[CONTEXTS + of] = mixed_hash(votes * 4 + kind, kind * 16 + 8)
         scratch[CONTEXTS + of + 1] = mixed_hash(told * 8 + (votes & 1) * 2 + ((votes >> BY_MATCH) & 1), kind * 16 + 9)
         scratch[CONTEXTS + of + 2] = mixed_hash((long * 64 + close) * 8 + (alike >> 6 & 7), kind * 16 + 10)

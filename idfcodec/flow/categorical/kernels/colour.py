@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import compiled_loops, fetched_ahead
 from idfcodec.flow.categorical.kernels.candidates import gathered, ranked
 from idfcodec.flow.categorical.kernels.literals import coded_channels, coded_index
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -21,6 +21,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     NEAR,
     NONE,
     PAIRS,
+    PREPARED,
     ROLLING,
     SCORES,
     SOURCES,
@@ -28,7 +29,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     mixed_hash,
 )
 
-__all__ = ["followed", "named"]
+__all__ = ["followed", "guessed", "named"]
 
 
 @compiled_loops
@@ -53,8 +54,8 @@ def named(
     value,
 ):
     """A colour by its rank among the candidates, or by itself; whether it was one is left in `scratch`."""
-    w = scratch[NEAR]
-    scratch[HASHES + 5] = mixed_hash(w, scratch[NEAR + N])
+    if not scratch[PREPARED]:
+        scratch[HASHES + 5] = mixed_hash(scratch[NEAR], scratch[NEAR + N])
     alike = np.int64(0)
     for i in range(10):
         a, b = plan[PAIRS + 2 * i], plan[PAIRS + 2 * i + 1]
@@ -131,21 +132,24 @@ def named(
 
 
 @compiled_loops
+def guessed(state, trail, memory_bits, value):
+    """Fetches ahead what `followed` reads should the pixel be of this colour."""
+    rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK
+    fetched_ahead(trail, ((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits))
+
+
+@compiled_loops
 def followed(state, names, trail, memory_bits, position, value):
     """Goes on with the long match: what came when these 32 pixels came last."""
     rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK
     state[ROLLING] = rolling
-    if state[MATCH] and np.int64(names[state[MATCH_AT]]) == value:
+    at = np.uint64(((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits))
+    if state[MATCH] and np.int64(names[np.uint64(state[MATCH_AT])]) == value:
         state[MATCH] += 1
         state[MATCH_AT] += 1
     else:
-        state[MATCH] = 0
-    a = ((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits)
-    found = np.int64(trail[a])
-    if state[MATCH] == 0 and found:
-        j = np.int64(0)
-        while j < 32 and j < found and names[found - 1 - j] == names[position - j]:
+        found, j = np.int64(trail[at]), np.int64(0)
+        while j < 32 and j < found and names[np.uint64(found - 1 - j)] == names[np.uint64(position - j)]:
             j += 1
-        if j >= 24:
-            state[MATCH], state[MATCH_AT] = j, found
-    trail[a] = position + 1
+        state[MATCH], state[MATCH_AT] = j if j >= 24 else np.int64(0), found
+    trail[at] = position + 1

@@ -15,6 +15,8 @@ from idfcodec.flow.categorical.kernels.numbers import (
     CONTEXTS,
     HASHES,
     INVERSE,
+    LINE,
+    LINES,
     MASK,
     NE,
     NEAR,
@@ -75,7 +77,7 @@ def coded_rest(
     size, step, bits = abs(rest), np.int64(0), np.int64(0)
     negative = np.int64(prediction == 255)
     most = np.int64(0)
-    count = plan[OF_CHANNELS]
+    count, lines = plan[OF_CHANNELS], plan[LINES] != 0
     stage = 0  # zero? negative? this size? this many bits?
     while True:
         if stage == 0:
@@ -87,7 +89,12 @@ def coded_rest(
         else:
             node, bit = 11 + negative * 16 + min(bits, 5), np.int64(size - 9 < (2 << bits) - 1)
         for i in range(count):
-            scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node)
+            b = scratch[np.uint64(BASES + i)]
+            if lines:
+                b = (mixed_hash(b, node // LINE) if node >= LINE else b) ^ (node & (LINE - 1))
+            else:
+                b = mixed_hash(b, node)
+            scratch[np.uint64(CONTEXTS + i)] = b
         kind = min(node, 2)
         bit = decided(
             decisions,
@@ -278,11 +285,16 @@ def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, ta
     scratch[BASES + 6] = mixed_hash(w, ne)
     scratch[BASES + 7] = mixed_hash(w, scratch[NEAR + WW])
     scratch[BASES + 8] = mixed_hash(n, scratch[NEAR + NN])
-    node = np.int64(1)
+    node, within, lines = np.int64(1), np.int64(1), plan[LINES] != 0
     for j in range(plan[BITS]):
         place = plan[BITS] - 1 - j
+        if lines and (j & 3) == 0:
+            within = np.int64(1)
+            for i in range(9):
+                scratch[np.uint64(BASES + i)] = mixed_hash(scratch[np.uint64(BASES + i)], node * 16 + i)
         for i in range(9):
-            scratch[CONTEXTS + i] = mixed_hash(scratch[BASES + i], node * 16 + i)
+            b = scratch[np.uint64(BASES + i)]
+            scratch[np.uint64(CONTEXTS + i)] = b ^ within if lines else mixed_hash(b, node * 16 + i)
         bit = decided(
             decisions,
             words,
@@ -302,6 +314,6 @@ def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, ta
             node & 255,
             escapes,
         )
-        node = node << 1 | bit
+        node, within = node << 1 | bit, within << 1 | bit
     node -= np.int64(1) << plan[BITS]
     return node if node < plan[COLOURS] else np.int64(0)

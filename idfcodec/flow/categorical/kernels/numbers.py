@@ -22,6 +22,7 @@ __all__ = [
     "CHANNEL",
     "CHANNELS",
     "CHECKS",
+    "CHUNK",
     "COLOUR",
     "COLOURS",
     "COLUMNS",
@@ -46,6 +47,8 @@ __all__ = [
     "LEVEL",
     "LEVELS",
     "LIMIT",
+    "LINE",
+    "LINES",
     "LIST",
     "LISTED",
     "LONG",
@@ -70,11 +73,13 @@ __all__ = [
     "NWW",
     "OF_CHANNELS",
     "OF_RANKS",
+    "OWN",
     "PAD",
     "PAIRS",
     "PAST",
     "POSITION",
     "PREDICTIONS",
+    "PREPARED",
     "PREVIOUS",
     "RATE",
     "ROLLING",
@@ -89,9 +94,11 @@ __all__ = [
     "SPEED",
     "SQUASH",
     "STRIP",
+    "SUMMED",
     "TOTAL",
     "TREE",
     "VOTES",
+    "WHICH_MEMORIES",
     "WIDTH",
     "WINDOW",
     "WW",
@@ -116,10 +123,14 @@ GROUP = 8  # numbers of a group in `plan`
 BASE, SIZE, PAST, FIRST, SECOND, SPEED, LIMIT = range(7)
 INPUTS = 32  # of the mixer, most of them in use
 WIDTH, HEIGHT, FRAMES, CHANNELS, COLOURS, BITS, LISTED, MEMORY_BITS, STRIP, MODE = range(32, 42)  # of `plan`
-OF_RANKS, OF_CHANNELS = 42, 43
-LEVELS, ROWS, COLUMNS, KEYS, PAIRS = 48, 54, 80, 106, 132  # of `plan`: tables of the neighbours
+OF_RANKS, OF_CHANNELS, LINES, WHICH_MEMORIES = range(42, 46)
+LINE = 16  # slots of a line
+LEVELS, ROWS, COLUMNS, KEYS, PAIRS, OWN = 48, 54, 80, 106, 132, 152  # of `plan`: tables of the neighbours
+SUMMED = 30  # of `place`: the columns whose sums are known
+CHUNK = 64  # columns that sums are made of at a time
 POSITION, RUN, AHEAD, MATCH, MATCH_AT, ROLLING, COUNT, DUE = range(8)  # of `state`
 NEAR, HASHES, CELLS, CHECKS, WINDOW = 0, 32, 40, 48, 56  # of `scratch`
+PREPARED = 232
 CANDIDATES, VOTES, SCORES, COLOUR, LEVEL, BASES, CONTEXTS, SLOTS = 96, 112, 128, 144, 160, 176, 192, 208
 FLAT_HERE, BY, CERTAINTY, EARLIER, PREVIOUS, ESCAPES, AS_BEFORE, RUN_HERE = range(224, 232)
 NEIGHBOURS = 26

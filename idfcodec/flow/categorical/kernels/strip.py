@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from idfcodec.compiled import compiled_loops
-from idfcodec.flow.categorical.kernels.candidates import goes_on, looked_around, remembered
-from idfcodec.flow.categorical.kernels.colour import followed, named
+from idfcodec.flow.categorical.kernels.candidates import goes_on, looked_around, prepared, recalled, remembered, summed
+from idfcodec.flow.categorical.kernels.colour import followed, guessed, named
 from idfcodec.flow.categorical.kernels.numbers import (
     AHEAD,
     ALL,
@@ -32,6 +32,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     LONG,
     MATCH,
     MATCH_AT,
+    MEMORIES,
     MEMORY_BITS,
     MODE,
     NEIGHBOURS,
@@ -43,6 +44,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
     RUN,
     RUN_HERE,
     STRIP,
+    SUMMED,
     WIDTH,
     magnitude,
 )
@@ -56,6 +58,7 @@ def begin_row(plan, rows, flags, place, x, y):
     stride = plan[WIDTH] + 2 * PAD
     for i in range(NEIGHBOURS):
         place[4 + i] = ((y - plan[ROWS + i]) & 3) * stride + PAD + plan[COLUMNS + i]
+    place[SUMMED] = x
     for i in range(4):
         place[i] = ((y - i) & 3) * stride + PAD
     if x == 0:
@@ -87,6 +90,7 @@ def code_strip(
     trust,
     chances,
     known,
+    sums,
 ):
     """Code pixels from where `state` says until a strip's decisions are made, or the picture ends.
 
@@ -103,6 +107,7 @@ def code_strip(
         trail: (2**MEMORY_BITS,) uint32, a position + 1 by the hash of the 32 pixels before.
         trust: (SOURCES * 64 + 1024,) int64: how often each source was right, and how often the list held the colour.
         chances, known: int64 (256,) and uint16 (3 * 2**16,), of escapes.
+        sums: ((MEMORIES + 1) * width,) int64, see `summed`.
     """
     width, height = plan[WIDTH], plan[HEIGHT]
     area = width * height
@@ -119,7 +124,9 @@ def code_strip(
         scratch[LEVEL + BY_MATCH] = NONE
         if match:
             scratch[LEVEL + BY_MATCH] = 1 if match < 16 else min(magnitude(match) - 3, 10)
-            matched = np.int64(names[state[MATCH_AT]])
+            matched = np.int64(names[np.uint64(state[MATCH_AT])])
+        if listed:
+            guessed(state, trail, plan[MEMORY_BITS], matched)
         earlier, still = w, np.int64(0)
         previous = position >= area
         scratch[LEVEL + BEFORE] = NONE
@@ -131,10 +138,12 @@ def code_strip(
         expected = earlier if still else w
         quick = listed and (still != 0 or (rows[above] == w and earlier == w and matched == w))
         if quick and still == 0:
+            if x >= place[SUMMED]:
+                summed(plan, rows, place, sums, x)
             differs = np.int64(0)
-            for i in range(1, NEIGHBOURS):
-                differs |= rows[place[4 + i] + x] ^ w
-            quick = differs == 0
+            for k in range(2, 5):
+                differs |= rows[np.uint64(here - k)] ^ w
+            quick = differs == 0 and sums[np.uint64(MEMORIES * width + x)] > 1
         hit, asked = np.int64(0), quick
         if quick:
             ahead = max(state[AHEAD], x + 1)
@@ -202,7 +211,13 @@ def code_strip(
                 state[DUE] = max(state[DUE] - 1, 0) if hit else 0
         if not hit:
             state[AHEAD] = 0
-            looked_around(scratch, plan, rows, place, memory, x)
+            scratch[EARLIER], scratch[PREVIOUS] = earlier, previous
+            north, around = flags[above] & 1, (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
+            scratch[ESCAPES] = flags[here - 1] & 1 | north << 1 | around
+            looked_around(scratch, plan, rows, place, memory, sums, x)
+            if listed and not asked and scratch[FLAT_HERE] == 0:
+                prepared(scratch, plan, slots)
+            recalled(scratch, plan, memory)
             if not asked:
                 state[DUE] = 0
             if (
@@ -238,10 +253,8 @@ def code_strip(
             if hit:
                 value, scratch[ESCAPES] = w, 0
             else:
-                scratch[EARLIER], scratch[PREVIOUS], scratch[RUN_HERE] = earlier, previous, state[RUN]
+                scratch[RUN_HERE] = state[RUN]
                 scratch[COLOUR + BY_MATCH], scratch[COLOUR + BEFORE] = matched, earlier
-                north, around = flags[above] & 1, (flags[above + 1] & 1) << 2 | (flags[above - 1] & 1) << 3
-                scratch[ESCAPES] = flags[here - 1] & 1 | north << 1 | around
                 value = named(
                     decisions,
                     words,
@@ -262,7 +275,7 @@ def code_strip(
                     listed and not asked,
                     value,
                 )
-            remembered(scratch, memory, value)
+            remembered(scratch, plan, memory, value)
             state[RUN] = state[RUN] + 1 if value == w else 0
         else:
             value, scratch[ESCAPES] = expected, 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from idfcodec.compiled import compiled
+import numpy as np
+
+from idfcodec.compiled import called
 from idfcodec.flow.coefficients.kernels.contexts import line, octave, quarter
 from idfcodec.flow.coefficients.kernels.decisions import DECODE, ENCODE, FINE, LAST, LONG, LOW, ZERO, decide
 
 __all__ = ["code_magnitude", "last_place"]
 
 
-@compiled
-def last_place(mode, last, kind, row, column, peer, memory, zigzag, lines, m):
+@called
+def last_place(mode, last, kind, row, column, peer, memory, zigzag, m):
     """Code the place of a block's last coefficient, 0 where there is none but DC; returns it."""
     upper = memory[row - 1, column] if row > 0 else memory[row, max(column - 1, 0)]
     left = memory[row, column - 1] if column > 0 else upper
@@ -23,32 +25,34 @@ def last_place(mode, last, kind, row, column, peer, memory, zigzag, lines, m):
             other = k
             break
     counts = min(upper[2], 63) * 64 + min(left[2], 63)
-    totals = quarter(upper[3] + left[3], 60)
-    lines[0] = mean
-    lines[1] = upper[0] * 64 + left[0]
-    lines[2] = (corner // 4) * 256 + (right // 4) * 16 + mean // 4
-    lines[3] = other * 16 + mean // 4
-    lines[4] = counts
-    lines[5] = min(upper[2] + left[2], 63) * 64 + mean
-    lines[6] = totals * 16 + mean // 4
+    totals = quarter(upper[3] + left[3], 60, m.tables)
+    contexts = (
+        mean,
+        upper[0] * 64 + left[0],
+        (corner // 4) * 256 + (right // 4) * 16 + mean // 4,
+        other * 16 + mean // 4,
+        counts,
+        min(upper[2] + left[2], 63) * 64 + mean,
+        totals * 16 + mean // 4,
+    )
     for i in range(7):
-        lines[i] = LONG + line((kind * 7 + i) * 4096 + lines[i], 0) * 4
+        m.lines[i] = np.uint64(LONG) + line((kind * 7 + i) * 4096 + contexts[i], 0) * np.uint64(4)
     node = 1
     for b in range(5, -1, -1):
-        bit = decide(mode, last >> b & 1, 7, node, lines, LAST + kind * 64 + node, LAST + 192 + kind * 64 + mean, m)
+        bit = decide(mode, last >> b & 1, 7, node, LAST + kind * 64 + node, LAST + 192 + kind * 64 + mean, m)
         node = 2 * node + bit
     return node - 64
 
 
-@compiled
-def code_magnitude(mode, magnitude, count, first, lines, kk, fine, m):
+@called
+def code_magnitude(mode, magnitude, count, first, kk, fine, m):
     """Code a magnitude by its length in bits, from `first` on, and the bits below the highest; returns it."""
-    length = octave(magnitude)
+    length = octave(magnitude, m.tables)
     level = first
     while level < 15:
         node = min(level, 6)
         more = 1 if length > level else 0
-        if not decide(mode, more, count, node, lines, ZERO + kk * 7 + node, FINE + node * 64 + fine, m):
+        if not decide(mode, more, count, node, ZERO + kk * 7 + node, FINE + node * 64 + fine, m):
             break
         level += 1
     if mode == DECODE:
@@ -60,7 +64,7 @@ def code_magnitude(mode, magnitude, count, first, lines, kk, fine, m):
             node = 7
         elif level == 3:
             node = 8 if b == 1 else 9 + (head & 1)
-        bit = decide(mode, magnitude >> b & 1, count, node, lines, LOW + level * 16 + b, FINE + 448 + node, m)
+        bit = decide(mode, magnitude >> b & 1, count, node, LOW + level * 16 + b, FINE + 448 + node, m)
         if mode == DECODE:
             magnitude = 2 * magnitude + bit
     return magnitude

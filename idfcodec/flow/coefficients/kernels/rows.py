@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from idfcodec.compiled import compiled
+import numpy as np
+from numpy.typing import NDArray
+
+from idfcodec.compiled import compiled_loops
 from idfcodec.flow.coefficients.kernels.contexts import bound, eighths, line, octave, quarter
 from idfcodec.flow.coefficients.kernels.decisions import (
     DC,
@@ -12,18 +15,34 @@ from idfcodec.flow.coefficients.kernels.decisions import (
     DECODE,
     ENCODE,
     FEATURES,
-    INPUTS,
     SIGN,
     decide,
 )
 from idfcodec.flow.coefficients.kernels.numbers import code_magnitude, last_place
 
-__all__ = ["code_rows"]
+__all__ = ["Scratch", "code_rows"]
 
 LEARN = 0.015  # of the estimates
 
 
-@compiled
+class Scratch(NamedTuple):
+    """Room for what the loop computes of a block.
+
+    Attributes:
+        features: (FEATURES,) float64 of a coefficient.
+        sizes: (96,) float64, magnitudes of a block, in samples; zeros beyond it.
+        upper_edge, left_edge: (8,) float64.
+        nothing: (64,) int16, zeros: a block that is missing.
+    """
+
+    features: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    upper_edge: NDArray[np.float64]
+    left_edge: NDArray[np.float64]
+    nothing: NDArray[np.int16]
+
+
+@compiled_loops
 def code_rows(
     mode,
     kind,
@@ -36,6 +55,7 @@ def code_rows(
     zigzag,
     memory,
     m,
+    scratch,
 ):
     """Code the block rows from `begin` to `end` of a plane.
 
@@ -50,13 +70,12 @@ def code_rows(
         memory: (rows, columns, 4) int64 of the blocks: place of the last coefficient, DC's error, number of other
             coefficients, sum of their magnitudes.
         m: `Model`.
+        scratch: `Scratch`.
     """
     columns = blocks.shape[1]
-    lines = np.zeros(INPUTS, np.int64)
-    feature = np.zeros(FEATURES, np.float64)
-    upper_edge, left_edge = np.zeros(8), np.zeros(8)
-    nothing = np.zeros(64, np.int16)
-    size = np.zeros(96, np.float64)  # magnitudes of this block, in samples
+    lines, tables = m.lines, m.tables
+    feature, size, nothing = scratch.features, scratch.sizes, scratch.nothing
+    upper_edge, left_edge = scratch.upper_edge, scratch.left_edge
     for row in range(begin, end):
         for column in range(columns):
             if mode == DECODE and m.coder[0] == np.uint64(0) and m.coder[1] == np.uint64(0):
@@ -86,7 +105,7 @@ def code_rows(
                     if block[zigzag[k]] != 0:
                         last = k
                         break
-            last = last_place(mode, last, kind, row, column, peer, memory, zigzag, lines, m)
+            last = last_place(mode, last, kind, row, column, peer, memory, zigzag, m)
             count = 0
             total = 0
             for k in range(last, 0, -1):
@@ -117,47 +136,49 @@ def code_rows(
                 for i in range(FEATURES):
                     guess += theta[i] * feature[i]
                     power += feature[i] * feature[i]
-                fine = quarter(np.int64(min(max(guess, 0.0), 4000.0) * 16.0), 63)
+                fine = quarter(np.int64(min(max(guess, 0.0), 4000.0) * 16.0), 63, tables)
                 near = np.int64((feature[6] + feature[7] + feature[8]) * 4.0)
                 far = np.int64((feature[9] + feature[10] + feature[11] + feature[12]) * 2.0)
                 pu, pl = eighths(from_up), eighths(from_left)
                 around = 3 * (above + before) + abs(np.int64(corner[place])) + abs(np.int64(right[place]))
                 beside, below = np.int64(feature[6] * 4.0), np.int64(feature[7] * 4.0)
-                slant = min(octave(np.int64(feature[8] * 4.0)), 7)
+                slant = min(octave(np.int64(feature[8] * 4.0), tables), 7)
                 aside = min(abs(np.int64(corner[place])), 3)
-                lines[0] = (kk * 64 + fine) * 16
-                lines[1] = line((kk * 64 + quarter(2 * above, 15)) * 64 + quarter(2 * before, 15) * 4 + aside, 1)
-                lines[2] = line((kk * 64 + quarter(around, 31)) * 64 + quarter(near, 31), 2)
+                lines[0] = np.uint64((kk * 64 + fine) * 16)
+                pair = quarter(2 * above, 15, tables) * 64 + quarter(2 * before, 15, tables) * 4
+                lines[1] = line(kk * 4096 + pair + aside, 1)
+                lines[2] = line((kk * 64 + quarter(around, 31, tables)) * 64 + quarter(near, 31, tables), 2)
                 lines[3] = line((kk * 64 + last) * 64 + count, 3)
-                lines[4] = line((kk * 32 + quarter(beside, 31)) * 1024 + quarter(below, 31) * 32 + slant, 4)
-                lines[5] = line((kk * 64 + quarter(abs(pu), 40)) * 64 + fine // 4, 5)
-                lines[6] = line((kk * 64 + quarter(abs(pl), 40)) * 64 + fine // 4, 6)
-                lines[7] = line((kk * 64 + quarter(abs(np.int64(peer[place])) * 4, 40)) * 64 + fine // 2, 7)
-                lines[8] = line((kind * 64 + fine) * 64 + quarter(total, 40), 8)
-                lines[9] = line((kk * 64 + fine) * 16 + min(octave(far), 15), 9)
-                lines[10] = line((kk * 64 + quarter(around + near, 40)) * 64 + last - k, 10)
+                pair = quarter(beside, 31, tables) * 1024 + quarter(below, 31, tables) * 32
+                lines[4] = line(kk * 32768 + pair + slant, 4)
+                lines[5] = line((kk * 64 + quarter(abs(pu), 40, tables)) * 64 + fine // 4, 5)
+                lines[6] = line((kk * 64 + quarter(abs(pl), 40, tables)) * 64 + fine // 4, 6)
+                same = quarter(abs(np.int64(peer[place])) * 4, 40, tables)
+                lines[7] = line((kk * 64 + same) * 64 + fine // 2, 7)
+                lines[8] = line((kind * 64 + fine) * 64 + quarter(total, 40, tables), 8)
+                lines[9] = line((kk * 64 + fine) * 16 + min(octave(far, tables), 15), 9)
+                lines[10] = line((kk * 64 + quarter(around + near, 40, tables)) * 64 + last - k, 10)
                 value = np.int64(block[place])
-                magnitude = code_magnitude(mode, abs(value), 11, 1 if k == last else 0, lines, kk, fine, m)
+                magnitude = code_magnitude(mode, abs(value), 11, 1 if k == last else 0, kk, fine, m)
                 if magnitude:
-                    su, sl = min(octave(abs(pu) // 2), 9), min(octave(abs(pl) // 2), 9)
+                    su, sl = min(octave(abs(pu) // 2, tables), 9), min(octave(abs(pl) // 2, tables), 9)
                     both = su + sl
                     su, sl = su if pu > 0 else -su, sl if pl > 0 else -sl
                     large = min(magnitude, 3)
                     lines[0] = line(((kk * 32 + su + 10) * 32 + sl + 10) * 4 + large, 11)
                     lines[1] = line((kk * 256 + bound(pu, 120) + 128) * 4 + large, 12)
-                    lines[2] = line((kk * 256 + bound(pl, 120) + 128) * 4 + large, 12) + 1
-                    lines[3] = (
-                        line((kk * 8 + bound(np.int64(up[place]), 2)) * 8 + bound(np.int64(left[place]), 2), 11) + 1
-                    )
-                    lines[4] = line((kk * 8 + bound(np.int64(peer[place]), 2)) * 4 + large, 11) + 2
+                    lines[2] = line((kk * 256 + bound(pl, 120) + 128) * 4 + large, 12) + np.uint64(1)
+                    pair = bound(np.int64(up[place]), 2) * 8 + bound(np.int64(left[place]), 2)
+                    lines[3] = line(kk * 64 + pair, 11) + np.uint64(1)
+                    lines[4] = line((kk * 8 + bound(np.int64(peer[place]), 2)) * 4 + large, 11) + np.uint64(2)
                     signs = 0
                     for i in range(4):
                         j = (place + 1, place + 8, place + 16, place + 2)[i]
                         inside = (u < 7, v < 7, v < 6, u < 6)[i]
                         signs = 3 * signs + (bound(np.int64(block[j]), 1) + 1 if inside else 1)
-                    lines[5] = line(kk * 81 + signs, 11) + 3
-                    lines[6] = line((kind * 512 + bound((pu + pl) // 2, 250) + 256) * 4 + large, 12) + 2
-                    bit = decide(mode, 1 if value < 0 else 0, 7, 0, lines, SIGN + kk, SIGN + 192 + both, m)
+                    lines[5] = line(kk * 81 + signs, 11) + np.uint64(3)
+                    lines[6] = line((kind * 512 + bound((pu + pl) // 2, 250) + 256) * 4 + large, 12) + np.uint64(2)
+                    bit = decide(mode, 1 if value < 0 else 0, 7, 0, SIGN + kk, SIGN + 192 + both, m)
                     value = -magnitude if bit else magnitude
                     count += 1
                     total += magnitude
@@ -178,40 +199,43 @@ def code_rows(
             spread = np.int64(min(abs(from_up - from_left), 4000.0) * 4.0)
             expected = np.int64(np.floor(min(max((from_up + from_left) * 0.5, -32000.0), 32000.0) + 0.5))
             side = bound(np.int64(bound(from_up - np.float64(expected), 250.0)), 250) + 256
-            wide = quarter(spread, 40)
+            wide = quarter(spread, 40, tables)
             eu = memory[row - 1, column, 1] if row > 0 else 0
             el = memory[row, column - 1, 1] if column > 0 else 0
-            lines[0] = line((kind * 64 + wide) * 64 + quarter(abs(eu) + abs(el), 63), 13)
+            lines[0] = line((kind * 64 + wide) * 64 + quarter(abs(eu) + abs(el), 63, tables), 13)
             lines[1] = line(((kind + 3) * 64 + wide) * 64 + last, 13)
-            lines[2] = line((kind * 64 + quarter(abs(eu), 63)) * 64 + quarter(abs(el), 63), 14)
-            lines[3] = line(((kind + 3) * 64 + quarter(total, 50)) * 64 + min(octave(spread), 12), 14)
+            pair = quarter(abs(eu), 63, tables) * 64 + quarter(abs(el), 63, tables)
+            lines[2] = line(kind * 4096 + pair, 14)
+            pair = quarter(total, 50, tables) * 64 + min(octave(spread, tables), 12)
+            lines[3] = line((kind + 3) * 4096 + pair, 14)
             lines[4] = line(kind * 512 + side, 15)
-            lines[5] = line((kind + 9) * 512 + quarter(spread + 2 * (abs(eu) + abs(el)), 50), 15)
+            pair = quarter(spread + 2 * (abs(eu) + abs(el)), 50, tables)
+            lines[5] = line((kind + 9) * 512 + pair, 15)
             lines[6] = line(kind + 7777, 15)
             value = np.int64(block[0]) - expected
             magnitude = abs(value)
-            length = octave(magnitude)
+            length = octave(magnitude, tables)
             level = 0
             while level < 17:
                 node = min(level, 10)
                 more = 1 if length > level else 0
-                if not decide(mode, more, 7, node, lines, DC + kind * 16 + node, DC + 48 + wide, m):
+                if not decide(mode, more, 7, node, DC + kind * 16 + node, DC + 48 + wide, m):
                     break
                 level += 1
             if mode == DECODE:
                 magnitude = 1 if level > 0 else 0
             for b in range(level - 2, -1, -1):
                 node = 11 + min(level - 2 - b, 4)
-                bit = decide(mode, magnitude >> b & 1, 7, node, lines, DC_LOW + level * 16 + b, DC + 96 + kind, m)
+                bit = decide(mode, magnitude >> b & 1, 7, node, DC_LOW + level * 16 + b, DC + 96 + kind, m)
                 if mode == DECODE:
                     magnitude = 2 * magnitude + bit
             if magnitude:
                 large = min(magnitude, 3)
                 signs = (bound(eu, 3) + 3) * 8 + bound(el, 3) + 3
-                lines[0] = line((kind * 512 + side) * 4 + large, 14) + 15
-                lines[1] = line((kind * 64 + signs) * 4 + large, 15) + 15
-                lines[2] = line(kind * 4 + large, 13) + 15
-                bit = decide(mode, 1 if value < 0 else 0, 3, 0, lines, DC + 100 + kind, DC + 104 + kind, m)
+                lines[0] = line((kind * 512 + side) * 4 + large, 14) + np.uint64(15)
+                lines[1] = line((kind * 64 + signs) * 4 + large, 15) + np.uint64(15)
+                lines[2] = line(kind * 4 + large, 13) + np.uint64(15)
+                bit = decide(mode, 1 if value < 0 else 0, 3, 0, DC + 100 + kind, DC + 104 + kind, m)
                 value = -magnitude if bit else magnitude
             else:
                 value = 0
