@@ -53,6 +53,7 @@ _CROSS = (
 )  # fmt: skip
 _RESIDUALS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, -1), (-2, 1))
 _FIXED = 6  # inputs that every network has
+_LEARNT = 240  # inputs of a layer that learns: whatever 16 bits its weights come to have, its sums stay below 2^31
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ class CausalConfig:
             and all(4 <= width <= 512 and width % 4 == 0 for width in self.widths)
             and 0 <= self.belief <= 1000
             and len(self.learning) == 3
-            and (not self.learns or (0 < min(self.learning) <= max(self.learning) < 2**13 and self.widths[-1] <= 240))
+            and (not self.learns or all(0 < rate < 2**13 for rate in self.learning))
+            and (not self.learns or self.widths[-1] <= _LEARNT)
         )
         if not sound:
             raise ModelError("the model's architecture is not one that this release runs")
