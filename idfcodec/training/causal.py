@@ -33,6 +33,7 @@ __all__ = ["PRESETS", "CausalFamily"]
 RENEWAL = 20  # steps
 PIXELS = 8192  # of each plane, that a step learns from
 POOL = 2**21  # pixels of each plane
+LEARNING = (105, 105, 315)  # rates, while pictures are coded
 _RGB = KINDS[Mode.RGB]
 _YCC = (PlaneType(Role.LUMA), PlaneType(Role.CHROMA), PlaneType(Role.CHROMA))
 _HALVED = (_YCC[0], *[PlaneType(Role.CHROMA, grid=Grid((2, 2)))] * 2)
@@ -46,8 +47,8 @@ _LUMA = _predictor(18, 0, 4, 0.88), _predictor(24, 0, 4, 0.93)
 _CHROMA = _predictor(10, 7, 4, 0.88), _predictor(14, 9, 4, 0.93)
 PRESETS = {
     "fast": CausalConfig((_predictor(12, 0, 4, 0.86),), (_predictor(6, 5, 4, 0.86),), 6, 4, 6, 5, (16, 16), 2.0),
-    "default": CausalConfig(_LUMA[:1], _CHROMA[:1], 14, 6, 8, 5, (64, 32), 2.0),
-    "max": CausalConfig(_LUMA, _CHROMA, 14, 6, 10, 5, (128, 64), 2.0),
+    "default": CausalConfig(_LUMA[:1], _CHROMA[:1], 14, 6, 8, 5, (64, 32), 2.0, LEARNING),
+    "max": CausalConfig(_LUMA, _CHROMA, 14, 6, 10, 5, (128, 64), 2.0, LEARNING),
     "thumbnail": CausalConfig(
         (_predictor(10, 0, 2, 0.92), _predictor(6, 0, 2, 0.8)),
         (_predictor(6, 7, 2, 0.92), _predictor(3, 3, 2, 0.8)),

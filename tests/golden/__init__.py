@@ -144,6 +144,9 @@ RECIPES: dict[str, dict[str, object]] = {
     "frames-520x9": {"kind": "photo", "width": 520, "height": 9, "seed": 54, "by": "photo-fast", "frames": 4},
     "pages-20x25": {"kind": "mode 6", "width": 20, "height": 25, "seed": 55, "by": "photo-fast", "pages": 3},
     "white-24x26": {"kind": "gray", "width": 24, "height": 26, "seed": 56, "by": "photo-fast", "white": 254},
+    "learning-80x64": {"kind": "photo", "width": 80, "height": 64, "seed": 58, "by": "photo"},
+    "learning-max-71x55": {"kind": "grainy", "width": 71, "height": 55, "seed": 59, "by": "photo-max"},
+    "learning-jfif-420-72x56": {"kind": "was 1 in 14", "width": 72, "height": 56, "seed": 60, "by": "photo"},
     "stretched-apart-96x80": {"kind": "apart", "width": 96, "height": 80, "seed": 57, "by": "photo-fast"},
     "names-ramp-70x52": {"kind": "screen 1", "width": 70, "height": 52, "seed": 51, "effort": "default"},
     "names-gray-alpha-64x42": {"kind": "screen 2", "width": 64, "height": 42, "seed": 52, "effort": "max"},
@@ -201,6 +204,11 @@ PLANES: dict[str, dict[str, object]] = {
     "ycc-alpha-8-26x33": {
         "types": [["luma", 0, 255], ["chroma", -128, 127], ["chroma", -128, 127], ["alpha", 0, 255]],
         "width": 26, "height": 33, "seed": 7, "by": "photo-max",
+    },
+    "learning-16-39x33": {"types": [["luma", 0, 65535]], "width": 39, "height": 33, "seed": 9, "by": "photo"},
+    "learning-rgba-8-41x30": {
+        "types": [["luma", 0, 255], ["difference", -255, 255], ["difference", -255, 255], ["alpha", 0, 255]],
+        "width": 41, "height": 30, "seed": 10, "by": "photo-max",
     },
     "independent-2-35x21": {
         "types": [["independent", 0, 65535], ["independent", 0, 1]], "width": 35, "height": 21, "seed": 8,

@@ -53,6 +53,7 @@ _CROSS = (
 )  # fmt: skip
 _RESIDUALS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, -1), (-2, 1))
 _FIXED = 6  # inputs that every network has
+_LEARNT = 240  # inputs of a layer that learns: whatever 16 bits its weights come to have, its sums stay below 2^31
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class CausalConfig:
         cross_residuals: the same in each of the two planes before.
         widths: outputs of the hidden layers.
         belief: how many times the mean sums of other pictures count.
+        learning: rates at which the last layer learns of locations, scales and shares while it codes, times 2^20; zeros
+            if it does not.
     """
 
     luma: tuple[Predictor, ...]
@@ -104,6 +107,7 @@ class CausalConfig:
     cross_residuals: int
     widths: tuple[int, ...]
     belief: float
+    learning: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         predictors = self.luma + self.chroma
@@ -119,9 +123,17 @@ class CausalConfig:
             and 1 <= len(self.widths) <= 4
             and all(4 <= width <= 512 and width % 4 == 0 for width in self.widths)
             and 0 <= self.belief <= 1000
+            and len(self.learning) == 3
+            and (not self.learns or all(0 < rate < 2**13 for rate in self.learning))
+            and (not self.learns or self.widths[-1] <= _LEARNT)
         )
         if not sound:
             raise ModelError("the model's architecture is not one that this release runs")
+
+    @property
+    def learns(self) -> bool:
+        """Whether the last layer learns while it codes."""
+        return any(self.learning)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> CausalConfig:
@@ -143,12 +155,14 @@ class CausalConfig:
                 for row in rows
             )
 
+        locations, scales, shares = map(int, values.get("learning", (0, 0, 0)))
         counts = {name: int(values[name]) for name in ("values", "cross_values", "residuals", "cross_residuals")}
         return cls(
             predictors(values["luma"]),
             predictors(values["chroma"]),
             widths=tuple(map(int, values["widths"])),
             belief=float(values["belief"]),
+            learning=(locations, scales, shares),
             **counts,
         )
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from idfcodec.errors import ModelError
 from idfcodec.flow.causal.config import (
     ACTIVATION_BITS,
+    COMPONENTS,
     INPUT_BITS,
     OUTPUT_BITS,
+    OUTPUTS,
     WEIGHT_BITS,
     CausalConfig,
 )
@@ -51,6 +53,7 @@ class ExactPlane:
     earlier: NDArray[np.int64]
     values: NDArray[np.int64]
     residuals: NDArray[np.int64]
+    rates: Floats
 
     @property
     def inputs(self) -> int:
@@ -110,6 +113,8 @@ def exact_plane(
         ModelError: an array has the wrong shape or range.
         KeyError: it is missing.
     """
+    from idfcodec.flow.causal.kernels import WIDTH
+
     predictors = config.predictors(place)
     lists = [p.neighbours(plane, earlier) for p in predictors]
     n = config.regressors(place)
@@ -145,6 +150,7 @@ def exact_plane(
         np.array(earlier, np.int64),
         np.array(config.seen_values(plane, earlier), np.int64),
         np.array(config.seen_residuals(plane, earlier), np.int64),
+        np.array([*np.repeat(config.learning, COMPONENTS), *[0] * (WIDTH - OUTPUTS)], np.float32),
     )
 
 
@@ -224,12 +230,14 @@ def _scratch(plane: ExactPlane, width: int) -> tuple[Any, ...]:
         real,
         real.view(np.int32),
         zeros(predictors),
+        zeros(WIDTH),
+        np.zeros(WIDTH, np.int16),
     )
 
 
 def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> None:
     """Code one plane of a tile, the planes that it sees done."""
-    from idfcodec.flow.causal.kernels import code_plane
+    from idfcodec.flow.causal.kernels import FINER, WIDTH, code_plane
 
     call: Callable[..., None] = code_plane
     low, high = np.float32(kind.low), np.float32(kind.high)
@@ -238,6 +246,9 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
     values, residuals = ((seen - [plane, 0, 0]) @ step for seen in (model.values, model.residuals))
     compared = (model.values[:, 0] - plane) * step[0]
     reach = 1 - min(values.min(), residuals.min(), compared.min())
+    learnt = model.layers[-1, : model.sizes[-1, 0] // 2, : 2 * WIDTH].copy()
+    fine = learnt.reshape(-1, WIDTH, 2).swapaxes(1, 2).reshape(-1, WIDTH).astype(np.int32)
+    fine = (fine << FINER) + (1 << FINER - 1)
     pixels = np.stack((values + reach, np.where(compared, compared + reach, 0)), 1)
     call(
         work.mode, work.planes, work.planes.ravel(), plane, low, high, np.float32((kind.high - kind.low) / 800),
@@ -245,5 +256,5 @@ def run_plane(work: Work, model: ExactPlane, plane: int, kind: PlaneType) -> Non
         model.layers, model.biases, model.sizes, model.rescalings, model.inverse_scale, model.exponential,
         model.logistic, model.earlier, reach, pixels.astype(np.uint64), (residuals + reach).astype(np.uint64),
         work.errors, work.errors.ravel(), work.spread, work.local, work.coder, work.words, work.starts, work.lengths,
-        work.dump, work.targets, work.totals, _scratch(model, work.local.shape[1]),
+        work.dump, work.targets, work.totals, model.rates, fine, learnt, _scratch(model, work.local.shape[1]),
     )  # fmt: skip

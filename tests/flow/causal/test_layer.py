@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from idfcodec.compiled import compiled
-from idfcodec.flow.causal.kernels.layer import INPUTS, WIDTH, layer, sixteenths
+from idfcodec.flow.causal.kernels.layer import FINER, INPUTS, WIDTH, layer, learn, sixteenths
 
 
 @compiled
@@ -17,6 +17,11 @@ def compute(weights, biases, n, outputs, rescaling, x, y):
 @compiled
 def rounded(x, n, y):
     sixteenths(x, n, y)
+
+
+@compiled
+def learnt(fine, weights, pairs, x, steps):
+    learn(fine, weights, pairs, x, steps)
 
 
 @pytest.mark.parametrize("outputs", range(WIDTH, 12 * WIDTH, WIDTH))
@@ -41,3 +46,16 @@ def test_sixteenths(rng: np.random.Generator) -> None:
     rounded(x, 33, y)
     assert (y[:48] == np.clip(np.floor(x * 16 + np.float32(0.5)), -128, 127)).all()
     assert not y[48]
+
+
+@pytest.mark.parametrize("pairs", [1, 4, 15])
+def test_learning_adds_products_modulo_two_to_the_32(pairs: int, rng: np.random.Generator) -> None:
+    fine = rng.integers(-(2**31), 2**31, (2 * pairs, WIDTH), np.int32)
+    weights = np.zeros((pairs + 1, 2 * WIDTH), np.int16)
+    x, steps = rng.integers(0, 256, 2 * pairs, np.int16), rng.integers(-(2**15), 2**15, WIDTH, np.int16)
+    wanted = fine.astype(np.int64) + np.multiply.outer(x.astype(np.int64), steps.astype(np.int64))
+    wanted = (wanted + 2**31) % 2**32 - 2**31
+    learnt(fine, weights[:pairs], pairs, x, steps)
+    assert (fine == wanted).all()
+    assert (weights[:pairs].reshape(pairs, WIDTH, 2).swapaxes(1, 2).reshape(-1, WIDTH) == wanted >> FINER).all()
+    assert not weights[pairs].any()

@@ -40,6 +40,7 @@ def models(draw_from: st.DrawFn) -> CausalFlow:
         draw_from(st.integers(1, 13)),
         tuple(draw_from(st.lists(st.sampled_from([4, 8, 20, 32]), min_size=1, max_size=4))),
         draw_from(st.floats(0, 1000)),
+        draw_from(st.sampled_from([(0, 0, 0), (1, 105, 315), (8191, 8191, 8191)])),
     )
     rng = np.random.default_rng(draw_from(st.integers(0, 999)))
     arrays = arrays_of(config)

@@ -12,8 +12,20 @@ Loops run from 0 over slices and not over shifted indices: so the compiler knows
 vectorises.
 """
 
-from idfcodec.flow.causal.kernels.layer import INPUTS, WIDTH
+from idfcodec.flow.causal.kernels.layer import FINER, INPUTS, WIDTH
 from idfcodec.flow.causal.kernels.numbers import ANALYSE, DECODE, ENCODE, INVERT, LANES, MARGIN, ZEROS
 from idfcodec.flow.causal.kernels.plane import code_plane
 
-__all__ = ["ANALYSE", "DECODE", "ENCODE", "INPUTS", "INVERT", "LANES", "MARGIN", "WIDTH", "ZEROS", "code_plane"]
+__all__ = [
+    "ANALYSE",
+    "DECODE",
+    "ENCODE",
+    "FINER",
+    "INPUTS",
+    "INVERT",
+    "LANES",
+    "MARGIN",
+    "WIDTH",
+    "ZEROS",
+    "code_plane",
+]

@@ -15,12 +15,13 @@ from numba.extending import intrinsic
 
 from idfcodec.compiled import called
 
-__all__ = ["INPUTS", "WIDTH", "layer", "sixteenths"]
+__all__ = ["INPUTS", "WIDTH", "layer", "learn", "sixteenths"]
 
 INPUTS, WIDTH = 8, 16  # inputs and outputs of a layer are multiples of them
 SHORT, INTEGER, REAL, INDEX = ir.IntType(16), ir.IntType(32), ir.FloatType(), ir.IntType(64)
 SHORTS, INTEGERS, REALS = (ir.VectorType(kind, WIDTH) for kind in (SHORT, INTEGER, REAL))
 PAIRS, PRODUCTS = ir.VectorType(SHORT, 2 * WIDTH), ir.VectorType(INTEGER, 2 * WIDTH)
+FINER = 16  # bits that learnt weights have more than weights
 
 
 def _at(builder, array, index, kind):
@@ -107,7 +108,7 @@ one, two, three, four = _outputs(1, 4), _outputs(2, 2), _outputs(3, 1), _outputs
 def layer(weights, biases, n, outputs, rescaling, x, y):
     """y = clip((w x + b) >> shift, low, high).
 
-    The model's bounds are proved when it is loaded: every sum is below 2^24, every weight has 16 bits.
+    The model's bounds are proved when it is loaded: every sum is below 2^31, every weight has 16 bits.
 
     Args:
         weights: int16 (n / 2, 2 outputs) or more: of a pair of inputs both weights of each output.
@@ -164,3 +165,58 @@ def sixteenths(x, n, y):
     """
     for first in range(0, n, WIDTH):
         vector_of_sixteenths(x, first, y)
+
+
+def _learning():
+    def interpreted(fine, weights, pairs, x, steps):
+        fine += x[: 2 * pairs].astype(np.int32)[:, None] * steps
+        weights[:] = (fine >> FINER).reshape(pairs, 2, WIDTH).swapaxes(1, 2).reshape(pairs, 2 * WIDTH)
+
+    def emit(context, builder, signature, arguments):
+        fine, weights, x, steps = (
+            context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 1, 3, 4)
+        )
+        factors = builder.sext(builder.load(_at(builder, steps, ir.Constant(INDEX, 0), SHORTS), align=2), INTEGERS)
+        upper, shift = (ir.Constant(INTEGERS, [value] * WIDTH) for value in (-1 << FINER, FINER))
+        before, loop = builder.block, builder.append_basic_block("pairs")
+        after = builder.append_basic_block("learnt")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        pair = builder.phi(INDEX)
+        totals = []
+        for k in range(2):
+            one = builder.add(builder.shl(pair, ir.Constant(INDEX, 1)), ir.Constant(INDEX, k))
+            value = builder.sext(builder.load(_at(builder, x, one, SHORT), align=2), INTEGER)
+            at = _at(builder, fine, builder.mul(one, ir.Constant(INDEX, WIDTH)), INTEGERS)
+            totals.append(builder.add(builder.load(at, align=4), builder.mul(_spread(builder, value), factors)))
+            builder.store(totals[k], at, align=4)
+        both = builder.or_(builder.lshr(totals[0], shift), builder.and_(totals[1], upper))
+        builder.store(both, _at(builder, weights, builder.mul(pair, ir.Constant(INDEX, 2 * WIDTH)), INTEGERS), align=2)
+        step = builder.add(pair, ir.Constant(INDEX, 1))
+        pair.add_incoming(ir.Constant(INDEX, 0), before)
+        pair.add_incoming(step, loop)
+        builder.cbranch(builder.icmp_signed("<", step, arguments[2]), loop, after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    def typed(typing, fine, weights, pairs, x, steps):
+        return types.void(fine, weights, types.int64, x, steps), emit
+
+    return interpreted if getattr(config, "DISABLE_JIT", 0) else intrinsic(typed)
+
+
+vector_of_learning = _learning()
+
+
+@called
+def learn(fine, weights, pairs, x, steps):
+    """Move the weights of a last layer by each input times each output's step, modulo 2^32.
+
+    Args:
+        fine: int32 (2 pairs, WIDTH) the weights, of an input a row, times 2^`FINER`, and a half; changed.
+        weights: int16 (pairs, 2 WIDTH), written: the same rounded, as `layer` takes them.
+        pairs: not 0.
+        x: int16 (2 pairs,) or more, in [0, 255].
+        steps: int16 (WIDTH,).
+    """
+    vector_of_learning(fine, weights, pairs, x, steps)

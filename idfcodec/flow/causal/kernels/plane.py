@@ -56,7 +56,8 @@ def finish_plane(planes, plane, errors, local_error, spread, real, bits):
 def code_plane(
     mode, planes, values, plane, low, high, start_error, most_unit, near, counts, every, forget, ridge, belief, prior,
     layers, biases, sizes, rescalings, inverse_scale, exponential, logistic, earlier, reach, raw, residuals, errors,
-    differences, spread, local_error, coder, words, starts, lengths, dump, targets, totals, scratch,
+    differences, spread, local_error, coder, words, starts, lengths, dump, targets, totals, rates, fine, learnt,
+    scratch,
 ):  # fmt: skip
     """Code a plane of a tile.
 
@@ -81,6 +82,8 @@ def code_plane(
         dump, targets: inputs by pixel, and prediction, log2 of sigma, value, sigma, where wanted; of an encoder the
             low bits that it sends as they are.
         totals: (K, N, N + 1) mean sums of products, added to where wanted.
+        rates: of each output, at which the last layer learns; zeros if it does not.
+        fine, learnt: its weights, see `layer.learn`; changed.
         scratch: (see `scratch_of`).
     """
     (
@@ -107,6 +110,8 @@ def code_plane(
         real,
         bits,
         predicted,
+        slope,
+        steps,
     ) = scratch
     height, width = local_error.shape
     count = len(every)
@@ -135,7 +140,7 @@ def code_plane(
             mode, planes, values, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted,
             errors, differences, absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, features,
             inputs, y, outputs, inverse_scale, exponential, logistic, mixture, real, bits, earlier, reach, raw,
-            residuals, coder, words, starts, lengths, dump, targets,
+            residuals, coder, words, starts, lengths, dump, targets, rates, fine, learnt, slope, steps,
         )  # fmt: skip
         e = errors[plane, r]
         for c in range(MARGIN + width, 2 * MARGIN + width):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from idfcodec.compiled import called
-from idfcodec.flow.causal.kernels.layer import layer, sixteenths
+from idfcodec.flow.causal.kernels.layer import layer, learn, sixteenths
+from idfcodec.flow.causal.kernels.learning import slopes
 from idfcodec.flow.causal.kernels.numbers import DECODE, ENCODE, HALF, INVERT, MARGIN, ONE, ZERO, f4, logarithm
 from idfcodec.flow.causal.kernels.symbols import TOTAL, advance, cumulative, find, mixture_of
 
@@ -19,7 +20,7 @@ def code_row(
     mode, planes, values, plane, row, width, low, high, start_error, most_unit, every, known, along, predicted, errors,
     differences, absolute, sigma, spread, local, seen, layers, biases, sizes, rescalings, x, inputs, y, outputs,
     inverse_scale, exponential, logistic, mixture, real, bits, earlier, reach, raw, residuals, coder, words, starts,
-    lengths, dump, targets,
+    lengths, dump, targets, rates, fine, learnt, slope, steps,
 ):  # fmt: skip
     """Code the pixels of a row, from left to right; see `code_plane` for the arguments."""
     r = row + MARGIN
@@ -97,12 +98,16 @@ def code_row(
                 targets[at, 3] = scale
         else:
             last_layer = layers.shape[0] - 1
+            odd = (row * width + c) & 1
             seen_by = inputs
             for k in range(last_layer):
-                layer(layers[k], biases[k], sizes[k, 0], sizes[k, 1], rescalings[k], seen_by, y[k])
-                seen_by = y[k]
-            layer(layers[last_layer], biases[last_layer], sizes[last_layer, 0], sizes[last_layer, 1],
-                  rescalings[last_layer], seen_by, outputs)  # fmt: skip
+                hidden = y[k + odd] if k == last_layer - 1 else y[k]
+                layer(layers[k], biases[k], sizes[k, 0], sizes[k, 1], rescalings[k], seen_by, hidden)
+                seen_by = hidden
+            layer(learnt, biases[last_layer], sizes[last_layer, 0], sizes[last_layer, 1], rescalings[last_layer],
+                  seen_by, outputs)  # fmt: skip
+            if rates[0] and not odd:
+                learn(fine, learnt, learnt.shape[0], y[last_layer], steps)
             width_of = mixture_of(outputs, p0 - low, scale, log_scale, inverse_scale, exponential, mixture)
             last = np.int64(high - low) >> width_of
             at = np.int64(coder[2])
@@ -131,6 +136,10 @@ def code_row(
                     symbol = (symbol << width_of) + rest
                 actual = min(f4(symbol) + low, high)
                 here[m] = actual
+            if rates[0] and odd:
+                slopes(
+                    np.int64(actual - low) >> width_of, last, mixture, logistic, scale, width_of, rates, slope, steps
+                )
         error = actual - p0
         e0[m] = error
         size = abs(error)
