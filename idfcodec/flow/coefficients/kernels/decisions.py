@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import inlined
+from idfcodec.compiled import inlined, joined
 
 __all__ = [
     "COUNTERS",
@@ -121,7 +121,7 @@ def _see(counters, at, goal, tables):
     counters[at] = np.uint32(chance << 10 | min(count + 1, LIMIT))
 
 
-@inlined
+@joined
 def decide(mode, bit, count, node, s1, s2, m):
     """Code a bit under the `count` counters at `node` of the lines, with two sets of weights; returns it."""
     counters, weights, lines, logits, tables = m.counters, m.weights, m.lines, m.logits, m.tables
