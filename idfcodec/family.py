@@ -28,7 +28,7 @@ PART, LEAST, MOST = 16, 2**14, 2**15
 """A sample has one in so many of a picture's pixels, but so many at least and at most."""
 QUICK = 2 * 48**2  # pixels of a first, smaller sample
 FAR = 1.1  # where a size on it is so many times the other one, it tells enough
-TINY = 2**12  # pixels up to which both families are tried
+TINY = 2**13  # pixels up to which both families are tried
 BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
 FRAMES = 4  # that a sample has at most: those of the middle
 CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
