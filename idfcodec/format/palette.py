@@ -10,7 +10,7 @@ __all__ = ["code", "decode"]
 
 MOST = 3071  # of a logit, in units of 1/256
 DECAY = 4278222842  # exp(-1/256) * 2**32
-WHOLE = 2**32
+WHOLE, TOTAL = 2**32, 2**24  # values of a word, and quantiles
 START, SPEED, LIMIT = 18000, 6, 60  # weights at first, how fast they move, what a counter counts to
 ORDER = (1, 0, 2, 3)  # of channels
 
@@ -37,12 +37,20 @@ def _stretch() -> tuple[int, ...]:
 
 
 class _Decisions:
-    """Binary decisions to bytes, or back where `data` is given."""
+    """Binary decisions to words of rANS, or back where `data` is given.
+
+    That of `entropy` is compiled; a file's head is read without compiling anything.
+    """
 
     def __init__(self, data: bytes | None = None) -> None:
-        self._data, self._place, self._out = data, 4, bytearray()
-        self._low, self._high = 0, WHOLE - 1
-        self._read = int.from_bytes((data or b"")[:4].ljust(4, b"\0"), "big")
+        self._intervals: list[tuple[int, int]] = []
+        self._words: list[int] | None = None
+        self._state = 0
+        if data is not None:
+            data += bytes(-len(data) % 4)
+            self._words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
+            for _ in range(min(len(self._words), 2)):
+                self._state = self._state << 32 | self._words.pop()
         self._counters: dict[tuple[int, ...], tuple[int, int]] = {}
         self._weights: dict[tuple[int, int], list[int]] = {}
 
@@ -62,35 +70,33 @@ class _Decisions:
         return bit
 
     def _coded(self, chance: int, bit: int) -> int:
-        middle = self._low + (self._high - self._low) * chance // 65536
-        if self._data is not None:
-            bit = int(self._read <= middle)
-        if bit:
-            self._high = middle
-        else:
-            self._low = middle + 1
-        while (self._low ^ self._high) < 2**24:
-            if self._data is None:
-                self._out.append(self._high >> 24)
-            else:
-                following = self._data[self._place] if self._place < len(self._data) else 0
-                self._read, self._place = self._read << 8 & (WHOLE - 1) | following, self._place + 1
-            self._low, self._high = self._low << 8 & (WHOLE - 1), self._high << 8 & (WHOLE - 1) | 255
+        one = chance << 8
+        if self._words is None:
+            self._intervals.append((0, one) if bit else (one, TOTAL - one))
+            return bit
+        quantile = self._state % TOTAL
+        bit = int(quantile < one)
+        start, size = (0, one) if bit else (one, TOTAL - one)
+        self._state = (self._state >> 24) * size + quantile - start
+        if self._state < WHOLE and self._words:
+            self._state = self._state << 32 | self._words.pop()
         return bit
 
     @property
-    def unread(self) -> bool:
-        """Whether there are bytes beyond those that decide anything."""
-        return len(self._data or b"") > self._place
+    def done(self) -> bool:
+        """Whether all words are read."""
+        return not self._words and not self._state
 
     def finish(self) -> bytes:
-        """The fewest bytes that stand for a number in the interval, zeros behind them."""
-        for count in range(5):
-            unit = 1 << (32 - 8 * count)
-            number = -(-self._low // unit) * unit
-            if number <= self._high:
-                return bytes(self._out + number.to_bytes(5, "big")[1 : 1 + count]).rstrip(b"\0")
-        raise ValueError("an interval without a number")  # none is: its ends differ
+        """The words, zero bytes at the end left out."""
+        state, words = 0, []
+        for start, size in reversed(self._intervals):
+            if state >> 40 >= size:
+                words.append(state % WHOLE)
+                state >>= 32
+            state = state // size << 24 | (state % size + start)
+        words += [state % WHOLE, state >> 32]
+        return b"".join(word.to_bytes(4, "little") for word in words).rstrip(b"\0")
 
 
 def _near(value: int) -> int:
@@ -155,6 +161,6 @@ def decode(data: bytes, channels: int, count: int) -> bytes:
     """
     decisions = _Decisions(data)
     colours = _pass(decisions, channels, count, bytes(count * channels))
-    if data[-1:] == b"\0" or decisions.unread:
-        raise CorruptFile("the palette has more bytes than it takes")
+    if data[-1:] == b"\0" or not decisions.done:
+        raise CorruptFile("the palette is damaged, or has more bytes than it takes")
     return colours
