@@ -26,6 +26,7 @@ CONVERTED = 0.5
 ONCE, NEAR, EVEN, EQUAL = 0.03, 0.05, 0.4, 0.4  # see `lies_dense`
 PART, LEAST, MOST = 16, 2**14, 2**15
 """A sample has one in so many of a picture's pixels, but so many at least and at most."""
+DOUBT = 2**16  # pixels of a larger one, where colours do not lie dense and the model seems a little better
 QUICK = 2 * 48**2  # pixels of a first, smaller sample
 FAR = 1.1  # where a size on it is so many times the other one, it tells enough
 TINY = 2**13  # pixels up to which both families are tried
@@ -143,4 +144,6 @@ def likely_families(
     ratio = _ratio(kind, sample(frames, QUICK), coder, threads) if still else 1.0
     if 1 / (FAR * slack) <= ratio <= FAR * slack:
         ratio = _ratio(kind, parts, coder, threads, len(frames))
+    if effort == "default" and still and kind.mode is Mode.RGB and 1 <= ratio <= FAR and count > DOUBT:
+        ratio = _ratio(kind, sample(frames, DOUBT), coder, threads)  # gaps between colours are learned late
     return ratio < slack, ratio * slack >= 1
