@@ -43,13 +43,27 @@ def test_slopes_are_those_of_the_code_length(value: int, sigma: float) -> None:
     outputs, origin, last = np.array([-6, 4, 20, -64, 0, 64, 30, 0, -10], np.int32), 5.25, 11
     rates = np.full(9, 8000, np.float32)
     y, steps = np.zeros(16, np.float32), np.zeros(16, np.int16)
-    tables = [TABLES[name] for name in ("inverse_scale", "exponential", "logistic")]
-    log_sigma = int(16 * np.log2(sigma))
-    steps_of(outputs, value, last, np.float32(origin), np.float32(sigma), log_sigma, *tables, rates, y, steps)
+    inverse_scale, exponential, logistic = (TABLES[name] for name in ("inverse_scale", "exponential", "logistic"))
+    log_sigma, scale = int(16 * np.log2(sigma)), np.float32(sigma)
+    steps_of(
+        outputs,
+        value,
+        last,
+        np.float32(origin),
+        scale,
+        log_sigma,
+        inverse_scale,
+        exponential,
+        logistic,
+        rates,
+        y,
+        steps,
+    )
     for k in range(9):
         moved = [outputs.astype(float) for _ in range(2)]
         moved[0][k], moved[1][k] = outputs[k] - 0.01, outputs[k] + 0.01
-        slope = 32 * np.subtract(*[nats(o, value, last, origin, sigma) for o in moved]) / 0.02
+        below, beyond = (nats(o, value, last, origin, sigma) for o in moved)
+        slope = 32 * (below - beyond) / 0.02
         assert steps[k] / 8000 == pytest.approx(np.clip(slope, -4, 4), abs=0.03, rel=0.02), k
 
 
@@ -80,7 +94,7 @@ def test_tiles_do_not_learn_from_each_other(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("learning", [(0, 1, 1), (1, 1, 2**13), (-1, -1, -1), (1, 1)])
-def test_rates_that_are_none(learning: tuple[int, ...]) -> None:
+def test_rates_that_are_none(learning: Any) -> None:
     with pytest.raises(ModelError, match="architecture"):
         replace(SMALL, learning=learning)
 
