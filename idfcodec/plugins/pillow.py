@@ -72,7 +72,8 @@ class IdfcImageFile(ImageFile.ImageFile):
     _picture: Picture | None = None
 
     def _open(self) -> None:
-        assert self.fp is not None
+        if self.fp is None:
+            raise OSError("the image's file is closed")
         self._start = self.fp.tell()
         try:
             head = read_info(self.fp)  # type: ignore[arg-type]

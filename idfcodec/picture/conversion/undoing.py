@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.errors import CorruptFile
+from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.picture.conversion.finding import alike, likely
 from idfcodec.picture.conversion.halving import first_guess, halved, upsampled
 from idfcodec.picture.conversion.layout import FULL, Layout
@@ -68,7 +68,8 @@ def undo(rgb: Pixels, conversion: Conversion, layout: Layout = FULL) -> tuple[Pl
     known = exact & unclipped(rgb)
     samples, _ = first_guess(planes[1:], known, layout, conversion)
     found = _halved(rgb, conversion, layout, planes, known, samples, 1.0)
-    assert found is not None
+    if found is None:  # which is only where fewer exceptions are allowed
+        raise IDFError(f"the layout {layout} takes more exceptions than there are pixels")
     return found
 
 
