@@ -75,6 +75,7 @@ class Budget:
         memories: which of them there are, as bits.
         lines: whether the slots of a context lie together, in what a processor fetches at once; with other contexts.
         neighbours: that the widest surroundings have.
+        fits: whether values are predicted by least squares, too, and weights learn faster at first; with other contexts.
     """
 
     ranks: int
@@ -84,6 +85,7 @@ class Budget:
     memories: int = 0b11111
     lines: bool = False
     neighbours: int = LEVELS[-1]
+    fits: bool = False
 
 
 BUDGETS = (
@@ -93,10 +95,13 @@ BUDGETS = (
     Budget(8, 14, 22, 20, memories=0b111111, lines=True, neighbours=WIDE),
     Budget(6, 14, 22, 20, memories=0b100100, lines=True, neighbours=WIDE),
     Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE),
+    Budget(8, 11, 22, 20, memories=0b111111, lines=True, neighbours=WIDE, fits=True),
+    Budget(6, 11, 22, 20, memories=0b100100, lines=True, neighbours=WIDE, fits=True),
+    Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE, fits=True),
 )
-"""By their number in a payload. The first three are no longer written. MANY, FEW and FAST are for many colours, for few
+"""By their number in a payload. The first six are no longer written. MANY, FEW and FAST are for many colours, for few
 ones, whose surroundings say more, and for speed, in what a processor keeps near."""
-MANY, FEW, FAST = BUDGETS[3:]
+MANY, FEW, FAST = BUDGETS[6:]
 
 
 @dataclass(frozen=True)

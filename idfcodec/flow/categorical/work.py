@@ -20,7 +20,7 @@ from idfcodec.flow.categorical.config import (
     Budget,
     Way,
 )
-from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
+from idfcodec.flow.categorical.kernels import ENCODE, FITTED, PAD, code_strip
 from idfcodec.flow.categorical.tables import first_chances, tables
 
 __all__ = ["Work"]
@@ -83,7 +83,7 @@ class Work:
         bits = _power(4 * names.size, LEAST_BITS, budget.slots)
         memory_bits = _power(names.size, 12, budget.memory)
         depth = max(colours - 1, 0).bit_length()
-        learned = budget.ranks, budget.channels, budget.lines, budget.memories
+        learned = budget.ranks, budget.channels, budget.lines, budget.memories, budget.fits
         sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *learned
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
@@ -107,6 +107,7 @@ class Work:
             near,
         ).ravel()
         self._chances, self._known = np.full(256, 1 << 15, np.int64), np.zeros(3 << 16, np.uint16)
+        self._fits = np.zeros(FITTED + 8 * stride)
         self._sums = np.zeros((MEMORIES + 1) * width, np.int64)
 
     def _learned(self, bits: int, needed: tuple[bool, ...]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
@@ -122,7 +123,9 @@ class Work:
                 slot, size, slot + size, weight, second, group.speed, group.limit,
             )  # fmt: skip
             slots += [np.full(size, NEW, np.uint32), np.tile(first_chances(), 16 * group.histories)]
-            weights.append(np.full(sets * INPUTS, group.weight, np.int32))
+            first_weights = np.full((sets, INPUTS), group.weight, np.int32)
+            first_weights[:, -1] = 0  # a count
+            weights.append(first_weights.reshape(-1))
             slot, weight = slot + size + HISTORIES * group.histories, weight + sets * INPUTS
         return np.concatenate(slots), np.concatenate(weights)
 
@@ -161,5 +164,5 @@ class Work:
     def _run(self, words: NDArray[np.uint32]) -> None:
         code_strip(  # type: ignore[no-untyped-call]
             self._decisions, words, *self._deck, self._names, self._rows, self._flags, self._place, self._memory,
-            self._trail, self._trust, self._chances, self._known, self._sums,
+            self._trail, self._trust, self._chances, self._known, self._fits, self._sums,
         )  # fmt: skip

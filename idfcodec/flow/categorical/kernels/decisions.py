@@ -11,8 +11,10 @@ from idfcodec.flow.categorical.kernels.numbers import (
     COUNT,
     DECODE,
     FIRST,
+    FITS,
     GROUP,
     INPUTS,
+    INVERSE,
     LIMIT,
     MODE,
     MOST,
@@ -28,6 +30,9 @@ from idfcodec.flow.categorical.kernels.numbers import (
 )
 
 __all__ = ["coded", "decided"]
+
+USES = INPUTS - 1  # the place of a count among the weights: no input has it
+MOST_USES = 2**18 - 1
 
 
 @compiled_loops
@@ -48,6 +53,16 @@ def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, 
         decisions[np.uint64(state[COUNT])] = bit << 16 | chance
     state[COUNT] += 1
     return bit
+
+
+@compiled_loops
+def speed_of(plan, weights, tables, g, w):
+    """How fast a set of weights learns: fast at first, where the budget says so. The last of them counts its uses."""
+    if not plan[FITS]:
+        return plan[g + SPEED]
+    uses = np.int64(weights[np.uint64(w + USES)])
+    weights[np.uint64(w + USES)] = np.int32(min(uses + 1, MOST_USES))
+    return (plan[g + SPEED] * (12 + (np.int64(tables[np.uint64(INVERSE + (uses >> 6))]) >> 10))) >> 4
 
 
 @joined
@@ -73,7 +88,7 @@ def decided(
     """A decision whose chance is mixed from those of `count` contexts, whose hashes are in `scratch`.
 
     Args:
-        deck: all arrays.
+        decisions, ..., scratch: see `code_strip`.
         group: which kind of decision.
         bit: what is coded; ignored where it is decoded.
         count: of contexts.
@@ -102,12 +117,14 @@ def decided(
     chance = np.int64(tables[np.uint64(SQUASH + MOST + logit)])
     bit = coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance)
     goal = 65535 * bit
-    error = np.int32(((goal - chance) * plan[g + SPEED]) >> 4)
+    error1 = np.int32(((goal - chance) * speed_of(plan, weights, tables, g, w1)) >> 4)
+    error2 = np.int32(((goal - chance) * speed_of(plan, weights, tables, g, w2)) >> 4)
     for i in range(INPUTS):
-        change = np.int32(np.int32(inputs[np.uint64(x + i)] * error) + 0x8000) >> 16
+        change1 = np.int32(np.int32(inputs[np.uint64(x + i)] * error1) + 0x8000) >> 16
+        change2 = np.int32(np.int32(inputs[np.uint64(x + i)] * error2) + 0x8000) >> 16
         a, b = np.uint64(w1 + i), np.uint64(w2 + i)
-        weights[a] = min(max(np.int32(weights[a] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
-        weights[b] = min(max(np.int32(weights[b] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
+        weights[a] = min(max(np.int32(weights[a] + change1), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
+        weights[b] = min(max(np.int32(weights[b] + change2), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
     for i in range(count):
         s = np.uint64(scratch[np.uint64(CONTEXTS + i)])
         v = np.int64(slots[s])
