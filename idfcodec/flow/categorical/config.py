@@ -97,7 +97,7 @@ BUDGETS = (
     Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE),
     Budget(8, 11, 22, 20, memories=0b111111, lines=True, neighbours=WIDE, fits=True),
     Budget(6, 11, 22, 20, memories=0b100100, lines=True, neighbours=WIDE, fits=True),
-    Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE, fits=True),
+    Budget(4, 10, 20, 17, memories=0b100101, lines=True, neighbours=WIDE, fits=True),
 )
 """By their number in a payload. The first six are no longer written. MANY, FEW and FAST are for many colours, for few
 ones, whose surroundings say more, and for speed, in what a processor keeps near."""
