@@ -10,14 +10,15 @@ import numpy as np
 from idfcodec.compiled import compiled_loops
 from idfcodec.flow.categorical.kernels.numbers import MOST, NEAR, PAD, SQUASH, channel_at, magnitude
 
-__all__ = ["FITTED", "LEAST_SPREAD", "SHARP", "TAUGHT", "chance_below", "errors_at", "learned", "regressed", "spread_at"]
+__all__ = ["FITTED", "chance_below", "errors_at", "joins", "learned", "regressed", "slope_of", "spread_at"]
 
 ROW = 16  # of sums of products: at most 15 regressors, and the value
 MOST_REGRESSORS = ROW - 1
 ROUND = 7  # neighbours that are regressors, but the left one
 WEIGHTS, SUMS, SINCE = ROW, 2 * ROW, 2 * ROW + MOST_REGRESSORS * ROW  # of a channel, after its regressors
 SPREADS = SINCE + 1
-CHANNEL = SPREADS + ROW
+REGRESSED = SPREADS + ROW  # mean error of values that were coded, and after it that of the other predictions
+CHANNEL = REGRESSED + 2
 SYSTEM = 4 * CHANNEL  # normal equations, while they are solved
 FITTED = SYSTEM + MOST_REGRESSORS * ROW  # two rows of errors for each channel follow
 KEPT = 0.998  # of what was learned, at each value
@@ -25,7 +26,8 @@ EVERY = 4.0  # values after which the equations are solved
 RIDGE, SCALE = 0.5, 1.0001  # added to the diagonal, which is multiplied first
 MOST_WEIGHT = 64.0
 SHARP = 444.0  # of a logit's units: 1.25 times 256 times 2 log 2, by which a mean absolute error becomes a slope
-TAUGHT = 0.02  # what an error moves the mean of those like it
+TAUGHT, TAUGHT_OF_ALL = 0.02, 0.001  # what an error moves the mean of those like it, and that of all
+BETTER = 0.8  # times the other predictions' error, below which that of the regression has it join them
 LEAST_SPREAD = 0.1
 
 
@@ -57,10 +59,29 @@ def regressed(fits, scratch, c, k, channels, so_far):
 
 
 @compiled_loops
-def learned(fits, c, difference):
-    """What the pixel teaches: `difference` is of its value to the left one's."""
-    base = c * CHANNEL
-    fits[base + MOST_REGRESSORS] = difference
+def joins(fits, c):
+    """Whether the regression is good enough to be one of the predictions."""
+    return fits[c * CHANNEL + REGRESSED] <= BETTER * fits[c * CHANNEL + REGRESSED + 1]
+
+
+@compiled_loops
+def learned(fits, c, actual, west, expected, weighted, here, spread):
+    """What a value teaches.
+
+    Args:
+        fits: all that is learned.
+        c: the channel.
+        actual, west: the value, and that of the left pixel.
+        expected, weighted: what the regression and the other predictions said.
+        here, spread: see `errors_at` and `spread_at`.
+    """
+    base, error = c * CHANNEL, abs(actual - expected)
+    fits[here] = error
+    fits[spread] += (error - fits[spread]) * TAUGHT
+    of = base + REGRESSED
+    fits[of] += (error - fits[of]) * TAUGHT_OF_ALL
+    fits[of + 1] += (abs(actual - weighted) - fits[of + 1]) * TAUGHT_OF_ALL
+    fits[base + MOST_REGRESSORS] = np.float64(actual - west)
     for i in range(MOST_REGRESSORS):
         row, factor = base + SUMS + i * ROW, fits[base + i]
         for j in range(ROW):
@@ -113,6 +134,12 @@ def spread_at(fits, c, near):
     if fits[at] == 0.0:
         fits[at] = near * 0.2 + 0.3
     return at
+
+
+@compiled_loops
+def slope_of(fits, spread):
+    """Of a logistic distribution, in units of a logit."""
+    return SHARP / max(fits[spread], LEAST_SPREAD)
 
 
 @compiled_loops

@@ -6,7 +6,7 @@ import numpy as np
 
 from idfcodec.compiled import compiled_loops
 from idfcodec.flow.categorical.kernels.decisions import decided
-from idfcodec.flow.categorical.kernels.fitting import LEAST_SPREAD, SHARP, TAUGHT, errors_at, learned, regressed, spread_at
+from idfcodec.flow.categorical.kernels.fitting import errors_at, joins, learned, regressed, slope_of, spread_at
 from idfcodec.flow.categorical.kernels.numbers import (
     BASES,
     BITS,
@@ -109,18 +109,19 @@ def coded_channels(
             share = ((share * share) >> 12) + 1
             numerator += share * found
             denominator += share
-        weighted, here, expected, slope = numerator // denominator, np.int64(0), 0.0, 0.0
+        weighted, here, expected, slope = byte(numerator // denominator + offset), np.int64(0), 0.0, 0.0
         spread = np.int64(0)
         if fitted:
             here, above = errors_at(place, stride, c, x, np.int64(0)), errors_at(place, stride, c, x, np.int64(1))
             expected = regressed(fits, scratch, c, k, channels, so_far)
             near = fits[here - 1] + fits[here - 2] + fits[above] + fits[above - 1] + fits[above + 1]
-            share = np.int64(tables[INVERSE + 2 * min(np.int64(near), 1023)])
-            share = 3 * (((share * share) >> 12) + 1)
-            numerator += share * (np.int64(expected + 0.5) - offset)
-            denominator += share
             spread = spread_at(fits, c, near)
-            slope = SHARP / max(fits[spread], LEAST_SPREAD)
+            slope = slope_of(fits, spread)
+            if joins(fits, c):
+                share = np.int64(tables[INVERSE + 2 * min(np.int64(near), 1023)])
+                share = 4 * (((share * share) >> 12) + 1)
+                numerator += share * (np.int64(expected + 0.5) - offset)
+                denominator += share
         half = denominator // 2
         prediction = (abs(numerator) + half) // denominator
         prediction = byte((prediction if numerator >= 0 else -prediction) + offset)
@@ -147,7 +148,7 @@ def coded_channels(
         scratch[BASES + 3] = mixed_hash(scratch[HASHES + WN], mixed_hash(so_far, prediction))
         if fitted:
             finely = np.int64(4.0 * expected + 0.5) - 4 * prediction
-            scratch[BASES] = ((finely + 1024) * 512 + byte(weighted + offset) - prediction + 256) * 16 + level
+            scratch[BASES] = ((finely + 1024) * 512 + weighted - prediction + 256) * 16 + level
             scratch[BASES + 3] = beyond
         scratch[BASES + 4] = scratch[WINDOW + 12] * 64 + sure
         scratch[BASES + 5] = scratch[WINDOW + 13] * 1024 + scratch[WINDOW + 14]
@@ -182,10 +183,7 @@ def coded_channels(
         )
         actual = (prediction + rest) & 255
         if fitted:
-            error = abs(actual - expected)
-            fits[here] = error
-            fits[spread] += (error - fits[spread]) * TAUGHT
-            learned(fits, c, np.float64(actual - ((scratch[NEAR] >> shift) & 255)))
+            learned(fits, c, actual, (scratch[NEAR] >> shift) & 255, expected, weighted, here, spread)
         before3, before2, before = before2, before, rest
         so_far |= actual << shift
         for i in range(3):
