@@ -75,7 +75,7 @@ class Budget:
         memories: which of them there are, as bits.
         lines: whether the slots of a context lie together, in what a processor fetches at once; with other contexts.
         neighbours: that the widest surroundings have.
-        fits: whether values are predicted by least squares, too, and weights learn faster at first; with other contexts.
+        fits: whether values are predicted by least squares, and weights learn faster at first; with other contexts.
     """
 
     ranks: int

@@ -159,7 +159,7 @@ def test_wide_surroundings_know_glyphs_again() -> None:
 
 
 def test_values_are_fitted_to_what_is_around_and_to_other_channels() -> None:
-    """Grain along diagonals that the channels share: no simple prediction knows its shares, least squares learn them."""
+    """Grain along diagonals that the channels share: no simple prediction knows it, least squares learn it."""
     rng = np.random.default_rng(3)
     grain = np.zeros((90, 120))
     for y in range(2, 90):

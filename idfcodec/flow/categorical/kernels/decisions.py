@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, joined
+from idfcodec.compiled import called, joined
 from idfcodec.flow.categorical.kernels.numbers import (
     BASE,
     CONTEXTS,
@@ -35,7 +35,7 @@ USES = INPUTS - 1  # the place of a count among the weights: no input has it
 MOST_USES = 2**18 - 1
 
 
-@compiled_loops
+@called
 def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance):
     """A decision that is 1 with a chance of so many 65536ths."""
     if plan[MODE] == DECODE:
@@ -55,7 +55,7 @@ def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, 
     return bit
 
 
-@compiled_loops
+@called
 def speed_of(plan, weights, tables, g, w):
     """How fast a set of weights learns: fast at first, where the budget says so. The last of them counts its uses."""
     if not plan[FITS]:

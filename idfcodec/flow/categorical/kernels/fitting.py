@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called
 from idfcodec.flow.categorical.kernels.numbers import MOST, NEAR, PAD, SQUASH, channel_at, magnitude
 
 __all__ = ["FITTED", "chance_below", "errors_at", "joins", "learned", "regressed", "slope_of", "spread_at"]
@@ -31,7 +31,7 @@ BETTER = 0.8  # times the other predictions' error, below which that of the regr
 LEAST_SPREAD = 0.1
 
 
-@compiled_loops
+@called
 def regressed(fits, scratch, c, k, channels, so_far):
     """The value of channel c, the k-th, as regression sees it; leaves the regressors.
 
@@ -58,13 +58,13 @@ def regressed(fits, scratch, c, k, channels, so_far):
     return min(max(value, 0.0), 255.0)
 
 
-@compiled_loops
+@called
 def joins(fits, c):
     """Whether the regression is good enough to be one of the predictions."""
     return fits[c * CHANNEL + REGRESSED] <= BETTER * fits[c * CHANNEL + REGRESSED + 1]
 
 
-@compiled_loops
+@called
 def learned(fits, c, actual, west, expected, weighted, here, spread):
     """What a value teaches.
 
@@ -92,7 +92,7 @@ def learned(fits, c, actual, west, expected, weighted, here, spread):
         solved(fits, base)
 
 
-@compiled_loops
+@called
 def solved(fits, base):
     """Solves the normal equations of a channel by elimination, the last unknown first."""
     for i in range(MOST_REGRESSORS * ROW):
@@ -121,13 +121,13 @@ def solved(fits, base):
             fits[row + MOST_REGRESSORS] -= fits[row + i] * weight
 
 
-@compiled_loops
+@called
 def errors_at(place, stride, c, x, above):
     """Where the error of the last value of channel c, there or in the row above, is kept; 0 where none was coded."""
     return FITTED + (2 * c + (place[above] // stride & 1)) * stride + PAD + x
 
 
-@compiled_loops
+@called
 def spread_at(fits, c, near):
     """Where the mean error of values is kept whose neighbours' errors sum to as much; a fifth of it at first."""
     at = c * CHANNEL + SPREADS + min(magnitude(np.int64(near * 2.0)), ROW - 1)
@@ -136,13 +136,13 @@ def spread_at(fits, c, near):
     return at
 
 
-@compiled_loops
+@called
 def slope_of(fits, spread):
     """Of a logistic distribution, in units of a logit."""
     return SHARP / max(fits[spread], LEAST_SPREAD)
 
 
-@compiled_loops
+@called
 def chance_below(tables, distance, slope):
     """The chance, of 65536, that a value is more than so far below the middle of a logistic distribution."""
     return np.int64(tables[SQUASH + MOST + np.int64(min(max(distance * slope, -MOST), MOST))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called
 from idfcodec.flow.categorical.kernels.decisions import decided
 from idfcodec.flow.categorical.kernels.fitting import errors_at, joins, learned, regressed, slope_of, spread_at
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -17,7 +17,6 @@ from idfcodec.flow.categorical.kernels.numbers import (
     FITS,
     HASHES,
     INVERSE,
-    LINE,
     LINES,
     MASK,
     NE,
@@ -45,7 +44,7 @@ from idfcodec.flow.categorical.kernels.rest import coded_rest
 __all__ = ["coded_channels", "coded_index"]
 
 
-@compiled_loops
+@called
 def predicted(scratch, p, which):
     """A simple prediction of the value at p in the window (rows of 8) from those before it."""
     west, north, northwest = scratch[p - 1], scratch[p - 8], scratch[p - 9]
@@ -62,7 +61,7 @@ def predicted(scratch, p, which):
     return min(max(2 * west - scratch[p - 2], -255), 255)
 
 
-@compiled_loops
+@called
 def coded_channels(
     decisions,
     words,
@@ -193,7 +192,7 @@ def coded_channels(
     return so_far
 
 
-@compiled_loops
+@called
 def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, escapes, value):
     """A number below `COLOURS`, bit by bit along a tree."""
     fitted = plan[FITS] != 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called
 
 __all__ = [
     "AHEAD",
@@ -151,7 +151,7 @@ NONE = 64  # the level of a source that says nothing
 PREDICTIONS = 6
 
 
-@compiled_loops
+@called
 def mixed_hash(a, b):
     """A hash of two numbers of 32 bits."""
     h = (a * 0x45EBCA6B) ^ ((b ^ 0x7F4A7C15) * 0x5E3779B1)
@@ -159,7 +159,7 @@ def mixed_hash(a, b):
     return ((h * 0x2C1B3C6D) >> 29) & MASK
 
 
-@compiled_loops
+@called
 def magnitude(value):
     """Bits of a number: 0 of 0."""
     n = 0
@@ -169,20 +169,20 @@ def magnitude(value):
     return n
 
 
-@compiled_loops
+@called
 def byte(value):
     """The nearest number in [0, 255]."""
     return min(max(value, 0), 255)
 
 
-@compiled_loops
+@called
 def coarse(d):
     """A difference in one of 15 classes, from 1."""
     q = min(abs(d), 3) if abs(d) < 5 else min(magnitude(abs(d) - 1) + 1, 7)
     return 8 - q if d < 0 else 8 + q
 
 
-@compiled_loops
+@called
 def channel_at(k, channels):
     """The channel that is coded k-th: alpha first, then green, red, blue; gray last."""
     if channels > 2:

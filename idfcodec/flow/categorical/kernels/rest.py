@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called
 from idfcodec.flow.categorical.kernels.decisions import coded, decided
 from idfcodec.flow.categorical.kernels.fitting import chance_below
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -24,7 +24,7 @@ ZERO, SIGN, SIZE, OCTAVE, BITS = range(5)  # is it 0? negative? of this size? of
 BOUNDLESS = 999
 
 
-@compiled_loops
+@called
 def expected(tables, stage, negative, low, middle, high, mean, slope):
     """The logit of a decision by a logistic distribution about `mean`; sizes below `middle` are one side of it."""
     if stage == ZERO:
@@ -43,7 +43,7 @@ def expected(tables, stage, negative, low, middle, high, mean, slope):
     return np.int64(tables[((ones + 1) * 4095) // (ones + zeros + 2)])
 
 
-@compiled_loops
+@called
 def coded_rest(
     decisions,
     words,

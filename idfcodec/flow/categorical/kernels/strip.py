@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called, compiled_loops
 from idfcodec.flow.categorical.kernels.candidates import goes_on
 from idfcodec.flow.categorical.kernels.colour import followed, guessed, named
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -54,7 +54,7 @@ from idfcodec.flow.categorical.kernels.surroundings import looked_around, prepar
 __all__ = ["code_strip"]
 
 
-@compiled_loops
+@called
 def begin_row(plan, rows, flags, place, x, y):
     """Where the neighbours are; at a row's first pixel, its left margin."""
     stride = plan[WIDTH] + 2 * PAD
