@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -19,7 +21,7 @@ from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.format.batch import refuse_batch
-from idfcodec.format.container import NO_MODEL, Container, pack, unpack
+from idfcodec.format.container import LENGTH_SIZE, NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
 from idfcodec.format.payload import CATEGORICAL, COEFFICIENTS, first_byte
 from idfcodec.format.structure import Structure
@@ -91,11 +93,12 @@ def names_of_picture(kind: Kind, picture: Picture) -> NDArray[np.uint32]:
     return kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
 
 
-def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
-    """The payload of a picture as names of colours, or its samples where they are shorter."""
-    names = names_of_picture(kind, picture)
-    coded = encode_names(names, channels=kind.parts, palette=picture.palette, effort=effort)
-    return min(coded, kind.stored(picture.column), key=len)
+def _named(kind: Kind, picture: Picture, effort: str, limit: float) -> bytes:
+    """The payload of a picture as names of colours, or its samples where they are shorter, or names pass the limit."""
+    names, stored = names_of_picture(kind, picture), kind.stored(picture.column)
+    limit = min(limit, len(stored))
+    coded = encode_names(names, channels=kind.parts, palette=picture.palette, effort=effort, limit=limit)
+    return min(coded or stored, stored, key=len)
 
 
 def as_jpeg(picture: Picture, plain: Kind) -> tuple[bytes | None, bool]:
@@ -134,23 +137,33 @@ def _tiled(kind: Kind, picture: Picture, coder: Coder, threads: int | None, prog
     return each(work, len(tiles), threads, progress)
 
 
-def _pack(
-    picture: Picture, kind: Kind, tile: int, model: bytes, metadata: Mapping[str, bytes], payloads: list[bytes]
-) -> bytes:
-    """The file of a picture."""
-    return pack(
-        Container(
-            mode=kind.mode,
-            width=picture.shape[1],
-            height=picture.shape[0],
-            tile=tile,
-            model=model,
-            checksum=kind.checksum(picture.column),
-            metadata=metadata,
-            structure=picture.structure,
-            tiles=tuple(payloads),
+@dataclass(frozen=True)
+class _Found:
+    """A way to code a picture: the side of its tiles, the model, and the payloads."""
+
+    kind: Kind
+    tile: int
+    model: bytes
+    payloads: list[bytes]
+
+    def __len__(self) -> int:
+        """Bytes that depend on the way."""
+        return sum(map(len, self.payloads)) + LENGTH_SIZE * len(self.payloads)
+
+    def file(self, picture: Picture, metadata: Mapping[str, bytes]) -> bytes:
+        return pack(
+            Container(
+                mode=self.kind.mode,
+                width=picture.shape[1],
+                height=picture.shape[0],
+                tile=self.tile,
+                model=self.model,
+                checksum=self.kind.checksum(picture.column),
+                metadata=metadata,
+                structure=picture.structure,
+                tiles=tuple(self.payloads),
+            )
         )
-    )
 
 
 def encode(
@@ -197,18 +210,18 @@ def encode(
     metadata = {} if strip else picture.metadata
     plain = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk)
     jpeg, by_other = as_jpeg(picture, plain) if conversion and model is None else (None, True)
-    found = [] if jpeg is None else [_pack(picture, plain, 0, NO_MODEL, metadata, [jpeg])]
+    found = [] if jpeg is None else [_Found(plain, 0, NO_MODEL, [jpeg])]
     if by_other:  # what is all a JPEG does not wait for a model
         coder = load_model(chosen, device=device)
         kind = kind_of_picture(picture, coder, conversion=conversion)
         effort = effort or "default"
         names, tiles = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
-        if names:
-            found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
         if tiles:
-            payloads = _tiled(kind, picture, coder, threads, progress)
-            found.append(_pack(picture, kind, TILE, coder.id, metadata, payloads))
-    data = min(found, key=len)
+            found.append(_Found(kind, TILE, coder.id, _tiled(kind, picture, coder, threads, progress)))
+        if names:  # where two are as small, names are decoded without a model
+            limit = min(map(len, found), default=inf) - LENGTH_SIZE
+            found.insert(len(found) - tiles, _Found(plain, 0, NO_MODEL, [_named(plain, picture, effort, limit)]))
+    data = min(found, key=len).file(picture, metadata)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
         if not again.same(picture) or dict(again.metadata) != dict(metadata):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ __all__ = ["code_length", "decode", "encode"]
 BUDGET = 16  # the number of a way is below it; a budget's stands above
 PLAIN_WAY = WAYS[1]
 PARTS = 2**12  # of a picture of one decision a pixel, whose bits are told apart
+STEP = 2**12  # decisions after which it is asked whether a limit is passed
+FIRST_STATE = 64  # bits of a strip that may be missing
 FEW = 2**14  # pixels up to which few colours are also tried as what they are
 
 
@@ -45,8 +48,11 @@ class _Try:
     way: Way
     budget: Budget
 
-    def payload(self) -> bytes:
-        return self.head + _coded(self.names, self.channels, self.colours, self.way, self.budget)
+    def payload(self, limit: float) -> bytes:
+        """What it makes of the names; nothing where that is found to take more bytes than the limit."""
+        rest = limit - len(self.head)
+        coded = _coded(self.names, self.channels, self.colours, self.way, self.budget, rest)
+        return self.head + coded if coded else b""
 
     def length(self) -> CodeLength:
         """What it takes: the bits of some decisions are told evenly of the pixels that they are about."""
@@ -75,16 +81,22 @@ def _tries(names: NDArray[np.uint32], channels: int, palette: NDArray[np.uint8] 
         choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
         if palette is None and (effort == "max" or names.size <= FEW):
             choices = dict.fromkeys(WAYS[:2], names) | choices
-    number = 0 if colours is None else len(colours)
+    number, listed = 0 if colours is None else len(colours), b""
     for way, budget in likely_ways(choices, channels, number, effort):
         head = bytes([CATEGORICAL, WAYS.index(way) + BUDGET * BUDGETS.index(budget)])
         if (way.tree or way.ramp) and colours is not None and palette is None:
-            head += _coded_colours(colours[by_significance(colours, channels)], channels)
+            listed = listed or _coded_colours(colours[by_significance(colours, channels)], channels)
+            head += listed
         yield _Try(head, choices[way], channels, number, way, budget)
 
 
 def encode(
-    names: NDArray[np.uint32], *, channels: int, palette: NDArray[np.uint8] | None = None, effort: str = "default"
+    names: NDArray[np.uint32],
+    *,
+    channels: int,
+    palette: NDArray[np.uint8] | None = None,
+    effort: str = "default",
+    limit: float = inf,
 ) -> bytes:
     """The payload of a picture.
 
@@ -94,11 +106,17 @@ def encode(
         channels: 1 to 4.
         palette: (n, channels) of at most 256 colours, which the decoder has as well; some may be equal.
         effort: "fast", "default", "max": which ways are tried; "sample": the likeliest one of a photograph, unseen.
+        limit: bytes; what is found to take more is not coded to its end, and there may then be no payload: b"".
 
     Raises:
         IDFError: a name is none of these.
     """
-    return min((one.payload() for one in _tries(names, channels, palette, effort)), key=len)
+    found = b""
+    for one in _tries(names, channels, palette, effort):
+        payload = one.payload(limit)
+        if payload and not 0 < len(found) <= len(payload):
+            found, limit = payload, min(limit, len(payload))
+    return found
 
 
 def code_length(
@@ -163,13 +181,29 @@ def _work(
     return Work(mode, names, channels, colours, way, budget=budget, strip=strip)
 
 
-def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget) -> bytes:
-    """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end."""
-    work = _work(ENCODE, names, channels, colours, way, budget)
-    streams = []
+def _coded(
+    names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget, limit: float = inf
+) -> bytes:
+    """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end.
+
+    Nothing once it is known to take more bytes than the limit. rANS makes of each decision's bits all but one in 256
+    at least, since a state is 256 times an interval's size or more, but for the states that it begins with.
+    """
+    work, bits = _work(ENCODE, names, channels, colours, way, budget), 0.0
+    streams: list[bytes] = []
     while not work.done:
+        parts, count = [], 0
+        while count < STRIP and not work.done:
+            start, size = work.intervals(STRIP - count if limit == inf else min(STEP, STRIP - count))
+            parts.append((start, size))
+            count += len(size)
+            if limit < inf:
+                bits += float(24 * len(size) - np.log2(size).sum())
+                if bits * 255 / 256 > 8 * limit + FIRST_STATE * (len(streams) + 1):
+                    return b""
         encoder = Encoder()
-        encoder.push_intervals(work.intervals())
+        starts, sizes = zip(*parts, strict=True)
+        encoder.push_intervals((np.concatenate(starts), np.concatenate(sizes)))
         streams.append(encoder.finish())
     lengths = b"".join(_number(len(stream) // 4) for stream in streams[:-1])
     return _number(len(streams) - 1) + lengths + b"".join(streams).rstrip(b"\0")
