@@ -26,10 +26,10 @@ from idfcodec.format.mode import Mode
 from idfcodec.format.payload import CATEGORICAL, COEFFICIENTS, first_byte
 from idfcodec.format.structure import Structure
 from idfcodec.format.tiles import Tile, tile_grid
+from idfcodec.kinds import kind_for, kind_of_picture, kind_problem
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
-from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.conversion import CONVERSIONS
+from idfcodec.picture.colour import KINDS, Kind
 from idfcodec.picture.given import picture_of
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
@@ -51,8 +51,6 @@ __all__ = [
     "decode",
     "decode_picture",
     "encode",
-    "kind_of_picture",
-    "kind_problem",
     "names_of_picture",
 ]
 
@@ -68,26 +66,6 @@ def cut(pixels: Pixels, tile: Tile) -> Pixels:
     return pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
 
 
-def kind_of_picture(picture: Picture, coder: Coder, *, conversion: bool) -> Kind:
-    """The kind that a model codes a picture as.
-
-    Raises:
-        UnsupportedImage: the model does not code pictures of this kind.
-    """
-    conversions = CONVERSIONS if conversion and coder.capabilities.any_planes and picture.white is None else ()
-    found = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk, conversions=conversions)
-    if problem := kind_problem(found, coder):
-        raise UnsupportedImage(problem)
-    return found
-
-
-def kind_problem(kind: Kind, coder: Coder) -> str | None:
-    """Why a model does not code a kind of picture, if it does not."""
-    if kind.common or coder.capabilities.any_planes:
-        return None
-    return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
-
-
 def names_of_picture(kind: Kind, picture: Picture) -> NDArray[np.uint32]:
     """(F, H, W) names of the colours of a picture."""
     return kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
@@ -101,9 +79,9 @@ def _named(kind: Kind, picture: Picture, effort: str, limit: float) -> bytes:
     return min(coded or stored, stored, key=len)
 
 
-def as_jpeg(picture: Picture, plain: Kind) -> tuple[bytes | None, bool]:
+def as_jpeg(picture: Picture, kind: Kind, plain: Kind) -> tuple[bytes | None, bool]:
     """The payload of a picture that was a JPEG, if it was one, and whether another way need be tried."""
-    source = jpeg_source(picture.pixels, picture.jpeg) if picture.plain else None
+    source = jpeg_source(picture.pixels, picture.jpeg, lambda _: kind.conversion) if picture.plain else None
     if source is None:
         return None, True
     height, width = picture.shape[:2]
@@ -208,12 +186,13 @@ def encode(
     for note in picture.notes if not isinstance(image, Picture) else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
-    plain = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk)
-    jpeg, by_other = as_jpeg(picture, plain) if conversion and model is None else (None, True)
+    kind = kind_of_picture(picture, conversion=conversion)
+    plain = kind.plain
+    jpeg, by_other = as_jpeg(picture, kind, plain) if conversion and model is None else (None, True)
     found = [] if jpeg is None else [_Found(plain, 0, NO_MODEL, [jpeg])]
     if by_other:  # what is all a JPEG does not wait for a model
         coder = load_model(chosen, device=device)
-        kind = kind_of_picture(picture, coder, conversion=conversion)
+        kind = kind_for(coder, kind)
         effort = effort or "default"
         names, tiles = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
         if tiles:

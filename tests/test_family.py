@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from idfcodec.code_length import code_length
-from idfcodec.codec import decode_picture, encode, kind_of_picture
+from idfcodec.codec import decode_picture, encode
 from idfcodec.errors import CorruptFile
 from idfcodec.family import CONVERTED, POSSIBLE, QUICK, lies_dense, likely_families, repeats, sample
 from idfcodec.format.container import NO_MODEL, Container, pack, unpack
 from idfcodec.format.dissect import dissect
 from idfcodec.format.mode import Mode
 from idfcodec.format.payload import CATEGORICAL, STORED
+from idfcodec.kinds import kind_for, kind_of_picture
 from idfcodec.models import load_model
 from idfcodec.picture.colour import KINDS
 from idfcodec.picture.names import names_of, samples_of
@@ -218,7 +219,7 @@ def test_what_most_photographs_are_needs_no_sample(monkeypatch: pytest.MonkeyPat
     for name in ("photo", "lattice"):
         picture = from_image(generate(name, 200, 150, 3))
         assert POSSIBLE < repeats(picture.pixels) < CONVERTED  # which does not tell
-        kind = kind_of_picture(picture, coder, conversion=True)
+        kind = kind_for(coder, kind_of_picture(picture, conversion=True))
         assert likely_families(kind, picture, "default", coder) == (False, True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -25,7 +25,10 @@ __all__ = ["code_length", "decode", "encode"]
 BUDGET = 16  # the number of a way is below it; a budget's stands above
 PLAIN_WAY = WAYS[1]
 PARTS = 2**12  # of a picture of one decision a pixel, whose bits are told apart
-STEP = 2**12  # decisions after which it is asked whether a limit is passed
+STEP = 2**11  # decisions after which it is asked whether a limit is passed
+HOPELESS = 0.85, 0.5
+"""The share of the pixels, of many colours and of few, before which a way must not pass the limit if the same without
+candidates is still to be tried: that takes a tenth less at most."""
 FIRST_STATE = 64  # bits of a strip that may be missing
 FEW = 2**14  # pixels up to which few colours are also tried as what they are
 
@@ -48,11 +51,11 @@ class _Try:
     way: Way
     budget: Budget
 
-    def payload(self, limit: float) -> bytes:
-        """What it makes of the names; nothing where that is found to take more bytes than the limit."""
-        rest = limit - len(self.head)
-        coded = _coded(self.names, self.channels, self.colours, self.way, self.budget, rest)
-        return self.head + coded if coded else b""
+    def payload(self, limit: float) -> tuple[bytes, float]:
+        """What it makes of the names, nothing where that takes more bytes than the limit; the share of them coded."""
+        work = _work(ENCODE, self.names, self.channels, self.colours, self.way, self.budget)
+        coded = _coded(work, limit - len(self.head))
+        return self.head + coded if coded else b"", work.position / self.names.size
 
     def length(self) -> CodeLength:
         """What it takes: the bits of some decisions are told evenly of the pixels that they are about."""
@@ -111,9 +114,13 @@ def encode(
     Raises:
         IDFError: a name is none of these.
     """
-    found = b""
+    found, hopeless = b"", set()
     for one in _tries(names, channels, palette, effort):
-        payload = one.payload(limit)
+        if one.way in hopeless:
+            continue
+        payload, share = one.payload(limit)
+        if effort != "max" and share < HOPELESS[one.colours > 0]:
+            hopeless.add(replace(one.way, listed=False))
         if payload and not 0 < len(found) <= len(payload):
             found, limit = payload, min(limit, len(payload))
     return found
@@ -181,16 +188,13 @@ def _work(
     return Work(mode, names, channels, colours, way, budget=budget, strip=strip)
 
 
-def _coded(
-    names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget, limit: float = inf
-) -> bytes:
+def _coded(work: Work, limit: float = inf) -> bytes:
     """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end.
 
     Nothing once it is known to take more bytes than the limit. rANS makes of each decision's bits all but one in 256
     at least, since a state is 256 times an interval's size or more, but for the states that it begins with.
     """
-    work, bits = _work(ENCODE, names, channels, colours, way, budget), 0.0
-    streams: list[bytes] = []
+    bits, streams = 0.0, list[bytes]()
     while not work.done:
         parts, count = [], 0
         while count < STRIP and not work.done:
@@ -245,7 +249,7 @@ def _cut(data: memoryview, lengths: list[int]) -> Iterator[bytes]:
 def _coded_colours(colours: NDArray[np.uint32], channels: int) -> bytes:
     """A list of colours: their number less 1, the size of what follows, and that; size 0: bytes as they are."""
     plain = colours.view(np.uint8).reshape(-1, 4)[:, :channels].tobytes()
-    coded = _coded(colours[None, None], channels, 0, PLAIN_WAY, BUDGETS[0])
+    coded = _coded(_work(ENCODE, colours[None, None], channels, 0, PLAIN_WAY, BUDGETS[0]))
     if len(coded) >= len(plain):
         return bytes([len(colours) - 1, 0]) + plain
     return bytes([len(colours) - 1]) + _number(len(coded)) + coded
