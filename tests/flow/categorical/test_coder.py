@@ -154,7 +154,8 @@ def test_wide_surroundings_know_glyphs_again() -> None:
     glyphs = np.kron(rng.integers(0, 2, (12, 4, 3)), np.ones((1, 4, 4), np.int64)).astype(np.uint32)
     glyphs[:, :, 9:] = glyphs[:, 13:] = 0
     names = np.concatenate([np.concatenate(glyphs[rng.integers(0, 12, 30)], 1) for _ in range(12)])[None]
-    sizes = [len(coder._coded(names, 1, 2, WAYS[2], budget)) for budget in (replace(FEW, neighbours=LEVELS[-1]), FEW)]
+    budgets = replace(FEW, neighbours=LEVELS[-1]), FEW
+    sizes = [len(coder._coded(Work(ENCODE, names, 1, 2, WAYS[2], budget=budget))) for budget in budgets]
     assert sizes[1] < 0.9 * sizes[0]
 
 
