@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from idfcodec.arguments import check_options, file_bytes
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
-from idfcodec.family import likely_families
+from idfcodec.family import likely_families, repeats
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.format.batch import refuse_batch
@@ -57,6 +57,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 TILE = 512
+REPEATED = 0.5  # the share of pixels that repeat a neighbour from which names are tried before tiles
 SETTLED = 0.05  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
@@ -102,15 +103,17 @@ def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pix
     kind.write_names(names.reshape(out.shape[:2]), out)
 
 
-def _tiled(kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:
-    """The payloads of a picture's tiles by a model."""
+def _tiled(
+    kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None, limit: float = inf
+) -> list[bytes]:
+    """The payloads of a picture's tiles by a model; where that is found to pass the limit, samples may be stored."""
     column, (height, width) = picture.column, picture.shape[:2]
     tiles = tile_grid(height, width, TILE, picture.structure.count)
 
     def work(index: int) -> bytes:
         tile = tiles[index]
         before = cut(column, tile.above(height)) if tile.top >= height else None
-        return encode_tile(cut(column, tile), kind, coder, before)
+        return encode_tile(cut(column, tile), kind, coder, before, limit)
 
     return each(work, len(tiles), threads, progress)
 
@@ -195,12 +198,19 @@ def encode(
         kind = kind_for(coder, kind)
         effort = effort or "default"
         names, tiles = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
-        if tiles:
-            found.append(_Found(kind, TILE, coder.id, _tiled(kind, picture, coder, threads, progress)))
-        if names:  # where two are as small, names are decoded without a model
-            limit = min(map(len, found), default=inf) - LENGTH_SIZE
-            found.insert(len(found) - tiles, _Found(plain, 0, NO_MODEL, [_named(plain, picture, effort, limit)]))
-    data = min(found, key=len).file(picture, metadata)
+
+        def named(limit: float) -> _Found:
+            return _Found(plain, 0, NO_MODEL, [_named(plain, picture, effort, limit)])
+
+        def tiled(limit: float) -> _Found:
+            return _Found(kind, TILE, coder.id, _tiled(kind, picture, coder, threads, progress, limit))
+
+        ways = [tiled] * tiles + [named] * names
+        if len(ways) > 1 and repeats(picture.column) >= REPEATED:
+            ways.reverse()
+        for way in ways:  # the likely one first: its size is a limit
+            found.append(way(min(map(len, found), default=inf) - LENGTH_SIZE))
+    data = min(found, key=lambda one: (len(one), one.model != NO_MODEL)).file(picture, metadata)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
         if not again.same(picture) or dict(again.metadata) != dict(metadata):

@@ -17,7 +17,7 @@ from idfcodec.types import Pixels
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
-__all__ = ["CONVERTED", "POSSIBLE", "QUICK", "lies_dense", "likely_families", "repeats", "sample"]
+__all__ = ["CONVERTED", "POSSIBLE", "QUICK", "SURE", "lies_dense", "likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Encoder
+from idfcodec.entropy import UNSEEN, Encoder, least_growth
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.categorical.choosing import likely_ways
 from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
@@ -26,10 +26,9 @@ BUDGET = 16  # the number of a way is below it; a budget's stands above
 PLAIN_WAY = WAYS[1]
 PARTS = 2**12  # of a picture of one decision a pixel, whose bits are told apart
 STEP = 2**11  # decisions after which it is asked whether a limit is passed
-HOPELESS = 0.85, 0.5
+HOPELESS = 0.88, 0.5
 """The share of the pixels, of many colours and of few, before which a way must not pass the limit if the same without
 candidates is still to be tried: that takes a tenth less at most."""
-FIRST_STATE = 64  # bits of a strip that may be missing
 FEW = 2**14  # pixels up to which few colours are also tried as what they are
 
 
@@ -191,20 +190,18 @@ def _work(
 def _coded(work: Work, limit: float = inf) -> bytes:
     """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end.
 
-    Nothing once it is known to take more bytes than the limit. rANS makes of each decision's bits all but one in 256
-    at least, since a state is 256 times an interval's size or more, but for the states that it begins with.
+    Nothing once it is known to take more bytes than the limit.
     """
-    bits, streams = 0.0, list[bytes]()
+    least, streams = 0.0, list[bytes]()
     while not work.done:
         parts, count = [], 0
         while count < STRIP and not work.done:
             start, size = work.intervals(STRIP - count if limit == inf else min(STEP, STRIP - count))
             parts.append((start, size))
             count += len(size)
-            if limit < inf:
-                bits += float(24 * len(size) - np.log2(size).sum())
-                if bits * 255 / 256 > 8 * limit + FIRST_STATE * (len(streams) + 1):
-                    return b""
+            least += least_growth(size) if limit < inf else 0.0
+            if least - UNSEEN * (len(streams) + 1) > limit:
+                return b""
         encoder = Encoder()
         starts, sizes = zip(*parts, strict=True)
         encoder.push_intervals((np.concatenate(starts), np.concatenate(sizes)))
