@@ -228,7 +228,8 @@ def test_both_families_code_what_would_be_a_sample_in_whole(monkeypatch: pytest.
     monkeypatch.setattr("idfcodec.family._ratio", None)
     coder, half = load_model("photo"), generate("photo", 128, 128, 3)
     half[:, 50:] = drawn(3, 128, 128)[:, 50:]
-    for pixels in (half, np.ascontiguousarray(half[:, ::-1]), drawn(3, 128, 128) ^ (generate("noise", 128, 128) & 1)):
+    grainy: Pixels = np.bitwise_xor(drawn(3, 128, 128), generate("noise", 128, 128) & 1, dtype=np.uint8)
+    for pixels in (half, np.ascontiguousarray(half[:, ::-1]), grainy):
         picture = from_image(pixels)
         kind = kind_for(coder, kind_of_picture(picture, conversion=True))
         assert POSSIBLE < repeats(pixels) < SURE
