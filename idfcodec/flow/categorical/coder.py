@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,12 @@ STEP = 2**11  # decisions after which it is asked whether a limit is passed
 HOPELESS = 0.88, 0.5
 """The share of the pixels, of many colours and of few, before which a way must not pass the limit if the same without
 candidates is still to be tried: that takes a tenth less at most."""
+ENOUGH, WORSE = 0.25, 1.04  # of many colours: from which share on the two are compared, and what tells enough
 FEW = 2**14  # pixels up to which few colours are also tried as what they are
+
+
+_Course: TypeAlias = Sequence[tuple[float, float]]
+"""Bytes of a way after shares of the pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,11 @@ class _Try:
     way: Way
     budget: Budget
 
-    def payload(self, limit: float) -> tuple[bytes, float]:
-        """What it makes of the names, nothing where that takes more bytes than the limit; the share of them coded."""
-        work = _work(ENCODE, self.names, self.channels, self.colours, self.way, self.budget)
-        coded = _coded(work, limit - len(self.head))
-        return self.head + coded if coded else b"", work.position / self.names.size
+    def payload(self, limit: float, usual: _Course = ()) -> tuple[bytes, _Course]:
+        """What it makes of the names, nothing where it is given up as `_coded` says; and its course."""
+        work, course = _work(ENCODE, self.names, self.channels, self.colours, self.way, self.budget), [(0.0, 0.0)]
+        coded = _coded(work, limit - len(self.head), course, usual)
+        return self.head + coded if coded else b"", course
 
     def length(self) -> CodeLength:
         """What it takes: the bits of some decisions are told evenly of the pixels that they are about."""
@@ -113,13 +119,14 @@ def encode(
     Raises:
         IDFError: a name is none of these.
     """
-    found, hopeless = b"", set()
+    found, courses = b"", dict[Way, _Course]()
     for one in _tries(names, channels, palette, effort):
-        if one.way in hopeless:
+        usual = courses.get(one.way, ())
+        if usual and usual[-1][0] < HOPELESS[one.colours > 0]:
             continue
-        payload, share = one.payload(limit)
-        if effort != "max" and share < HOPELESS[one.colours > 0]:
-            hopeless.add(replace(one.way, listed=False))
+        payload, course = one.payload(limit, () if one.colours else usual)
+        if effort != "max" and not payload:
+            courses[replace(one.way, listed=False)] = course
         if payload and not 0 < len(found) <= len(payload):
             found, limit = payload, min(limit, len(payload))
     return found
@@ -187,10 +194,18 @@ def _work(
     return Work(mode, names, channels, colours, way, budget=budget, strip=strip)
 
 
-def _coded(work: Work, limit: float = inf) -> bytes:
+def _coded(
+    work: Work, limit: float = inf, course: list[tuple[float, float]] | None = None, usual: _Course = ()
+) -> bytes:
     """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end.
 
-    Nothing once it is known to take more bytes than the limit.
+    Nothing once it is known to take more bytes than the limit, or goes to it by the course of a similar way.
+
+    Args:
+        work: at its beginning.
+        limit: in bytes.
+        course: is continued.
+        usual: that of a way that was given up.
     """
     least, streams = 0.0, list[bytes]()
     while not work.done:
@@ -199,15 +214,25 @@ def _coded(work: Work, limit: float = inf) -> bytes:
             start, size = work.intervals(STRIP - count if limit == inf else min(STEP, STRIP - count))
             parts.append((start, size))
             count += len(size)
-            least += least_growth(size) if limit < inf else 0.0
-            if least - UNSEEN * (len(streams) + 1) > limit:
-                return b""
+            if limit < inf and course is not None:
+                least += least_growth(size)
+                course.append((work.share, least))
+                if least - UNSEEN * (len(streams) + 1) > limit or _goes_beyond(course[-1], usual):
+                    return b""
         encoder = Encoder()
         starts, sizes = zip(*parts, strict=True)
         encoder.push_intervals((np.concatenate(starts), np.concatenate(sizes)))
         streams.append(encoder.finish())
     lengths = b"".join(_number(len(stream) // 4) for stream in streams[:-1])
     return _number(len(streams) - 1) + lengths + b"".join(streams).rstrip(b"\0")
+
+
+def _goes_beyond(now: tuple[float, float], usual: _Course) -> bool:
+    """Whether a way will pass the limit that a similar one passed, unless it becomes better beside it."""
+    if not usual or now[0] < ENOUGH:
+        return False
+    shares, sizes = np.transpose(usual)
+    return bool(now[1] > WORSE * shares[-1] * np.interp(now[0], shares, sizes))
 
 
 def _decoded(

@@ -146,6 +146,11 @@ class Work:
         return int(self._state[POSITION])
 
     @property
+    def share(self) -> float:
+        """The same of all pixels."""
+        return self.position / len(self._names)
+
+    @property
     def done(self) -> bool:
         """Whether all pixels are coded."""
         return self.position == len(self._names)
