@@ -95,7 +95,7 @@ BUDGETS = (
     Budget(8, 14, 22, 20, memories=0b111111, lines=True, neighbours=WIDE),
     Budget(6, 14, 22, 20, memories=0b100100, lines=True, neighbours=WIDE),
     Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE),
-    Budget(8, 11, 22, 20, memories=0b111111, lines=True, neighbours=WIDE, fits=True),
+    Budget(8, 11, 24, 20, memories=0b111111, lines=True, neighbours=WIDE, fits=True),
     Budget(6, 11, 22, 20, memories=0b100100, lines=True, neighbours=WIDE, fits=True),
     Budget(4, 10, 20, 17, memories=0b100101, lines=True, neighbours=WIDE, fits=True),
 )
@@ -128,7 +128,7 @@ class Group:
 
 GROUPS = (
     Group(18, 6, 41 * 19, 256, 8, 40, 3500),  # is all alike?
-    Group(22, 4, 4 * 512, 4 * 1024, 12, 60, 2200),  # which candidate?
+    Group(24, 4, 4 * 512, 4 * 1024, 12, 60, 2200),  # which candidate?
     Group(20, 8, 256, 16, 6, 40, 2500),  # the index
-    Group(22, 12, 160, 160, 6, 120, 1800),  # the channels
+    Group(24, 12, 160, 160, 6, 120, 1800),  # the channels
 )

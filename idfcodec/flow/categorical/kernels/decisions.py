@@ -33,6 +33,7 @@ __all__ = ["coded", "decided"]
 
 USES = INPUTS - 1  # the place of a count among the weights: no input has it
 MOST_USES = 2**18 - 1
+NEW = 0x80000001  # a slot that was never used: one half, no history; what is kept is the difference, by bits, to it
 
 
 @called
@@ -101,7 +102,7 @@ def decided(
     w1, w2 = plan[g + FIRST] + first * INPUTS, plan[g + SECOND] + second * INPUTS
     for i in range(count):
         a = base + (scratch[np.uint64(CONTEXTS + i)] & mask)
-        v = np.int64(slots[np.uint64(a)])
+        v = np.int64(slots[np.uint64(a)]) ^ NEW
         h = history + (i << 8) + (v & 255)
         scratch[np.uint64(CONTEXTS + i)] = a
         scratch[np.uint64(SLOTS + i)] = h
@@ -127,12 +128,12 @@ def decided(
         weights[b] = min(max(np.int32(weights[b] + change2), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
     for i in range(count):
         s = np.uint64(scratch[np.uint64(CONTEXTS + i)])
-        v = np.int64(slots[s])
+        v = np.int64(slots[s]) ^ NEW
         p, k, h = v >> 16, (v >> 8) & 255, (v & 255) << 1 | bit
         p += ((goal - p) * np.int64(tables[np.uint64(RATE + k)])) >> 16
         if h > 255:
             h = h & 127 | 128
-        slots[s] = p << 16 | min(k + 1, limit) << 8 | h
+        slots[s] = (p << 16 | min(k + 1, limit) << 8 | h) ^ NEW
         s = np.uint64(scratch[np.uint64(SLOTS + i)])
         v = np.int64(slots[s])
         p, k = v >> 16, v & 255
