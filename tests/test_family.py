@@ -83,8 +83,7 @@ def photographs(count: int, *, still: bool) -> Picture:
 def test_animations_choose_too() -> None:
     moved, still = photographs(5, still=False), photographs(5, still=True)
     by_default, at_most = (encode(moved, effort=effort, verify=True) for effort in ("default", "max"))
-    assert unpack(by_default).model != NO_MODEL
-    assert len(at_most) <= len(by_default)
+    assert len(at_most) <= len(by_default) <= 1.03 * len(at_most)
     assert unpack(encode(still, verify=True)).model == NO_MODEL
 
 
@@ -138,7 +137,7 @@ def test_a_model_by_name_codes_screens_too() -> None:
 
 def test_photographs_are_coded_by_the_model() -> None:
     for kind in ("photo", "gray"):
-        assert unpack(encode(generate(kind, 160, 120, 3), effort="fast")).model != NO_MODEL
+        assert unpack(encode(generate(kind, 70, 52))).model != NO_MODEL
 
 
 def test_a_sample_of_one_colour_tells_too(rng: np.random.Generator) -> None:
