@@ -230,8 +230,8 @@ def test_several_tiles(kind: str, size: tuple[int, int], tiles: int) -> None:
     data = encode(image, model="photo", threads=1, progress=lambda done, count: calls.append((done, count)))
     assert calls == [(i + 1, tiles) for i in range(tiles)]
     assert len(unpack(data).tiles) == tiles
-    assert encode(image, threads=2) == data
-    assert encode(image, threads=5) == data
+    assert encode(image, model="photo", threads=2) == data
+    assert encode(image, model="photo", threads=5) == data
     calls.clear()
     back = decode(data, threads=2, progress=lambda done, count: calls.append((done, count)))
     assert calls == [(i + 1, tiles) for i in range(tiles)]
