@@ -232,13 +232,13 @@ def test_both_families_code_what_would_be_a_sample_in_whole(monkeypatch: pytest.
         picture = from_image(pixels)
         kind = kind_for(coder, kind_of_picture(picture, conversion=True))
         assert POSSIBLE < repeats(pixels) < SURE
-        assert likely_families(kind, picture, "default", coder) == (True, True)
+        assert likely_families(kind, picture, "max", coder) == (True, True)
         assert likely_families(kind, picture, "fast", coder) == (False, True)
         sizes = []
         for repeated in (0.0, 2.0):
             monkeypatch.setattr("idfcodec.codec.REPEATED", repeated)
-            sizes.append(len(encode(pixels, verify=True)))
-        assert sizes[0] == sizes[1] <= len(encode(pixels, model="photo"))
+            sizes.append(len(encode(pixels, effort="max", verify=True)))
+        assert sizes[0] == sizes[1] <= len(encode(pixels, model="photo-max"))
 
 
 def test_how_often_colours_repeat() -> None:

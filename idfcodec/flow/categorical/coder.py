@@ -211,7 +211,9 @@ def _coded(
     while not work.done:
         parts, count = [], 0
         while count < STRIP and not work.done:
-            start, size = work.intervals(STRIP - count if limit == inf else min(STEP, STRIP - count))
+            start, size = work.intervals(
+                STRIP - count if limit == inf else min(max(STEP, work.pixels // 16), STRIP - count)
+            )
             parts.append((start, size))
             count += len(size)
             if limit < inf and course is not None:

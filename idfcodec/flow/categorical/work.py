@@ -93,7 +93,7 @@ class Work:
         strip: int = STRIP,
     ) -> None:
         frames, height, width = names.shape
-        self._names = names.reshape(-1)
+        self.pixels, self._names = names.size, names.reshape(-1)
         bits = _power(4 * names.size, LEAST_BITS, budget.slots)
         memory_bits = _power(names.size, 12, budget.memory)
         depth = max(colours - 1, 0).bit_length()
@@ -148,12 +148,12 @@ class Work:
     @property
     def share(self) -> float:
         """The same of all pixels."""
-        return self.position / len(self._names)
+        return self.position / self.pixels
 
     @property
     def done(self) -> bool:
         """Whether all pixels are coded."""
-        return self.position == len(self._names)
+        return self.position == self.pixels
 
     def intervals(self, most: int | None = None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The intervals of the next strip, where encoded; (N,) starts and sizes.

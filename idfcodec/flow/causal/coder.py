@@ -97,7 +97,7 @@ class CausalFlow(Coder):
         plain = all(kind.role is not Role.CHROMA for _, types in choices for kind in types)
         if (len(choices) == 1 and limit == inf) or len(shapes) != 1 or is_tall([*shapes]) or not plain:
             return super().encode_either(choices)
-        found, ends = [b""] * len(choices), [0]
+        found, ends, least = [b""] * len(choices), [0], [0.0]  # intervals and bytes after each plane
         before: tuple[Planes, Sequence[PlaneType]] = [], []
         tile: Tile | None = None
         for number in sorted(range(len(choices)), key=lambda number: -len(choices[number][0])):
@@ -108,12 +108,13 @@ class CausalFlow(Coder):
                     tile.refill(planes, alike)
                 else:
                     tile, alike = self._tile(planes, types, ENCODE), 0
-                before, ends = choices[number], ends[: alike + 1]
+                before, ends, least = choices[number], ends[: alike + 1], least[: alike + 1]
                 tile.main.coder[2] = ends[alike]
                 for plane, model in self._each(tile, types):
-                    if plane >= alike and least_growth(tile.main.lengths[: ends[-1]]) - UNSEEN <= limit:
+                    if plane >= alike and least[-1] - UNSEEN <= limit:
                         run_plane(tile.main, model, plane, types[plane])
                         ends.append(int(tile.main.coder[2]))
+                        least.append(least[-1] + least_growth(tile.main.lengths[ends[-2] : ends[-1]]))
                 starts, lengths = tile.main.starts, tile.main.lengths
             if len(ends) > len(planes):
                 encoder, end = Encoder(), ends[len(planes)]
