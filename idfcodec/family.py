@@ -128,17 +128,17 @@ def likely_families(
         return True, effort == "max"
     frames = picture.pixels if picture.frames else picture.pixels[None]
     count = frames[..., 0].size if picture.channels > 1 else frames.size
-    if count <= TINY:
-        return True, True
     share = repeats(picture.column)
     still = len(frames) == 1
+    if effort != "max" and still and kind.conversion is not None and share < CONVERTED:
+        return False, True
+    if count <= TINY:
+        return True, True
     if share < POSSIBLE and still:
         return False, True
     if share >= SURE and kind.conversion is None:
         return True, False
     parts = sample(frames, min(max(count // (PART * len(frames)), LEAST), MOST))
-    if effort != "max" and still and kind.conversion is not None and share < CONVERTED:
-        return False, True
     if effort == "default" and still and kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
         return False, True  # names often beat the model of fast
     slack, wanted = 1 + CLOSE if effort == "max" else 1, HASTE if effort == "fast" else 1
