@@ -30,6 +30,7 @@ DOUBT = 2**16  # pixels of a larger one, where colours do not lie dense and the 
 QUICK = 2 * 48**2  # pixels of a first, smaller sample
 FAR = 1.1  # where a size on it is so many times the other one, it tells enough
 TINY = 2**13  # pixels up to which both families are tried
+HASTE = 0.95  # how much smaller names are to be for effort fast, whose model is several times as fast
 BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
 FRAMES = 4  # that a sample has at most: those of the middle
 CLOSE = 0.25  # sizes of a sample that differ less are no reason to leave one out for effort max
@@ -117,7 +118,7 @@ def likely_families(
     Args:
         kind: of the picture, as the model codes it.
         picture: it.
-        effort: "max" tries both where a sample does not tell for sure.
+        effort: "max" tries both where a sample does not tell for sure; "fast" takes names where they are much smaller.
         coder: the model.
         threads: parts of a sample coded at a time. The answer does not depend on it.
     """
@@ -140,13 +141,14 @@ def likely_families(
         return False, True
     if effort == "default" and still and kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
         return False, True  # names often beat the model of fast
-    slack = 1 + CLOSE if effort == "max" else 1
+    slack, wanted = 1 + CLOSE if effort == "max" else 1, HASTE if effort == "fast" else 1
     quick = sample(frames, QUICK)
-    ratio = _ratio(kind, quick, coder, threads) if still and quick[0].size < frames.size else 1.0
+    ratio = _ratio(kind, quick, coder, threads) / wanted if still and quick[0].size < frames.size else 1.0
     if 1 / (FAR * slack) <= ratio <= FAR * slack:
-        if parts[0].size == frames.size:  # it may as well be coded both ways
-            return True, True
-        ratio = _ratio(kind, parts, coder, threads, len(frames))
+        if parts[0].size < frames.size:
+            ratio = _ratio(kind, parts, coder, threads, len(frames)) / wanted
+        elif effort != "fast":
+            return True, True  # it may as well be coded both ways
     if effort == "default" and still and kind.mode is Mode.RGB and 1 <= ratio <= FAR and count > DOUBT:
         ratio = _ratio(kind, sample(frames, DOUBT), coder, threads)  # gaps between colours are learned late
     return ratio < slack, ratio * slack >= 1

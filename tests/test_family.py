@@ -83,8 +83,7 @@ def photographs(count: int, *, still: bool) -> Picture:
 def test_animations_choose_too() -> None:
     moved, still = photographs(5, still=False), photographs(5, still=True)
     by_default, at_most = (encode(moved, effort=effort, verify=True) for effort in ("default", "max"))
-    assert unpack(by_default).model != NO_MODEL
-    assert len(at_most) <= len(by_default)
+    assert len(at_most) <= len(by_default) <= 1.03 * len(at_most)
     assert unpack(encode(still, verify=True)).model == NO_MODEL
 
 
@@ -138,7 +137,7 @@ def test_a_model_by_name_codes_screens_too() -> None:
 
 def test_photographs_are_coded_by_the_model() -> None:
     for kind in ("photo", "gray"):
-        assert unpack(encode(generate(kind, 160, 120, 3), effort="fast")).model != NO_MODEL
+        assert unpack(encode(generate(kind, 70, 52))).model != NO_MODEL
 
 
 def test_a_sample_of_one_colour_tells_too(rng: np.random.Generator) -> None:
@@ -233,12 +232,13 @@ def test_both_families_code_what_would_be_a_sample_in_whole(monkeypatch: pytest.
         picture = from_image(pixels)
         kind = kind_for(coder, kind_of_picture(picture, conversion=True))
         assert POSSIBLE < repeats(pixels) < SURE
-        assert likely_families(kind, picture, "fast", coder) == (True, True)
+        assert likely_families(kind, picture, "max", coder) == (True, True)
+        assert likely_families(kind, picture, "fast", coder) == (False, True)
         sizes = []
         for repeated in (0.0, 2.0):
             monkeypatch.setattr("idfcodec.codec.REPEATED", repeated)
-            sizes.append(len(encode(pixels, effort="fast", verify=True)))
-        assert sizes[0] == sizes[1] <= len(encode(pixels, model="photo-fast"))
+            sizes.append(len(encode(pixels, effort="max", verify=True)))
+        assert sizes[0] == sizes[1] <= len(encode(pixels, model="photo-max"))
 
 
 def test_how_often_colours_repeat() -> None:

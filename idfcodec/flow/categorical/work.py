@@ -21,14 +21,13 @@ from idfcodec.flow.categorical.config import (
     Budget,
     Way,
 )
-from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
+from idfcodec.flow.categorical.kernels import ENCODE, FITTED, PAD, code_strip
 from idfcodec.flow.categorical.tables import first_chances, tables
 
 __all__ = ["Work"]
 
 MOST_OF_A_PIXEL = 256  # decisions
 HISTORIES = 16 * 256  # chances of a set
-NEW = 0x80000001  # a slot: one half, never used, no history
 NUMBER = 8  # numbers of a group in `plan`
 SIZES, LENGTH, TABLES, FIRST_ROW = 32, 40, 48, 8  # where they begin in `plan`, and how long a strip is
 PLAN, STATE, SCRATCH = 240, 8, 256
@@ -98,7 +97,7 @@ class Work:
         bits = _power(4 * names.size, LEAST_BITS, budget.slots)
         memory_bits = _power(names.size, 12, budget.memory)
         depth = max(colours - 1, 0).bit_length()
-        learned = budget.ranks, budget.channels, budget.lines, budget.memories
+        learned = budget.ranks, budget.channels, budget.lines, budget.memories, budget.fits
         sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *learned
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
@@ -117,6 +116,7 @@ class Work:
         self._trail = np.zeros(1 << memory_bits, np.uint32)
         self._trust = _first_trust().copy()
         self._chances, self._known = np.full(256, 1 << 15, np.int64), np.zeros(3 << 16, np.uint16)
+        self._fits = np.zeros(FITTED + 8 * stride)
         self._sums = np.zeros((MEMORIES + 1) * width, np.int64)
 
     def _learned(self, bits: int, needed: tuple[bool, ...]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
@@ -131,13 +131,13 @@ class Work:
                 slot, size, slot + size, weight, second, group.speed, group.limit,
             )  # fmt: skip
             ends = slot + size, slot + size + HISTORIES * group.histories, weight + sets * INPUTS
-            groups.append((slot, weight, *ends, group.weight))
+            groups.append((weight, *ends, group.weight))
             slot, weight = ends[1:]
-        slots, weights = np.empty(slot, np.uint32), np.empty(weight, np.int32)
-        for first, first_weight, used, end, last_weight, value in groups:
-            slots[first:used] = NEW
+        slots, weights = np.zeros(slot, np.uint32), np.empty(weight, np.int32)  # of slots, most may never be used
+        for first_weight, used, end, last_weight, value in groups:
             slots[used:end].reshape(-1, 256)[:] = first_chances()
             weights[first_weight:last_weight] = value
+        weights.reshape(-1, INPUTS)[:, -1] = 0  # counts
         return slots, weights
 
     @property
@@ -185,5 +185,5 @@ class Work:
     def _run(self, words: NDArray[np.uint32]) -> None:
         code_strip(  # type: ignore[no-untyped-call]
             self._decisions, words, *self._deck, self._names, self._rows, self._flags, self._place, self._memory,
-            self._trail, self._trust, self._chances, self._known, self._sums,
+            self._trail, self._trust, self._chances, self._known, self._fits, self._sums,
         )  # fmt: skip

@@ -193,6 +193,19 @@ def test_wide_surroundings_know_glyphs_again() -> None:
     assert sizes[1] < 0.9 * sizes[0]
 
 
+def test_values_are_fitted_to_what_is_around_and_to_other_channels() -> None:
+    """Grain along diagonals that the channels share: no simple prediction knows it, least squares learn it."""
+    rng = np.random.default_rng(3)
+    grain = np.zeros((90, 120))
+    for y in range(2, 90):
+        for x in range(2, 118):
+            grain[y, x] = 0.9 * grain[y - 1, x + 2] + 0.4 * grain[y, x - 2] - 0.4 * grain[y - 2, x] + rng.normal(0, 4)
+    values = np.stack([128 + grain, 128 + 0.5 * grain, 128 - 0.7 * grain], -1) + rng.normal(0, 0.5, (90, 120, 3))
+    names = packed(np.clip(values.round(), 0, 255).astype(np.uint8).reshape(-1, 3)).reshape(1, 90, 120)
+    sizes = [len(coder._coded(Work(ENCODE, names, 3, 0, WAYS[1], budget=budget))) for budget in (BUDGETS[3], MANY)]
+    assert sizes[1] < 0.8 * sizes[0]
+
+
 def test_memory_is_bounded_by_pixels_and_tables() -> None:
     for side in (300, 900):
         names = screen(side, side, 3)
