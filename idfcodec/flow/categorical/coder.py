@@ -202,10 +202,8 @@ def _coded(
     Nothing once it is known to take more bytes than the limit, or goes to it by the course of a similar way.
 
     Args:
-        work: at its beginning.
         limit: in bytes.
-        course: is continued.
-        usual: that of a way that was given up.
+        course, usual: continued; that of a way that was given up.
     """
     least, streams = 0.0, list[bytes]()
     while not work.done:
