@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from idfcodec.picture.jpeg.bounding import FREE, bound_chroma, bound_lumas
 from idfcodec.picture.jpeg.canvas import Canvas, bounded, placed, prior_of, solved
-from idfcodec.picture.jpeg.estimating import DCT, blocks_at, steps_of
+from idfcodec.picture.jpeg.estimating import COSINES, blocks_at, steps_of
 from idfcodec.picture.jpeg.forward import pixels_of, planes_of
 from idfcodec.picture.jpeg.inverting import invert
 from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
@@ -209,14 +209,14 @@ def _chroma(
         padded = np.pad(samples, ((0, 8 * rows - height), (0, 8 * columns - width)), mode="edge")
         found = best.copy()
         if turn == 0:
-            round_blocks(padded, variance, table, DCT, prior, todo & whole, found)
+            round_blocks(padded, variance, table, COSINES, prior, todo & whole, found)
             prior = prior_of(found, todo & whole if start is None else fewest == fewest, table)
-            round_blocks(padded, variance, table, DCT, prior, todo & ~whole, found)
+            round_blocks(padded, variance, table, COSINES, prior, todo & ~whole, found)
         elif turn == 1:  # most samples are right when they are rounded
             near, sure = np.clip(np.rint(padded), 0, 255).astype(np.int16), variance <= _SURE
             found = solved(np.where(sure, near, -FREE), np.where(sure, near, FREE), table, todo, best)
         else:
-            round_blocks(padded, variance, table, DCT, prior, todo, found)
+            round_blocks(padded, variance, table, COSINES, prior, todo, found)
         samples_of_blocks(found, table, made)
         upsample(np.ascontiguousarray(made[:height, :width]), *jpeg.sampling, smooth, 0, full)
         wrong = ((full < low) | (full > high))[canvas.inside]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import called, compiled
+from idfcodec.compiled import called, compiled, inlined
 from idfcodec.picture.jpeg.bounding import FREE
 from idfcodec.picture.jpeg.searching import CHOICE, KEPT, Room, search, transform, wrong_samples
-from idfcodec.picture.jpeg.settling import UNKNOWN, decide, factor
+from idfcodec.picture.jpeg.settling import EXACT, UNKNOWN, Chain, decide, factor
 
 __all__ = ["round_blocks", "solve"]
 
@@ -19,7 +19,6 @@ ROUNDS = 12  # of projections between bounds and multiples of the steps
 TURNS = 3  # of the lattice decoder, each with what the one before says of clipped samples
 CHANGED = 8  # doubtful decisions that are changed, one at a time
 CLOSE = 24  # wrong samples of a block from which on a search is hopeless
-EXACT = 0.1  # variance of a sample that is rounded, by the transform and at last
 OVER = 3.0  # by how much clipped samples go on, and the deviation of that
 
 Reals = NDArray[np.float64]
@@ -75,6 +74,16 @@ def _scaled(x: Reals, variance: Reals, prior: Reals, scaled: Reals) -> int:
     return count
 
 
+@inlined
+def _chain() -> Chain:
+    """Room for what the lattice decoder knows of a block."""
+    return Chain(
+        np.empty(64), np.empty(64, np.int64), np.empty(64, np.int64), np.empty((64, 64)), np.empty(64),
+        np.empty((64, 64)), np.empty((64, 64)), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64),
+        np.empty(64, np.int64), np.empty(64, np.int64),
+    )  # fmt: skip
+
+
 @compiled
 def solve(
     low: Shorts,
@@ -102,15 +111,13 @@ def solve(
         for i in range(8):
             for j in range(8):
                 basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
-    shares = np.ascontiguousarray(basis.T)
     turned = np.ascontiguousarray(matrix.T)
     least, most, x, variance, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     c, y, between, rest = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     lo, hi = np.empty(64, np.int16), np.empty(64, np.int16)
     best, trial, block = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    spread, columns, diagonal = np.empty((64, 64)), np.empty((64, 64)), np.empty(64)
     doubt, doubts, other = np.empty(64), np.empty(64), np.zeros(64, np.int64)
-    places, order = np.empty(64, np.int64), np.empty(64, np.int64)
+    chain = _chain()
     room = Room(
         np.empty((5, 64)), np.empty(64), np.empty(64), np.empty(CHOICE), np.empty(KEPT),
         np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64), np.empty(64, np.int64),
@@ -137,9 +144,8 @@ def solve(
             else:
                 _scaled(x, variance, prior, scaled)
                 for _ in range(TURNS):
-                    n = factor(
-                        x, variance, scaled, table, shares, c, spread, y, places, order, columns, diagonal, other
-                    )
+                    transform(x, matrix, between, c)
+                    n = factor(x, c, variance, scaled, table, basis, chain)
                     last = -1
                     for attempt in range(CHANGED + 1):
                         for t in range(n):
@@ -151,7 +157,7 @@ def solve(
                                     last = t
                             doubts[last] = 1e300
                             other[last] = 1
-                        decide(n, c, table, places, order, columns, diagonal, other, doubt, y, trial)
+                        decide(n, table, chain, other, doubt, y, trial)
                         if not attempt:
                             _copy(doubt, doubts)
                         wrong = wrong_samples(trial, table, lo, hi, block, fewest)
@@ -233,15 +239,14 @@ def round_blocks(
         todo: (rows, columns) which blocks.
         out: (rows, columns, 64), written.
     """
-    shares = np.empty((64, 64))
+    basis = np.empty((64, 64))
     for k in range(64):
         for i in range(8):
             for j in range(8):
-                shares[8 * i + j, k] = matrix[k // 8, i] * matrix[k % 8, j]
+                basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
     x, v, c, y, between, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
-    spread, columns, diagonal, doubt = np.empty((64, 64)), np.empty((64, 64)), np.empty(64), np.empty(64)
-    places, order, other = np.empty(64, np.int64), np.empty(64, np.int64), np.zeros(64, np.int64)
-    found = np.empty(64, np.int64)
+    doubt, other, found = np.empty(64), np.zeros(64, np.int64), np.empty(64, np.int64)
+    chain = _chain()
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             if not todo[row, column]:
@@ -257,7 +262,8 @@ def round_blocks(
                     found[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
             else:
                 _scaled(x, v, prior, scaled)
-                n = factor(x, v, scaled, table, shares, c, spread, y, places, order, columns, diagonal, other)
-                decide(n, c, table, places, order, columns, diagonal, other, doubt, y, found)
+                transform(x, matrix, between, c)
+                n = factor(x, c, v, scaled, table, basis, chain)
+                decide(n, table, chain, other, doubt, y, found)
             for k in range(64):
                 out[row, column, k] = min(max(found[k], -32767), 32767)
