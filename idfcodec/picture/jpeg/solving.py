@@ -119,9 +119,9 @@ def solve(
     doubt, doubts, other = np.empty(64), np.empty(64), np.zeros(64, np.int64)
     chain = _chain()
     room = Room(
-        np.empty((5, 64)), np.empty(64), np.empty(64), np.empty(CHOICE), np.empty(KEPT),
-        np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64), np.empty(64, np.int64),
-        np.empty(64, np.int64),
+        np.empty((CHOICE, 64), np.float32), np.empty((5, 64), np.float32), np.empty(64, np.float32),
+        np.empty(64), np.empty(KEPT), np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64),
+        np.empty(64, np.int64), np.empty(64, np.int64),
     )  # fmt: skip
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
@@ -137,14 +137,14 @@ def solve(
             todo[row, column] = 0
             fewest = 65
             if whole:
-                transform(x, matrix, between, c)
+                transform(x, matrix, turned, between, c)
                 for k in range(64):
                     best[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
                 fewest = wrong_samples(best, table, lo, hi, block, 65)
             else:
                 _scaled(x, variance, prior, scaled)
                 for _ in range(TURNS):
-                    transform(x, matrix, between, c)
+                    transform(x, matrix, turned, between, c)
                     n = factor(x, c, variance, scaled, table, basis, chain)
                     last = -1
                     for attempt in range(CHANGED + 1):
@@ -170,7 +170,7 @@ def solve(
                         break
                     for k in range(64):
                         c[k] = float(best[k] * table[k])
-                    transform(c, turned, between, rest)
+                    transform(c, turned, matrix, between, rest)
                     again = False
                     for k in range(64):
                         if variance[k] < UNKNOWN and (least[k] < -1e5 or most[k] > 1e5):
@@ -183,13 +183,13 @@ def solve(
                 if fewest:
                     for k in range(64):
                         c[k] = float(best[k] * table[k])
-                    transform(c, turned, between, rest)
+                    transform(c, turned, matrix, between, rest)
                 for _ in range(ROUNDS if fewest else 0):
                     for k in range(64):
                         x[k] = min(max(rest[k], least[k] + 0.02), most[k] - 0.02)
                         if lo[k] == hi[k] and 0 < lo[k] < 255:
                             x[k] = lo[k] - 128.0
-                    transform(x, matrix, between, c)
+                    transform(x, matrix, turned, between, c)
                     for k in range(64):
                         trial[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
                         c[k] = float(trial[k] * table[k])
@@ -199,17 +199,17 @@ def solve(
                         _copy(trial, best)
                         if fewest == 0:
                             break
-                    transform(c, turned, between, rest)
+                    transform(c, turned, matrix, between, rest)
             for _ in range(PASSES):
                 if fewest == 0 or fewest > CLOSE:
                     break
                 for k in range(64):
                     c[k] = float(best[k] * table[k])
-                transform(c, turned, between, rest)
+                transform(c, turned, matrix, between, rest)
                 for k in range(64):
                     inside = min(max(rest[k], least[k]), most[k])
                     y[k] = (lo[k] - 128.0 - rest[k]) if lo[k] == hi[k] and 0 < lo[k] < 255 else inside - rest[k]
-                transform(y, matrix, between, c)
+                transform(y, matrix, turned, between, c)
                 _copy(best, trial)
                 wrong = search(trial, table, lo, hi, least, most, rest, basis, c, block, room)
                 if wrong >= fewest:
@@ -245,6 +245,7 @@ def round_blocks(
             for j in range(8):
                 basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
     x, v, c, y, between, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
+    turned = np.ascontiguousarray(matrix.T)
     doubt, other, found = np.empty(64), np.zeros(64, np.int64), np.empty(64, np.int64)
     chain = _chain()
     for row in range(out.shape[0]):
@@ -257,12 +258,12 @@ def round_blocks(
                 v[k] = variance[8 * row + k // 8, 8 * column + k % 8]
                 widest = max(widest, v[k])
             if widest < 2.0 or prior[0] < 0.0:
-                transform(x, matrix, between, c)
+                transform(x, matrix, turned, between, c)
                 for k in range(64):
                     found[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
             else:
                 _scaled(x, v, prior, scaled)
-                transform(x, matrix, between, c)
+                transform(x, matrix, turned, between, c)
                 n = factor(x, c, v, scaled, table, basis, chain)
                 decide(n, table, chain, other, doubt, y, found)
             for k in range(64):
