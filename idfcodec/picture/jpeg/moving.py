@@ -1,7 +1,7 @@
-"""The innermost step of the search in a block, in LLVM's vectors: 64 samples move, and leave their bounds or not.
+"""The innermost steps of recovery in LLVM's vectors: samples that move, rows of a matrix that are added.
 
-Numba's loops of 64 steps become one number after the other. LLVM cuts the vectors to those of the processor; the order
-of the sums is written down, so that they are the same everywhere.
+Numba's short loops become one number after the other, or ask each time whether what they write is what they read. LLVM
+cuts the vectors to those of the processor; the order of the sums is written down: they are the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["moved"]
+__all__ = ["WIDTH", "added", "joined", "moved"]
 
+WIDTH = 16  # numbers of a row that are added at a time
+Reals = NDArray[np.float64]
 Singles = NDArray[np.float32]
-REAL, INTEGER, INDEX = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+REAL, DOUBLE, INTEGER = ir.FloatType(), ir.DoubleType(), ir.IntType(32)
+DOUBLES = ir.VectorType(DOUBLE, WIDTH)
 
 
-def _interpreted(above: Singles, move: Singles, half: Singles, here: Singles) -> float:
+def _moved(above: Singles, move: Singles, half: Singles, here: Singles) -> float:
     """Samples moved, to `here`, and by how much they are further from 0 than `half`: the sum of squares.
 
     All are (64,) float32.
@@ -33,10 +36,16 @@ def _interpreted(above: Singles, move: Singles, half: Singles, here: Singles) ->
     return float(squares[0])
 
 
-def _emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    arrays = [context.make_array(kind)(context, builder, part) for kind, part in zip(signature.args, arguments)]
+def _places(context: Any, builder: Any, signature: Any, arguments: Any, arrays: tuple[int, ...], kind: Any) -> list[Any]:
+    """Pointers to vectors in some of the arguments, all from the last argument on, if it is a number."""
+    start = [arguments[-1]] if isinstance(signature.args[-1], types.Integer) else [ir.Constant(ir.IntType(64), 0)]
+    data = [context.make_array(signature.args[k])(context, builder, arguments[k]).data for k in arrays]
+    return [builder.bitcast(builder.gep(part, start), kind.as_pointer()) for part in data]
+
+
+def _emit_moved(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     reals = ir.VectorType(REAL, 64)
-    places = [builder.bitcast(array.data, reals.as_pointer()) for array in arrays]
+    places = _places(context, builder, signature, arguments, (0, 1, 2, 3), reals)
     above, move, half = (builder.load(place, align=4) for place in places[:3])
     value = builder.fadd(above, move)
     builder.store(value, places[3], align=4)
@@ -47,21 +56,57 @@ def _emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     total, count = builder.fmul(over, over), 64
     while count > 1:
         count //= 2
-        parts = [
-            builder.shuffle_vector(
-                total,
-                ir.Constant(total.type, ir.Undefined),
-                ir.Constant(ir.VectorType(INTEGER, count), list(range(start, start + count))),
-            )
-            for start in (0, count)
-        ]
-        total = builder.fadd(*parts)
-    total = builder.extract_element(total, ir.Constant(INTEGER, 0))
-    return builder.fpext(total, ir.DoubleType())
+        low, high = (ir.Constant(ir.VectorType(INTEGER, count), list(range(k, k + count))) for k in (0, count))
+        unused = ir.Constant(total.type, ir.Undefined)
+        total = builder.fadd(*(builder.shuffle_vector(total, unused, part) for part in (low, high)))
+    return builder.fpext(builder.extract_element(total, ir.Constant(INTEGER, 0)), DOUBLE)
 
 
-def _typed(typing: Any, above: Any, move: Any, half: Any, here: Any) -> Any:
-    return types.float64(above, move, half, here), _emit
+def _added(row: Reals, other: Reals, share: float, start: int) -> None:
+    """row += share · other, of `WIDTH` numbers."""
+    row[start : start + WIDTH] += share * other[start : start + WIDTH]
 
 
-moved: Any = _interpreted if getattr(config, "DISABLE_JIT", 0) else intrinsic(_typed)
+def _scaled(builder: Any, place: Any, share: Any) -> Any:
+    """A row's numbers times one."""
+    nothing = ir.Constant(DOUBLES, ir.Undefined)
+    one = builder.insert_element(nothing, share, ir.Constant(INTEGER, 0))
+    shares = builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(INTEGER, WIDTH), [0] * WIDTH))
+    return builder.fmul(shares, builder.load(place, align=8))
+
+
+def _emit_added(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    row, other = _places(context, builder, signature, arguments, (0, 1), DOUBLES)
+    builder.store(builder.fadd(builder.load(row, align=8), _scaled(builder, other, arguments[2])), row, align=8)
+    return context.get_dummy_value()
+
+
+def _joined(row: Reals, other: Reals, share: float, total: Reals, part: float, start: int) -> None:
+    """row += share · other, and then total += part · row, of `WIDTH` numbers."""
+    _added(row, other, share, start)
+    _added(total, row, part, start)
+
+
+def _emit_joined(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    row, other, total = _places(context, builder, signature, arguments, (0, 1, 3), DOUBLES)
+    builder.store(builder.fadd(builder.load(row, align=8), _scaled(builder, other, arguments[2])), row, align=8)
+    builder.store(builder.fadd(builder.load(total, align=8), _scaled(builder, row, arguments[4])), total, align=8)
+    return context.get_dummy_value()
+
+
+def _type_moved(typing: Any, above: Any, move: Any, half: Any, here: Any) -> Any:
+    return types.float64(above, move, half, here), _emit_moved
+
+
+def _type_added(typing: Any, row: Any, other: Any, share: Any, start: Any) -> Any:
+    return types.void(row, other, types.float64, types.int64), _emit_added
+
+
+def _type_joined(typing: Any, row: Any, other: Any, share: Any, total: Any, part: Any, start: Any) -> Any:
+    return types.void(row, other, types.float64, total, types.float64, types.int64), _emit_joined
+
+
+_plain = getattr(config, "DISABLE_JIT", 0)
+moved: Any = _moved if _plain else intrinsic(_type_moved)
+added: Any = _added if _plain else intrinsic(_type_added)
+joined: Any = _joined if _plain else intrinsic(_type_joined)

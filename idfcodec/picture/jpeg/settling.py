@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.compiled import called
+from idfcodec.picture.jpeg.moving import WIDTH, added, joined
 
 __all__ = ["EXACT", "UNKNOWN", "Chain", "decide", "factor"]
 
@@ -94,6 +95,11 @@ def factor(x: Reals, found: Reals, variance: Reals, prior: Reals, table: Ints, b
             mean[n] = found[k] * own[n] / EXACT if away else 0.0
             spread[n], weight[n] = own[n], 1.0 / (step * step)
             n += 1
+    wide, deep = (n + WIDTH - 1) & -WIDTH, (m + WIDTH - 1) & -WIDTH  # whole vectors, with what does not count
+    for i in range(n, wide):
+        own[i], mean[i], spread[i], weight[i] = 0.0, 0.0, 0.0, 0.0
+        for k in range(m):
+            factors[k, i] = 0.0
     for i in range(n):
         line, share, value, middle = basis[at[i]], shares[i], own[i], mean[i]
         for k in range(m):
@@ -101,58 +107,57 @@ def factor(x: Reals, found: Reals, variance: Reals, prior: Reals, table: Ints, b
             share[k] = h
             factors[k, i] = value * h
             lack[k] -= middle * h
+        for k in range(m, deep):
+            share[k] = 0.0
     for k in range(m):
         here = factors[k]
-        for j in range(k, m):
+        for j in range(deep):
             common[j] = 0.0
-        for i in range(n):
-            value, share = here[i], shares[i]
-            for j in range(k, m):
-                common[j] += value * share[j]
+        for start in range(k & -WIDTH, deep, WIDTH):
+            for i in range(n):
+                added(common, shares[i], here[i], start)
         rest = variance[unsure[k]]
         if away:  # the variance of what makes an exact sample this one, less than nothing
             rest = EXACT * rest / (rest - EXACT) if rest < UNKNOWN else EXACT
         total = max(rest - sign * common[k], 1e-12)
         for j in range(k + 1, m):
-            part, line = sign * common[j] / total, factors[j]
+            part = sign * common[j] / total
             lack[j] += part * lack[k]
-            for i in range(n):
-                line[i] += part * here[i]
-        part, root = sign * lack[k] / total, 1.0 / np.sqrt(total)
-        for i in range(n):
-            mean[i] -= here[i] * part
-            here[i] *= root
-            spread[i] += sign * here[i] * here[i]
+            for start in range(0, wide, WIDTH):
+                added(factors[j], here, part, start)
+        part, root = -sign * lack[k] / total, 1.0 / np.sqrt(total)
+        for start in range(0, wide, WIDTH):
+            added(mean, here, part, start)
+        for i in range(wide):
+            value = root * here[i]
+            here[i] = value
+            spread[i] += sign * value * value
+    slope, before = 0.0, chain.columns[0]
     for t in range(n):
-        last = n - 1 - t
-        best, least = 0, 1e300
+        last, best, least = n - 1 - t, 0, 1e300
         for i in range(last + 1):
-            if spread[i] * weight[i] < least:
-                best, least = i, spread[i] * weight[i]
-        single, square = own[best], 0.0
-        chain.order[t], chain.places[t] = best, at[best]
-        at[best], own[best], spread[best], weight[best] = at[last], own[last], spread[last], weight[last]
+            value = spread[i] * weight[i]
+            if value < least:
+                best, least = i, value
         row = chain.columns[t]
-        for i in range(last):
+        for i in range(wide):
             row[i] = 0.0
-        for k in range(m):
-            line = factors[k]
-            value = line[best]
-            line[best] = line[last]
-            common[k], square = value, square + value * value
-            for i in range(last):
-                row[i] += value * line[i]
+        for k in range(m):  # the decision before this one, and how the others follow this one
+            line, share = factors[k], slope * common[k]
+            value = line[best] + share * before[best]
+            for start in range(0, last + 1, WIDTH):
+                joined(line, before, share, row, value, start)
+            common[k], line[best] = value, line[last]
+        single, square = own[best], row[best]
         total = max(single + sign * square, 1e-9)
-        chain.diagonal[t] = total
-        slope = (1.0 - np.sqrt(single / total)) / max(square, 1e-30)
-        for k in range(m):
-            line, value = factors[k], slope * common[k]
-            for i in range(last):
-                line[i] -= value * row[i]
+        chain.order[t], chain.places[t], chain.diagonal[t] = best, at[best], total
+        row[best] = row[last]
+        at[best], own[best], spread[best], weight[best] = at[last], own[last], spread[last], weight[last]
+        slope, before = sign * total * (np.sqrt(single / total) - 1.0) / max(square, 1e-30), row
         for i in range(last):
-            value = sign * row[i] / total
-            spread[i] -= value * row[i] * sign
-            row[i] = value
+            value = row[i] / total
+            spread[i] -= value * row[i]
+            row[i] = sign * value
     return n
 
 
