@@ -23,6 +23,7 @@ COSINES[0] = _HALVES[4]
 """(8, 8) the orthonormal transform."""
 DCT: Reals = np.rint(COSINES * 2**19) / 2**19
 """The same in 19 bits: coefficients of whole samples are exact sums, the same everywhere."""
+_EIGHT = np.full(8, True).view(np.uint64)
 _NOISE = 0.3  # deviation of a coefficient of rounded samples
 _SURE = 1.3  # a coefficient above this was not 0
 _MOST = 400  # blocks looked at
@@ -38,10 +39,10 @@ def blocks_at(plane: NDArray[Any], known: NDArray[np.bool_], top: int, left: int
     if rows < 1 or columns < 1:
         return np.empty((0, 64))
     inside = slice(top, top + 8 * rows), slice(left, left + 8 * columns)
-    whole = known[inside].reshape(rows, 8, columns, 8).all((1, 3))
-    at = np.argwhere(whole)
-    at = at[:: max(1, -(-len(at) // most))]
-    parts = plane[inside].reshape(rows, 8, columns, 8)[at[:, 0], :, at[:, 1]].astype(np.float64) - 128.0
+    lines = known[inside].reshape(rows, 8, 8 * columns).all(1)
+    at = np.flatnonzero(lines.view(np.uint64) == _EIGHT)
+    row, column = np.divmod(at[:: max(1, -(-len(at) // most))], columns)
+    parts = plane[inside].reshape(rows, 8, columns, 8)[row, :, column].astype(np.float64) - 128.0
     return np.asarray(DCT @ parts @ DCT.T, np.float64).reshape(-1, 64)
 
 
@@ -87,22 +88,30 @@ def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
     if total < 16:
         return None
     scores = np.zeros((64, _STEPS + 1))
-    fits = np.zeros((64, _STEPS + 1), np.int64)
     steps = np.arange(1, _STEPS + 1)
     for k in range(64):
         chosen = values[sure[:, k], k]
-        distance = np.abs(chosen - steps[:, None] * np.maximum(np.rint(chosen / steps[:, None]), 1))
+        distance = _distance(chosen, steps[:, None])
         scores[k, 1:] = len(chosen) * np.log(steps) - (np.minimum(distance, 1.5) ** 2).sum(1) / (2 * _NOISE**2)
-        fits[k, 1:] = (distance < 1).sum(1)
     at = np.arange(64)
     tables = [np.minimum(table_of(quality, plane), _STEPS) for quality in QUALITIES]
     sums = [scores[at, table].sum() for table in tables]
     best = int(np.argmax(sums))
-    if fits[at, tables[best]].sum() >= _FIT * total:
+    if _fits(values, sure, tables[best]) >= _FIT * total:
         gain, table = sums[best] - scores[:, 1].sum(), table_of(QUALITIES[best], plane)
     else:
         own = scores[:, 1:].argmax(1) + 1
         gain, table = scores[at, own].sum() - scores[:, 1].sum(), np.where(counts > 0, own, own.max())
-        if fits[at, own].sum() < _FIT * total:
+        if _fits(values, sure, own) < _FIT * total:
             return None
     return np.asarray(table, np.int64) if gain >= _GAIN * total else None
+
+
+def _distance(values: Reals, steps: NDArray[np.int64]) -> Reals:
+    """Of magnitudes to the next multiple of their steps, but 0."""
+    return np.asarray(np.abs(values - steps * np.maximum(np.rint(values / steps), 1)), np.float64)
+
+
+def _fits(values: Reals, sure: NDArray[np.bool_], table: NDArray[np.int64]) -> int:
+    """How many of the coefficients that were not 0 lie about a multiple of their step."""
+    return int((sure & (_distance(values, table) < 1)).sum())

@@ -15,7 +15,7 @@ from idfcodec.picture.jpeg.estimating import block_offset, blocks_at, steps_of
 from idfcodec.picture.jpeg.forward import pixels_of
 from idfcodec.picture.jpeg.layout import Jpeg, blocks_of
 from idfcodec.picture.jpeg.reading import read_jpeg
-from idfcodec.picture.jpeg.recovering import coloured
+from idfcodec.picture.jpeg.recovering import coloured, wrong_pixels
 from idfcodec.picture.jpeg.source import JpegSource, render
 from idfcodec.types import Pixels
 
@@ -113,5 +113,8 @@ def _least(pixels: NDArray[np.uint8], source: JpegSource) -> JpegSource:
         for plane, blocks in enumerate(jpeg.planes):
             rows, columns = blocks_of(shape, jpeg.sampling, plane)
             planes.append(np.ascontiguousarray(blocks[:rows, :columns]))
-        found.append(_with_exceptions(replace(source, jpeg=replace(jpeg, shape=shape, planes=planes)), pixels))
-    return min(found, key=lambda one: len(one.exceptions))
+        found.append(replace(jpeg, shape=shape, planes=planes))
+    best = found[0]
+    if len(found) > 1:
+        best = min(found, key=lambda one: int(wrong_pixels(one, pixels, source.offset).sum()))
+    return _with_exceptions(replace(source, jpeg=best), pixels)

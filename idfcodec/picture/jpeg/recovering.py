@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from idfcodec.picture.jpeg.bounding import FREE, bound_chroma, bound_lumas
 from idfcodec.picture.jpeg.canvas import Canvas, bounded, placed, prior_of, solved
+from idfcodec.picture.jpeg.counting import count_outside, count_wrong
 from idfcodec.picture.jpeg.estimating import COSINES, blocks_at, steps_of
-from idfcodec.picture.jpeg.forward import pixels_of, planes_of
+from idfcodec.picture.jpeg.forward import planes_of
 from idfcodec.picture.jpeg.inverting import invert
 from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
 from idfcodec.picture.jpeg.layout import Coefficients, Jpeg, blocks_of, samples_of
@@ -21,7 +22,7 @@ from idfcodec.picture.jpeg.solving import round_blocks
 from idfcodec.picture.jpeg.source import JpegSource
 from idfcodec.types import Shape
 
-__all__ = ["coloured"]
+__all__ = ["coloured", "wrong_pixels"]
 
 _MOST = 2000  # blocks looked at for a table
 _MORE = 6  # of each further one
@@ -98,7 +99,8 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
         trial = replace(jpeg, planes=[lumas, *chroma])
         some = _wide(todo, jpeg.sampling, lumas) & off
         trial = replace(trial, planes=[_luma(pixels, canvas, trial, some, best), *chroma])
-        wrong = _by_unit(_wrong(trial, pixels, canvas), canvas, jpeg.sampling)
+        missed = wrong_pixels(trial, pixels, canvas.offset)
+        wrong = _summed(missed, units)
         better = wrong < fewest
         if best is None:
             best = trial
@@ -113,8 +115,8 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
                     for m, new, old in zip(masks, trial.planes, best.planes, strict=True)
                 ],
             )
-        missed = _wrong(best, pixels, canvas)
-        fewest, off = _by_unit(missed, canvas, jpeg.sampling), _by_unit(missed, canvas, (1, 1)) > 0
+            missed = wrong_pixels(best, pixels, canvas.offset)
+        fewest, off = _summed(missed, units), missed > 0
         todo = _worst(fewest, unclear & _about(better), budget)
         budget -= int(todo.sum())
         if turn == _ALTERNATIONS or not todo.any():
@@ -142,9 +144,19 @@ def _wide(units: Bools, sampling: tuple[int, int], lumas: Coefficients) -> Bools
     return units.repeat(sampling[0], 0).repeat(sampling[1], 1)[:rows, :columns]
 
 
-def _wrong(jpeg: Jpeg, pixels: NDArray[np.uint8], canvas: Canvas) -> Bools:
-    """Which pixels do not come out."""
-    return np.asarray((pixels_of(jpeg)[canvas.inside] != pixels).any(axis=2))
+def wrong_pixels(jpeg: Jpeg, pixels: NDArray[np.uint8], offset: tuple[int, int]) -> NDArray[np.int64]:
+    """How many pixels of a coloured picture do not come out, in each block of luma."""
+    counts = np.empty(blocks_of(jpeg.shape, (1, 1), 0), np.int64)
+    count_wrong(pixels, *planes_of(jpeg), *offset, counts)
+    return counts
+
+
+def _summed(counts: NDArray[np.int64], units: Shape) -> NDArray[np.int64]:
+    """Counts of luma's blocks, of so many units of blocks."""
+    down, across = (-(-counts.shape[i] // units[i]) for i in range(2))
+    whole = np.zeros((down * units[0], across * units[1]), np.int64)
+    whole[: counts.shape[0], : counts.shape[1]] = counts
+    return np.asarray(whole.reshape(units[0], down, units[1], across).sum((1, 3)))
 
 
 def _by_unit(wrong: Bools, canvas: Canvas, sampling: tuple[int, int]) -> NDArray[np.int64]:
@@ -204,9 +216,13 @@ def _chroma(
     best = np.zeros((rows, columns, 64), np.int16) if start is None else start.copy()
     fewest = np.full((rows, columns), 1 << 30)
     made, full = np.empty((8 * rows, 8 * columns), np.uint8), np.empty(canvas.shape, np.int32)
+    padded, count = np.empty((8 * rows, 8 * columns)), np.empty((rows, columns), np.int64)
+    end = canvas.inside[0].stop, canvas.inside[1].stop
+    unit = 8 * jpeg.sampling[0], 8 * jpeg.sampling[1]
     samples, todo, prior = source, wanted, np.full(64, -1.0)
     for turn in range(_TURNS):
-        padded = np.pad(samples, ((0, 8 * rows - height), (0, 8 * columns - width)), mode="edge")
+        padded[:height, :width] = samples
+        padded[height:, :width], padded[:, width:] = padded[height - 1, :width], padded[:, width - 1 : width]
         found = best.copy()
         if turn == 0:
             round_blocks(padded, variance, table, COSINES, prior, todo & whole, found)
@@ -219,8 +235,7 @@ def _chroma(
             round_blocks(padded, variance, table, COSINES, prior, todo, found)
         samples_of_blocks(found, table, made)
         upsample(np.ascontiguousarray(made[:height, :width]), *jpeg.sampling, smooth, 0, full)
-        wrong = ((full < low) | (full > high))[canvas.inside]
-        count = _by_unit(wrong, canvas, jpeg.sampling)
+        count_outside(full, low, high, *canvas.offset, *end, *unit, count)
         better = (count < fewest) & todo if turn else todo
         best[better], fewest[better] = found[better], count[better]
         todo = wanted & (fewest > 0)
