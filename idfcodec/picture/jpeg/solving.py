@@ -16,7 +16,7 @@ __all__ = ["round_blocks", "solve"]
 
 PASSES = 3  # searches in a block, each from the best of the one before
 ROUNDS = 12  # of projections between bounds and multiples of the steps
-TURNS = 3  # of the lattice decoder, each with what the one before says of clipped samples
+TURNS = 2  # of the lattice decoder, each with what the one before says of clipped samples
 CHANGED = 8  # doubtful decisions that are changed, one at a time
 CLOSE = 24  # wrong samples of a block from which on a search is hopeless
 OVER = 3.0  # by how much clipped samples go on, and the deviation of that
