@@ -22,7 +22,7 @@ from idfcodec.types import Pixels
 __all__ = ["jpeg_source"]
 
 _MOST = 2000  # blocks looked at for a table
-_WORTH = 0.35  # pixels that may be exceptions
+_WORTH = 0.35, 0.1, 0.02  # pixels that may be exceptions: most, whatever the steps, and for each of the mean step
 _SPARSE = 61  # rows, one in so many of which tells that most pictures are no gray ones
 
 
@@ -88,9 +88,13 @@ def _recovered(pixels: NDArray[np.uint8]) -> JpegSource | None:
         found = solved(canvas.low[0], canvas.high[0], table)
         source = JpegSource(Jpeg(canvas.shape, (1, 1), False, [table], [found]), first)
     else:
-        source = coloured(pixels, planes, known, first, table)
+        recovered = coloured(pixels, planes, known, first, table)
+        if recovered is None:
+            return None
+        source = recovered
     source = _least(pixels, source)
-    return source if len(source.exceptions) < _WORTH * planes[0].size else None
+    worth = min(_WORTH[0], _WORTH[1] + _WORTH[2] * float(table.mean()))  # the finer the steps, the less planes cost more
+    return source if len(source.exceptions) < worth * planes[0].size else None
 
 
 def _with_exceptions(source: JpegSource, pixels: NDArray[np.uint8]) -> JpegSource:

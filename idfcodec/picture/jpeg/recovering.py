@@ -28,6 +28,7 @@ _MOST = 2000  # blocks looked at for a table
 _MORE = 6  # of each further one
 _TURNS = 8  # between what pixels ask for and what coefficients make
 _ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
+_HOPELESS = 0.17, 0.05  # wrong pixels after one turn, whatever the steps or for each of the mean step: planes are smaller
 _SURE = 0.1  # variance of a sample of chroma all of whose pixels are known
 
 Ints = NDArray[np.int32]
@@ -36,9 +37,13 @@ Reals = NDArray[np.float64]
 
 
 def coloured(
-    pixels: NDArray[np.uint8], planes: Ints, known: Bools, first: tuple[int, int], table: NDArray[np.int64]
-) -> JpegSource:
-    """What a picture was made of, without the exceptions.
+    pixels: NDArray[np.uint8],
+    planes: Ints,
+    known: Bools,
+    first: tuple[int, int],
+    table: NDArray[np.int64],
+) -> JpegSource | None:
+    """What a picture was made of, without the exceptions; None where they would be too many.
 
     Args:
         pixels: (H, W, 3).
@@ -64,20 +69,24 @@ def coloured(
         steps = table_of(quality, 1) if quality else steps_of(_chroma_blocks(source), 1)
         tables.append(np.ones(64, np.int64) if steps is None else steps)
     jpeg = Jpeg(canvas.shape, sampling, smooth, [table, *tables], [])
-    return JpegSource(_alternated(pixels, canvas, jpeg, sources), offset)
+    found = _alternated(pixels, canvas, jpeg, sources, max(_HOPELESS[0], _HOPELESS[1] * float(table.mean())))
+    return None if found is None else JpegSource(found, offset)
 
 
-def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: list[Reals]) -> Jpeg:
+def _alternated(
+    pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: list[Reals], hopeless: float
+) -> Jpeg | None:
     """With coefficients: luma as the chroma that was found leaves it, then the other way round, where that is unclear.
 
     Of what is found one way and the other, what makes more pixels of a unit of blocks come out is kept. After the first
-    turn as many units are done again as the picture has, at most.
+    turn at most as many units are done again as the picture has, fewer where more of its pixels are still wrong, and there
+    is nothing where a share of `hopeless` is.
     """
     units = blocks_of(canvas.shape, jpeg.sampling, 1)
     best: Jpeg | None = None
     fewest = np.full(units, 1 << 30)
     unclear = _by_unit(~canvas.known(0)[canvas.inside], canvas, jpeg.sampling) > 0
-    todo, budget = np.ones(units, np.bool_), fewest.size
+    todo, budget = np.ones(units, np.bool_), 0
     off = np.ones(blocks_of(canvas.shape, (1, 1), 0), np.bool_)  # blocks of luma with wrong pixels
     bounds = canvas
     turn = 0
@@ -117,6 +126,11 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
             )
             missed = wrong_pixels(best, pixels, canvas.offset)
         fewest, off = _summed(missed, units), missed > 0
+        if turn == 1:
+            left = 1 - missed.sum() / (hopeless * pixels.shape[0] * pixels.shape[1])
+            if left <= 0:
+                return None
+            budget = int(fewest.size * min(2 * left, 1))
         todo = _worst(fewest, unclear & _about(better), budget)
         budget -= int(todo.sum())
         if turn == _ALTERNATIONS or not todo.any():
