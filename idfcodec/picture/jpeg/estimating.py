@@ -29,6 +29,7 @@ _SURE = 1.3  # a coefficient above this was not 0
 _MOST = 400  # blocks looked at
 _PART = 256  # rows and columns on which grids are compared
 _STEPS = 128
+_FAR = 1.5  # from the next multiple: further makes no difference
 _GAIN = 0.2  # of the logarithm of the likelihood, a coefficient
 _FIT = 0.95  # of the coefficients lie about multiples
 
@@ -89,10 +90,13 @@ def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
         return None
     scores = np.zeros((64, _STEPS + 1))
     steps = np.arange(1, _STEPS + 1)
+    gains = np.log(steps)
     for k in range(64):
         chosen = values[sure[:, k], k]
-        distance = _distance(chosen, steps[:, None])
-        scores[k, 1:] = len(chosen) * np.log(steps) - (np.minimum(distance, 1.5) ** 2).sum(1) / (2 * _NOISE**2)
+        near = min(int(chosen.max(initial=0)) + 2, _STEPS)  # all coefficients are as far as counts from larger steps
+        distance = _distance(chosen, steps[:near, None])
+        scores[k, 1:] = len(chosen) * gains - len(chosen) * _FAR**2 / (2 * _NOISE**2)
+        scores[k, 1 : near + 1] = len(chosen) * gains[:near] - (np.minimum(distance, _FAR) ** 2).sum(1) / (2 * _NOISE**2)
     at = np.arange(64)
     tables = [np.minimum(table_of(quality, plane), _STEPS) for quality in QUALITIES]
     sums = [scores[at, table].sum() for table in tables]

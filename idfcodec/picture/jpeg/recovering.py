@@ -12,7 +12,7 @@ from idfcodec.picture.jpeg.bounding import FREE, bound_chroma, bound_lumas
 from idfcodec.picture.jpeg.canvas import Canvas, bounded, placed, prior_of, solved
 from idfcodec.picture.jpeg.counting import count_outside, count_wrong
 from idfcodec.picture.jpeg.estimating import COSINES, blocks_at, steps_of
-from idfcodec.picture.jpeg.forward import planes_of
+from idfcodec.picture.jpeg.forward import plane_of, planes_of
 from idfcodec.picture.jpeg.inverting import invert
 from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
 from idfcodec.picture.jpeg.layout import Coefficients, Jpeg, blocks_of, samples_of
@@ -185,7 +185,7 @@ def _by_unit(wrong: Bools, canvas: Canvas, sampling: tuple[int, int]) -> NDArray
 def _with_chroma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg) -> Canvas:
     """The same, with the chroma of clipped pixels as far as the luma that was found leaves it open."""
     inside = canvas.inside
-    luma = np.ascontiguousarray(planes_of(jpeg)[0][inside])
+    luma = np.ascontiguousarray(plane_of(jpeg, 0)[inside])
     bounds = [np.stack([plane[inside] for plane in part[1:]]) for part in (canvas.low, canvas.high)]
     bound_chroma(pixels, luma, *bounds)
     low, high = canvas.low.copy(), canvas.high.copy()
@@ -200,7 +200,7 @@ def _luma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, todo: Bools, be
     low, high = canvas.low[0].copy(), canvas.high[0].copy()
     unknown = ~canvas.known(0)[inside]
     if unknown.any():
-        _, first, second = planes_of(jpeg)
+        first, second = plane_of(jpeg, 1), plane_of(jpeg, 2)
         least, most = np.ascontiguousarray(low[inside]), np.ascontiguousarray(high[inside])
         bound_lumas(pixels, np.ascontiguousarray(first[inside]), np.ascontiguousarray(second[inside]), least, most)
         low[inside], high[inside] = least, most
