@@ -103,7 +103,6 @@ def solved(
     missed = np.zeros((rows, columns), np.int64)
     solve(bounds[0], bounds[1], table, COSINES, np.full(64, -1.0), left, found, missed)
     if left.any():
-        solve(
-            bounds[0], bounds[1], table, COSINES, prior_of(found, (left == 0) & (missed == 0), table), left, found, missed
-        )
+        prior = prior_of(found, (left == 0) & (missed == 0), table)
+        solve(bounds[0], bounds[1], table, COSINES, prior, left, found, missed)
     return found

@@ -94,9 +94,9 @@ def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
     for k in range(64):
         chosen = values[sure[:, k], k]
         near = min(int(chosen.max(initial=0)) + 2, _STEPS)  # all coefficients are as far as counts from larger steps
-        distance = _distance(chosen, steps[:near, None])
-        scores[k, 1:] = len(chosen) * gains - len(chosen) * _FAR**2 / (2 * _NOISE**2)
-        scores[k, 1 : near + 1] = len(chosen) * gains[:near] - (np.minimum(distance, _FAR) ** 2).sum(1) / (2 * _NOISE**2)
+        away = np.full(_STEPS, len(chosen) * _FAR**2)
+        away[:near] = (np.minimum(_distance(chosen, steps[:near, None]), _FAR) ** 2).sum(1)
+        scores[k, 1:] = len(chosen) * gains - away / (2 * _NOISE**2)
     at = np.arange(64)
     tables = [np.minimum(table_of(quality, plane), _STEPS) for quality in QUALITIES]
     sums = [scores[at, table].sum() for table in tables]

@@ -22,7 +22,7 @@ from idfcodec.types import Pixels
 __all__ = ["jpeg_source"]
 
 _MOST = 2000  # blocks looked at for a table
-_WORTH = 0.35, 0.1, 0.02  # pixels that may be exceptions: most, whatever the steps, and for each of the mean step
+_WORTH = 0.35, 0.1, 0.02  # of the pixels may be exceptions at most; at least, and for each of the mean step
 _SPARSE = 61  # rows, one in so many of which tells that most pictures are no gray ones
 
 
@@ -93,7 +93,8 @@ def _recovered(pixels: NDArray[np.uint8]) -> JpegSource | None:
             return None
         source = recovered
     source = _least(pixels, source)
-    worth = min(_WORTH[0], _WORTH[1] + _WORTH[2] * float(table.mean()))  # the finer the steps, the less planes cost more
+    most, least, each = _WORTH
+    worth = min(most, least + each * float(table.mean()))
     return source if len(source.exceptions) < worth * planes[0].size else None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba.core import config, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -36,10 +36,12 @@ def _moved(above: Singles, move: Singles, half: Singles, here: Singles) -> float
     return float(squares[0])
 
 
-def _places(context: Any, builder: Any, signature: Any, arguments: Any, arrays: tuple[int, ...], kind: Any) -> list[Any]:
+def _places(
+    context: Any, builder: Any, signature: Any, arguments: Any, arrays: tuple[int, ...], kind: Any
+) -> list[Any]:
     """Pointers to vectors in some of the arguments, all from the last argument on, if it is a number."""
     start = [arguments[-1]] if isinstance(signature.args[-1], types.Integer) else [ir.Constant(ir.IntType(64), 0)]
-    data = [context.make_array(signature.args[k])(context, builder, arguments[k]).data for k in arrays]
+    data = (context.make_array(signature.args[k])(context, builder, arguments[k]).data for k in arrays)
     return [builder.bitcast(builder.gep(part, start), kind.as_pointer()) for part in data]
 
 
@@ -49,7 +51,7 @@ def _emit_moved(context: Any, builder: Any, signature: Any, arguments: Any) -> A
     above, move, half = (builder.load(place, align=4) for place in places[:3])
     value = builder.fadd(above, move)
     builder.store(value, places[3], align=4)
-    size = cgutils.get_or_insert_function(builder.module, ir.FunctionType(reals, [reals]), "llvm.fabs.v64f32")
+    size = builder.module.declare_intrinsic("llvm.fabs.v64f32", fnty=ir.FunctionType(reals, [reals]))
     over = builder.fsub(builder.call(size, [value]), half)
     none = ir.Constant(reals, [0.0] * 64)
     over = builder.select(builder.fcmp_ordered(">", over, none), over, none)

@@ -28,7 +28,7 @@ _MOST = 2000  # blocks looked at for a table
 _MORE = 6  # of each further one
 _TURNS = 8  # between what pixels ask for and what coefficients make
 _ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
-_HOPELESS = 0.17, 0.05  # wrong pixels after one turn, whatever the steps or for each of the mean step: planes are smaller
+_HOPELESS = 0.17, 0.05  # of pixels wrong after a turn, at least and for each of the mean step: planes are smaller
 _SURE = 0.1  # variance of a sample of chroma all of whose pixels are known
 
 Ints = NDArray[np.int32]
@@ -69,7 +69,8 @@ def coloured(
         steps = table_of(quality, 1) if quality else steps_of(_chroma_blocks(source), 1)
         tables.append(np.ones(64, np.int64) if steps is None else steps)
     jpeg = Jpeg(canvas.shape, sampling, smooth, [table, *tables], [])
-    found = _alternated(pixels, canvas, jpeg, sources, max(_HOPELESS[0], _HOPELESS[1] * float(table.mean())))
+    least, each = _HOPELESS
+    found = _alternated(pixels, canvas, jpeg, sources, max(least, each * float(table.mean())))
     return None if found is None else JpegSource(found, offset)
 
 
@@ -79,7 +80,7 @@ def _alternated(
     """With coefficients: luma as the chroma that was found leaves it, then the other way round, where that is unclear.
 
     Of what is found one way and the other, what makes more pixels of a unit of blocks come out is kept. After the first
-    turn at most as many units are done again as the picture has, fewer where more of its pixels are still wrong, and there
+    turn at most as many units are done again as the picture has, fewer where more of its pixels are still wrong; there
     is nothing where a share of `hopeless` is.
     """
     units = blocks_of(canvas.shape, jpeg.sampling, 1)
@@ -161,7 +162,8 @@ def _wide(units: Bools, sampling: tuple[int, int], lumas: Coefficients) -> Bools
 def wrong_pixels(jpeg: Jpeg, pixels: NDArray[np.uint8], offset: tuple[int, int]) -> NDArray[np.int64]:
     """How many pixels of a coloured picture do not come out, in each block of luma."""
     counts = np.empty(blocks_of(jpeg.shape, (1, 1), 0), np.int64)
-    count_wrong(pixels, *planes_of(jpeg), *offset, counts)
+    luma, first, second = planes_of(jpeg)
+    count_wrong(pixels, luma, first, second, *offset, counts)
     return counts
 
 

@@ -7,10 +7,10 @@ coefficient is rounded, the others are conditioned on that, and so on (ordered s
 Wolniansky et al., V-BLAST, 1998). Other points take the second choice at one of the doubtful decisions.
 
 The transform is orthonormal, so that coefficients are independent given samples that are all as sure. What makes them
-depend on each other is the samples that are less sure, taken out again one by one: their covariance is a diagonal and a
-product F' F with as many rows as there are such samples. Where most samples are unknown, it is what was known before less
-such a product, with a row for each sample that says something. A decision leaves it of that kind (Potter's square root of
-a measurement's update), so that a block costs in proportion to the fewer of the two.
+depend on each other is the samples that are less sure, taken out again one by one: their covariance is a diagonal and
+a product F' F with as many rows as there are such samples. Where most samples are unknown, it is what was known before
+less such a product, with a row for each sample that says something. A decision leaves it of that kind (Potter's square
+root of a measurement's update), so that a block costs in proportion to the fewer of the two.
 """
 
 from __future__ import annotations

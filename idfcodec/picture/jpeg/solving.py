@@ -12,7 +12,7 @@ from idfcodec.picture.jpeg.bounding import FREE
 from idfcodec.picture.jpeg.searching import CHOICE, KEPT, Room, search, transform, wrong_samples
 from idfcodec.picture.jpeg.settling import EXACT, UNKNOWN, Chain, decide, factor
 
-__all__ = ["round_blocks", "solve"]
+__all__ = ["chain_of", "round_blocks", "solve"]
 
 PASSES = 3  # searches in a block, each from the best of the one before
 ROUNDS = 12  # of projections between bounds and multiples of the steps
@@ -75,7 +75,7 @@ def _scaled(x: Reals, variance: Reals, prior: Reals, scaled: Reals) -> int:
 
 
 @inlined
-def _chain() -> Chain:
+def chain_of() -> Chain:
     """Room for what the lattice decoder knows of a block."""
     return Chain(
         np.empty(64), np.empty(64, np.int64), np.empty(64, np.int64), np.empty((64, 64)), np.empty(64),
@@ -117,7 +117,7 @@ def solve(
     lo, hi = np.empty(64, np.int16), np.empty(64, np.int16)
     best, trial, block = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
     doubt, doubts, other = np.empty(64), np.empty(64), np.zeros(64, np.int64)
-    chain = _chain()
+    chain = chain_of()
     room = Room(
         np.empty((CHOICE, 64), np.float32), np.empty((5, 64), np.float32), np.empty(64, np.float32),
         np.empty(64), np.empty(KEPT), np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64),
@@ -247,7 +247,7 @@ def round_blocks(
     x, v, c, y, between, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     turned = np.ascontiguousarray(matrix.T)
     doubt, other, found = np.empty(64), np.zeros(64, np.int64), np.empty(64, np.int64)
-    chain = _chain()
+    chain = chain_of()
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             if not todo[row, column]:
