@@ -14,7 +14,8 @@ from idfcodec.types import Pixels, Shape
 __all__ = ["is_settled", "jpeg_payload", "write_jpeg"]
 
 FEW = 0.05  # the share of pixels that may be exceptions without another way being tried
-MORE = 0.065  # of the coefficients' bytes, for each of the mean step: by less than what planes take in addition
+MORE = 0.065  # of the coefficients' bytes, for each of the mean step: planes take more than that in addition
+COARSE = 12.0  # a mean step above which what they take is less clear
 
 
 def jpeg_payload(source: JpegSource, shape: Shape) -> bytes:
@@ -28,7 +29,7 @@ def is_settled(source: JpegSource, shape: Shape, size: int) -> bool:
     if len(source.exceptions) < FEW * shape[0] * shape[1]:
         return True
     rest = len(pack_source(source, shape))
-    return rest < MORE * float(source.jpeg.tables[0].mean()) * (size - rest)
+    return rest < MORE * min(float(source.jpeg.tables[0].mean()), COARSE) * (size - rest)
 
 
 def write_jpeg(kind: Kind, payload: memoryview, out: Pixels) -> None:
