@@ -84,7 +84,7 @@ def test_what_is_hopeless_ends_after_a_turn(monkeypatch: pytest.MonkeyPatch) -> 
 
     luma = recovering._luma
     monkeypatch.setattr(recovering, "_luma", counted)
-    monkeypatch.setattr(recovering, "_HOPELESS", (0.003, 0.0))
+    monkeypatch.setattr(recovering, "_HOPELESS", 0.0001)
     assert jpeg_source(pixels) is None
     assert turns == 1
 

@@ -28,7 +28,7 @@ _MOST = 2000  # blocks looked at for a table
 _MORE = 6  # of each further one
 _TURNS = 8  # between what pixels ask for and what coefficients make
 _ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
-_HOPELESS = 0.17, 0.05  # of pixels wrong after a turn, at least and for each of the mean step: planes are smaller
+_HOPELESS = 0.05  # of the pixels wrong after a turn, for each of the mean step: planes are smaller
 _SURE = 0.1  # variance of a sample of chroma all of whose pixels are known
 
 Ints = NDArray[np.int32]
@@ -69,8 +69,7 @@ def coloured(
         steps = table_of(quality, 1) if quality else steps_of(_chroma_blocks(source), 1)
         tables.append(np.ones(64, np.int64) if steps is None else steps)
     jpeg = Jpeg(canvas.shape, sampling, smooth, [table, *tables], [])
-    least, each = _HOPELESS
-    found = _alternated(pixels, canvas, jpeg, sources, max(least, each * float(table.mean())))
+    found = _alternated(pixels, canvas, jpeg, sources, _HOPELESS * float(table.mean()))
     return None if found is None else JpegSource(found, offset)
 
 
