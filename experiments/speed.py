@@ -4,8 +4,10 @@
     python -m experiments.speed linear    seconds a megapixel at 24 megapixels, in times of those at 6, and memory
     python -m experiments.speed threads   four tiles with one thread, in times of two
     python -m experiments.speed pictures FILE ...   bytes and megapixels a second, each effort, one thread
+    python -m experiments.speed small [FILE]        megapixels a second of small pictures of each kind, cut from a
+                                                    photograph, or drawn
 
-The first and the last are medians of some alternate runs; a busy machine shows in what they scatter by.
+All but the second and the third are medians of some alternate runs; a busy machine shows in what they scatter by.
 """
 
 from __future__ import annotations
@@ -27,18 +29,21 @@ from PIL import Image
 
 import idfcodec
 from idfcodec.demo import draw
+from idfcodec.picture.picture import Picture
 
 __all__ = ["alternately", "main"]
 
 
-def alternately(works: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+def alternately(
+    works: dict[str, Callable[[], object]], runs: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """The median seconds of each work, the runs of all taking turns."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(runs):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = clock()
             work()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: median(values) for name, values in seconds.items()}
 
 
@@ -136,6 +141,49 @@ def pictures(*names: str) -> None:
         print(line, flush=True)
 
 
+SIDES = 8, 32, 64, 128
+
+
+def small(name: str = "") -> None:
+    """Each kind and side: bytes, and megapixels a second of the processor's time, default effort, one thread."""
+    print(f"{'':14}" + "".join(f"{side:>9} enc    dec" for side in SIDES))
+    for kind in _small(name, SIDES[0]):
+        line = f"{kind:14}"
+        for side in SIDES:
+            picture = _small(name, side)[kind]
+            data = idfcodec.encode(picture, threads=1)
+            works: dict[str, Callable[[], object]] = {
+                "encode": partial(idfcodec.encode, picture, threads=1),
+                "decode": partial(idfcodec.decode, data, threads=1),
+            }
+            found = alternately(works, max(7, 2**14 // side**2), time.process_time)
+            line += f"{len(data):6}" + "".join(f"{side**2 / 1e6 / seconds:7.3f}" for seconds in found.values())
+        print(line, flush=True)
+
+
+def _small(name: str, side: int) -> dict[str, Picture]:
+    """Pictures of each kind, from the middle of a photograph."""
+    with Image.open(name) if name else Image.fromarray(draw(192, 192)) as image:
+        whole = image.convert("RGB")
+    left, top = (whole.width - side) // 2, (whole.height - side) // 2
+    part = whole.crop((left, top, left + side, top + side))
+    rgb, gray = np.asarray(part), np.asarray(part.convert("L"))
+    y, x = np.mgrid[:side, :side]
+    soft = np.clip(255 - 6 * np.hypot(x - side / 2, y - side / 2), 0, 255).astype(np.uint8)
+    deep = rgb.astype(np.uint16) * 257 + np.random.default_rng(1).integers(0, 257, rgb.shape, np.uint16) - 128
+    text = np.kron(np.random.default_rng(2).integers(0, 2, (side // 8, side // 8)), np.ones((8, 8))) * (y % 8 > 1)
+    found = {"RGB": rgb, "gray": gray, "RGBA": np.dstack([rgb, soft]), "RGB, 16 bits": deep, "1 bit": text > 0}
+    pictures = {kind: Picture(np.ascontiguousarray(pixels)) for kind, pixels in found.items()}
+    pictures["gray, 16 bits"] = Picture(np.ascontiguousarray(deep[..., 1]))
+    for colours in (16, 256):
+        numbers = part.quantize(colours)
+        palette = np.array(numbers.getpalette(), np.uint8).reshape(-1, 3)[:colours]
+        pictures[f"{colours} colours"] = Picture(np.asarray(numbers), palette=palette)
+    blocks = part.quantize(6).resize((side // 4, side // 4), 0).resize((side, side), 0)
+    pictures["screen"] = Picture(np.asarray(blocks.convert("RGB")))
+    return pictures
+
+
 def _equal(pixels: npt.NDArray[Any]) -> float:
     """The share of pixels that equal the one before them or above them."""
     colours = pixels.reshape(*pixels.shape[:2], -1)
@@ -151,6 +199,7 @@ def main() -> None:
         "linear": linear,
         "threads": threads,
         "pictures": pictures,
+        "small": small,
         "draw": _draw,
         "encode": _encode,
         "decode": _decode,

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
 from idfcodec.arguments import check_options, file_bytes, numbers_of
-from idfcodec.codec import MAX_PIXELS, kind_problem
+from idfcodec.codec import MAX_PIXELS
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
 from idfcodec.flow.contract import Coder
 from idfcodec.format.batch import MAX_SIDE, Batch, pack_batch, unpack_batch
@@ -17,6 +17,7 @@ from idfcodec.format.batch import Shape as BatchShape
 from idfcodec.format.container import CHECKSUM_SIZE, Mode
 from idfcodec.format.payload import STORED, first_byte, split_small, with_small_patches
 from idfcodec.format.structure import STILL
+from idfcodec.kinds import kind_problem
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind, kind_of

@@ -12,12 +12,13 @@ import numpy as np
 
 from idfcodec.arguments import check_options
 from idfcodec.batch import prepared, side_by_side, small_planes
-from idfcodec.codec import TILE, as_jpeg, cut, kind_of_picture, names_of_picture
+from idfcodec.codec import TILE, as_jpeg, cut, names_of_picture
 from idfcodec.family import likely_families
 from idfcodec.flow.categorical.coder import code_length as length_of_names
 from idfcodec.flow.contract import CodeLength
 from idfcodec.format.payload import with_patches, with_small_patches
 from idfcodec.format.tiles import tile_grid
+from idfcodec.kinds import kind_for, kind_of_picture
 from idfcodec.models import choose_model, load_model
 from idfcodec.parallel import each
 from idfcodec.picture.colour import KINDS, Kind
@@ -60,11 +61,11 @@ def code_length(
     check_options(threads=threads, device=device, conversion=conversion)
     picture = picture_of(image)
     coder = load_model(choose_model(model, effort), device=device)
-    kind = kind_of_picture(picture, coder, conversion=conversion)
-    plain = kind_of_picture(picture, coder, conversion=False)
+    kind = kind_for(coder, kind_of_picture(picture, conversion=conversion))
+    plain = kind.plain
     effort = effort or "default"
     found, by_names = [], False
-    jpeg, by_model = as_jpeg(picture, plain) if conversion and model is None else (None, True)
+    jpeg, by_model = as_jpeg(picture, kind, plain) if conversion and model is None else (None, True)
     if jpeg is not None:
         found.append(_evenly(picture, jpeg))
     if by_model and model is None:

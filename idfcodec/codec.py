@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -15,19 +17,19 @@ from numpy.typing import NDArray
 
 from idfcodec.arguments import check_options, file_bytes
 from idfcodec.errors import CorruptFile, IDFError, UnsupportedImage
-from idfcodec.family import likely_families
+from idfcodec.family import likely_families, repeats
 from idfcodec.flow.categorical.coder import decode as decode_names
 from idfcodec.flow.categorical.coder import encode as encode_names
 from idfcodec.format.batch import refuse_batch
-from idfcodec.format.container import NO_MODEL, Container, pack, unpack
+from idfcodec.format.container import LENGTH_SIZE, NO_MODEL, Container, pack, unpack
 from idfcodec.format.mode import Mode
 from idfcodec.format.payload import CATEGORICAL, COEFFICIENTS, first_byte
 from idfcodec.format.structure import Structure
 from idfcodec.format.tiles import Tile, tile_grid
+from idfcodec.kinds import kind_for, kind_of_picture, kind_problem
 from idfcodec.models import choose_model, load_model, model_of_file
 from idfcodec.parallel import each
-from idfcodec.picture.colour import KINDS, Kind, kind_of
-from idfcodec.picture.conversion import CONVERSIONS
+from idfcodec.picture.colour import KINDS, Kind
 from idfcodec.picture.given import picture_of
 from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
@@ -49,14 +51,13 @@ __all__ = [
     "decode",
     "decode_picture",
     "encode",
-    "kind_of_picture",
-    "kind_problem",
     "names_of_picture",
 ]
 
 logger = logging.getLogger(__name__)
 
 TILE = 512
+REPEATED = 0.5  # the share of pixels that repeat a neighbour from which names are tried before tiles
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 
@@ -65,41 +66,22 @@ def cut(pixels: Pixels, tile: Tile) -> Pixels:
     return pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
 
 
-def kind_of_picture(picture: Picture, coder: Coder, *, conversion: bool) -> Kind:
-    """The kind that a model codes a picture as.
-
-    Raises:
-        UnsupportedImage: the model does not code pictures of this kind.
-    """
-    conversions = CONVERSIONS if conversion and coder.capabilities.any_planes and picture.white is None else ()
-    found = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk, conversions=conversions)
-    if problem := kind_problem(found, coder):
-        raise UnsupportedImage(problem)
-    return found
-
-
-def kind_problem(kind: Kind, coder: Coder) -> str | None:
-    """Why a model does not code a kind of picture, if it does not."""
-    if kind.common or coder.capabilities.any_planes:
-        return None
-    return f"the model {coder.name} codes 8-bit gray and RGB only, and the picture is {kind.mode.name}: take a preset"
-
-
 def names_of_picture(kind: Kind, picture: Picture) -> NDArray[np.uint32]:
     """(F, H, W) names of the colours of a picture."""
     return kind.names(picture.column).reshape(picture.structure.count, *picture.shape[:2])
 
 
-def _named(kind: Kind, picture: Picture, effort: str) -> bytes:
-    """The payload of a picture as names of colours, or its samples where they are shorter."""
-    names = names_of_picture(kind, picture)
-    coded = encode_names(names, channels=kind.parts, palette=picture.palette, effort=effort)
-    return min(coded, kind.stored(picture.column), key=len)
+def _named(kind: Kind, picture: Picture, effort: str, limit: float) -> bytes:
+    """The payload of a picture as names of colours, or its samples where they are shorter, or names pass the limit."""
+    names, stored = names_of_picture(kind, picture), kind.stored(picture.column)
+    limit = min(limit, len(stored))
+    coded = encode_names(names, channels=kind.parts, palette=picture.palette, effort=effort, limit=limit)
+    return min(coded or stored, stored, key=len)
 
 
-def as_jpeg(picture: Picture, plain: Kind) -> tuple[bytes | None, bool]:
+def as_jpeg(picture: Picture, kind: Kind, plain: Kind) -> tuple[bytes | None, bool]:
     """The payload of a picture that was a JPEG, if it was one, and whether another way need be tried."""
-    source = jpeg_source(picture.pixels, picture.jpeg) if picture.plain else None
+    source = jpeg_source(picture.pixels, picture.jpeg, lambda _: kind.conversion) if picture.plain else None
     if source is None:
         return None, True
     height, width = picture.shape[:2]
@@ -121,36 +103,48 @@ def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pix
     kind.write_names(names.reshape(out.shape[:2]), out)
 
 
-def _tiled(kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None) -> list[bytes]:
-    """The payloads of a picture's tiles by a model."""
+def _tiled(
+    kind: Kind, picture: Picture, coder: Coder, threads: int | None, progress: Progress | None, limit: float = inf
+) -> list[bytes]:
+    """The payloads of a picture's tiles by a model; where that is found to pass the limit, samples may be stored."""
     column, (height, width) = picture.column, picture.shape[:2]
     tiles = tile_grid(height, width, TILE, picture.structure.count)
 
     def work(index: int) -> bytes:
         tile = tiles[index]
         before = cut(column, tile.above(height)) if tile.top >= height else None
-        return encode_tile(cut(column, tile), kind, coder, before)
+        return encode_tile(cut(column, tile), kind, coder, before, limit)
 
     return each(work, len(tiles), threads, progress)
 
 
-def _pack(
-    picture: Picture, kind: Kind, tile: int, model: bytes, metadata: Mapping[str, bytes], payloads: list[bytes]
-) -> bytes:
-    """The file of a picture."""
-    return pack(
-        Container(
-            mode=kind.mode,
-            width=picture.shape[1],
-            height=picture.shape[0],
-            tile=tile,
-            model=model,
-            checksum=kind.checksum(picture.column),
-            metadata=metadata,
-            structure=picture.structure,
-            tiles=tuple(payloads),
+@dataclass(frozen=True)
+class _Found:
+    """A way to code a picture: the side of its tiles, the model, and the payloads."""
+
+    kind: Kind
+    tile: int
+    model: bytes
+    payloads: list[bytes]
+
+    def __len__(self) -> int:
+        """Bytes that depend on the way."""
+        return sum(map(len, self.payloads)) + LENGTH_SIZE * len(self.payloads)
+
+    def file(self, picture: Picture, metadata: Mapping[str, bytes]) -> bytes:
+        return pack(
+            Container(
+                mode=self.kind.mode,
+                width=picture.shape[1],
+                height=picture.shape[0],
+                tile=self.tile,
+                model=self.model,
+                checksum=self.kind.checksum(picture.column),
+                metadata=metadata,
+                structure=picture.structure,
+                tiles=tuple(self.payloads),
+            )
         )
-    )
 
 
 def encode(
@@ -195,20 +189,28 @@ def encode(
     for note in picture.notes if not isinstance(image, Picture) else ():
         logger.warning(note)
     metadata = {} if strip else picture.metadata
-    plain = kind_of(picture.column, palette=picture.palette is not None, cmyk=picture.cmyk)
-    jpeg, by_other = as_jpeg(picture, plain) if conversion and model is None else (None, True)
-    found = [] if jpeg is None else [_pack(picture, plain, 0, NO_MODEL, metadata, [jpeg])]
+    kind = kind_of_picture(picture, conversion=conversion)
+    plain = kind.plain
+    jpeg, by_other = as_jpeg(picture, kind, plain) if conversion and model is None else (None, True)
+    found = [] if jpeg is None else [_Found(plain, 0, NO_MODEL, [jpeg])]
     if by_other:  # what is all a JPEG does not wait for a model
         coder = load_model(chosen, device=device)
-        kind = kind_of_picture(picture, coder, conversion=conversion)
+        kind = kind_for(coder, kind)
         effort = effort or "default"
         names, tiles = likely_families(kind, picture, effort, coder, threads) if model is None else (False, True)
-        if names:
-            found.append(_pack(picture, plain, 0, NO_MODEL, metadata, [_named(plain, picture, effort)]))
-        if tiles:
-            payloads = _tiled(kind, picture, coder, threads, progress)
-            found.append(_pack(picture, kind, TILE, coder.id, metadata, payloads))
-    data = min(found, key=len)
+
+        def named(limit: float) -> _Found:
+            return _Found(plain, 0, NO_MODEL, [_named(plain, picture, effort, limit)])
+
+        def tiled(limit: float) -> _Found:
+            return _Found(kind, TILE, coder.id, _tiled(kind, picture, coder, threads, progress, limit))
+
+        ways = [tiled] * tiles + [named] * names
+        if len(ways) > 1 and repeats(picture.column) >= REPEATED:
+            ways.reverse()
+        for way in ways:  # the likely one first: its size is a limit
+            found.append(way(min(map(len, found), default=inf) - LENGTH_SIZE))
+    data = min(found, key=lambda one: (len(one), one.model != NO_MODEL)).file(picture, metadata)
     if verify:
         again = decode_picture(data, threads=threads, device=device, model=model)
         if not again.same(picture) or dict(again.metadata) != dict(metadata):

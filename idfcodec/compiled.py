@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from idfcodec.memory import check_room
+from idfcodec.memory import check_room, keep_freed
 
 check_room()
+keep_freed()
 
 import numba  # noqa: E402
 from llvmlite import ir  # noqa: E402

@@ -23,12 +23,23 @@ from idfcodec.compiled import compiled, compiled_sums, inlined
 from idfcodec.errors import CorruptFile
 from idfcodec.types import Buffer
 
-__all__ = ["Decoder", "Encoder", "Frequencies", "Intervals", "interval_of", "intervals", "log_likelihood"]
+__all__ = [
+    "UNSEEN",
+    "Decoder",
+    "Encoder",
+    "Frequencies",
+    "Intervals",
+    "interval_of",
+    "intervals",
+    "least_growth",
+    "log_likelihood",
+]
 
 Frequencies = NDArray[np.float64]
 Intervals = tuple[NDArray[np.int32], NDArray[np.int32]]
 _TOTAL = 2**24
 _ROWS = constriction.stream.model.Categorical(perfect=False)
+UNSEEN = 16  # bytes that a stream may be shorter than the bits of its symbols
 _BAD = "the entropy-coded data is damaged"
 
 
@@ -86,6 +97,16 @@ def log_likelihood(sizes: NDArray[np.int32]) -> int:
     """
     mantissa, exponent = np.frexp(sizes.astype(np.float64))
     return int(((exponent.astype(np.int64) - 26) * 2**20 + np.floor(mantissa * 2**21).astype(np.int64)).sum())
+
+
+def least_growth(sizes: NDArray[np.int32]) -> float:
+    """Bytes that a stream grows by at least for intervals of (N,) sizes; `UNSEEN` less for those that it ends with.
+
+    Of the bits of each rANS leaves out one in 256 at most, since a state is 256 times the size or more. The state that
+    it begins with, for the last symbols, is zero: those at the bottom of the quantiles then take nothing. That as many
+    bits are saved so as `UNSEEN` has is next to impossible.
+    """
+    return float(24 * len(sizes) - np.log2(sizes).sum()) / 8 * 255 / 256
 
 
 class Encoder:

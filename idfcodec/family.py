@@ -17,7 +17,7 @@ from idfcodec.types import Pixels
 if TYPE_CHECKING:
     from idfcodec.flow.contract import Coder
 
-__all__ = ["CONVERTED", "POSSIBLE", "QUICK", "lies_dense", "likely_families", "repeats", "sample"]
+__all__ = ["CONVERTED", "POSSIBLE", "QUICK", "SURE", "lies_dense", "likely_families", "repeats", "sample"]
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
@@ -141,8 +141,11 @@ def likely_families(
     if effort == "default" and still and kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
         return False, True  # names often beat the model of fast
     slack = 1 + CLOSE if effort == "max" else 1
-    ratio = _ratio(kind, sample(frames, QUICK), coder, threads) if still else 1.0
+    quick = sample(frames, QUICK)
+    ratio = _ratio(kind, quick, coder, threads) if still and quick[0].size < frames.size else 1.0
     if 1 / (FAR * slack) <= ratio <= FAR * slack:
+        if parts[0].size == frames.size:  # it may as well be coded both ways
+            return True, True
         ratio = _ratio(kind, parts, coder, threads, len(frames))
     if effort == "default" and still and kind.mode is Mode.RGB and 1 <= ratio <= FAR and count > DOUBT:
         ratio = _ratio(kind, sample(frames, DOUBT), coder, threads)  # gaps between colours are learned late

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ __all__ = [
 
 VARIABLE = "IDFCODEC_MODELS"
 ID = re.compile(r"[0-9a-f]{16}")
+PACKAGE = Path(__file__).resolve().parent
+MOST_KEPT = 256  # files whose content is kept
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,27 @@ class ModelEntry:
 
 def model_folders() -> list[Path]:
     """The existing folders that hold models, first to last as they are searched."""
-    package = Path(__file__).resolve().parent
     folders = [Path(entry) for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
-    folders.append(package / "_models")
-    if (package.parent / "pyproject.toml").is_file():
-        folders.append(package.parent / "models")
+    folders.append(PACKAGE / "_models")
+    if (PACKAGE.parent / "pyproject.toml").is_file():
+        folders.append(PACKAGE.parent / "models")
     return [folder for folder in folders if folder.is_dir()]
+
+
+_kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+
+
+def _content(path: str, read: Callable[[str], Any]) -> Any:
+    """What `read` makes of a file's text; it is read again where the file is another one by now."""
+    state = os.stat(path)
+    stamp = state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    found = _kept.get(path)
+    if found is None or found[0] != stamp:
+        found = stamp, read(Path(path).read_text(encoding="utf-8"))
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        _kept[path] = found
+    return found[1]
 
 
 def _tables(folder: Path) -> dict[str, dict[str, str]]:
@@ -70,7 +88,7 @@ def _tables(folder: Path) -> dict[str, dict[str, str]]:
     """
     path = folder / "names.toml"
     try:
-        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables: dict[str, Any] = _content(str(path), tomllib.loads)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as ex:
@@ -80,8 +98,7 @@ def _tables(folder: Path) -> dict[str, dict[str, str]]:
 
 def _shipped(table: str) -> dict[str, str]:
     """A table of the names that come with the package."""
-    package = Path(__file__).resolve().parent
-    return (_tables(package / "_models") or _tables(package.parent / "models")).get(table, {})
+    return (_tables(PACKAGE / "_models") or _tables(PACKAGE.parent / "models")).get(table, {})
 
 
 EFFORTS = _shipped("presets")
@@ -98,12 +115,12 @@ def list_models() -> list[ModelEntry]:
     for folder in model_folders():
         names = {identity: name for name, identity in _tables(folder).get("names", {}).items()}
         found = []
-        for config in folder.glob("*/config.json"):
+        for name in os.listdir(folder):
             try:
-                identity = read_id(config.parent)
+                identity = read_id(os.path.join(folder, name))
             except ModelError:
                 continue
-            found.append(ModelEntry(names.get(identity, config.parent.name), identity, config.parent))
+            found.append(ModelEntry(names.get(identity, name), identity, folder / name))
         entries += sorted(found, key=lambda entry: entry.name)
     return entries
 
@@ -209,11 +226,11 @@ def _default() -> str:
     raise ModelError(f"no default model is installed; name one, or set {VARIABLE} to a folder of models")
 
 
-def read_id(folder: Path) -> str:
+def read_id(folder: str | Path) -> str:
     """The id that a model's folder claims, 16 hexadecimal digits; loading compares it with the content."""
-    config = folder / "config.json"
+    config = os.path.join(folder, "config.json")
     try:
-        values = json.loads(config.read_bytes())
+        values = _content(config, json.loads)
     except (OSError, ValueError) as ex:
         raise ModelError(f"the model's {config} cannot be read: {ex}") from ex
     found = values.get("id") if isinstance(values, dict) else None

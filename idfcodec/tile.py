@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ __all__ = ["decode_tile", "encode_tile", "is_same"]
 SMALL = 4096  # pixels up to which a tile is coded with and without its list of values
 
 
-def encode_tile(pixels: Pixels, kind: Kind, coder: Coder, before: Pixels | None = None) -> bytes:
+def encode_tile(pixels: Pixels, kind: Kind, coder: Coder, before: Pixels | None = None, limit: float = inf) -> bytes:
     """The smallest payload that is tried.
 
     Args:
@@ -27,19 +28,22 @@ def encode_tile(pixels: Pixels, kind: Kind, coder: Coder, before: Pixels | None 
         kind: of the picture.
         coder: the model.
         before: the tile at this place in the frame before.
+        limit: bytes; what is found to take more is not coded to its end.
     """
     if before is not None and np.array_equal(pixels, before):
         return bytes([SAME])
     planes, extra = kind.planes(pixels, values=coder.capabilities.any_planes)
-    found = [kind.stored(pixels), _coded(planes, extra, kind, coder)]
+    found = [kind.stored(pixels)]
+    choices = [(planes, extra)]
     if extra and kind.conversion is None and pixels.shape[0] * pixels.shape[1] <= SMALL:
-        found.append(_coded(*kind.planes(pixels, values=False), kind, coder))
+        choices.append(kind.planes(pixels, values=False))
+    if not planes:  # of one colour
+        found.append(with_patches(extra, bytes([PLAIN])))
+        del choices[0]
+    limit = min(limit, len(found[0]))
+    payloads = coder.encode_either([(planes, kind.types_with(extra)) for planes, extra in choices], limit)
+    found += [with_patches(extra, payload) for (_, extra), payload in zip(choices, payloads, strict=True) if payload]
     return min(found, key=len)
-
-
-def _coded(planes: Planes, extra: bytes, kind: Kind, coder: Coder) -> bytes:
-    (coded,) = coder.encode([planes], kind.types_with(extra)) if planes else [bytes([PLAIN])]
-    return with_patches(extra, coded)
 
 
 def is_same(payload: Buffer) -> bool:

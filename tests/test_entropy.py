@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Decoder, Encoder, intervals, log_likelihood
+from idfcodec.entropy import UNSEEN, Decoder, Encoder, intervals, least_growth, log_likelihood
 from idfcodec.errors import CorruptFile
 
 TOTAL = 2**24
@@ -172,3 +172,17 @@ def test_symbols_of_garbage_are_columns(words: list[int], width: int) -> None:
         return
     assert symbols.min() >= 0
     assert symbols.max() < width
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.floats(0.05, 8))
+def test_no_stream_is_shorter_than_its_bits(seed: int, count: int, shape: float) -> None:
+    """Of decisions that come as often as their chances say."""
+    rng = np.random.default_rng(seed)
+    one = (rng.beta(shape, 1, count) * (TOTAL - 2)).astype(np.int32) + 1
+    bits = rng.random(count) * TOTAL < one
+    start, size = np.where(bits, 0, one).astype(np.int32), np.where(bits, one, TOTAL - one).astype(np.int32)
+    encoder = Encoder()
+    encoder.push_intervals((start, size))
+    length, growth = len(encoder.finish().rstrip(b"\0")), least_growth(size)
+    assert growth - UNSEEN <= length <= 1.02 * growth + 8

@@ -17,7 +17,7 @@ LAYERS = [
     ("info", "picture"),
     ("files", "flow", "region"),
     ("manifest", "models", "targets"),
-    ("family", "folders", "tile", "transcode"),
+    ("family", "folders", "kinds", "tile", "transcode"),
     ("codec", "density"),
     ("batch", "preview"),
     ("code_length", "jobs"),

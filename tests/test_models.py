@@ -35,6 +35,19 @@ def test_by_name_id_path_and_default(folder: Path) -> None:
     assert [entry.name for entry in models.list_models()[:2]] == ["large", "small"]
 
 
+def test_files_are_read_again_where_they_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(folder / "broken")
+    models.find_model()
+    with monkeypatch.context() as patch:
+        patch.delattr(Path, "read_text")
+        assert models.find_model("large") == folder / "large"
+        assert models.find_model() == folder / "large"
+    (folder / "large" / "config.json").write_text(json.dumps({"id": "a" * 16}))
+    assert models.find_model("a" * 16) == folder / "large"
+    (folder / "names.toml").write_text('[presets]\ndefault = "small"\n')
+    assert models.find_model() == folder / "small"
+
+
 def test_the_default_effort_is_the_default_model() -> None:
     assert list(models.EFFORTS) == ["fast", "default", "max"]
     assert models.find_model(models.EFFORTS["default"]) == models.find_model()

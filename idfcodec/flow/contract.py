@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -103,6 +104,13 @@ class Coder(ABC):
         Raises:
             IDFError: the family does not code planes of these types.
         """
+
+    def encode_either(self, choices: Sequence[tuple[Planes, Sequence[PlaneType]]], limit: float = inf) -> list[bytes]:
+        """The payload of each of several choices of planes and types for one picture.
+
+        Those that are found to take more than `limit` bytes may be missing: b"".
+        """
+        return [self.encode([planes], types)[0] for planes, types in choices]
 
     @abstractmethod
     def decode(

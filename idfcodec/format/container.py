@@ -20,6 +20,7 @@ from idfcodec.format.tiles import tile_count
 
 __all__ = [
     "CHECKSUM_SIZE",
+    "LENGTH_SIZE",
     "MAGIC",
     "MAX_PIXELS",
     "MAX_SIDE",
@@ -44,6 +45,8 @@ NO_MODEL = bytes(MODEL_SIZE)
 """What a file names in place of a model where none of its tiles needs one."""
 CHECKSUM_SIZE = 8
 """Bytes of the checksum of the pixels."""
+LENGTH_SIZE = 4
+"""Bytes of the length of a tile."""
 MAX_SIDE = 2**24
 """Largest width or height in pixels."""
 MAX_PIXELS = 2**32
@@ -52,7 +55,6 @@ TILE_STEP, MIN_TILE, MAX_TILE = 64, 64, 1024
 
 _FIXED = struct.Struct(f"<4sBBIIH{MODEL_SIZE}s{CHECKSUM_SIZE}sB")
 _BLOCK = struct.Struct("<BI")
-_LENGTH = struct.Struct("<I")
 _CRC = struct.Struct("<I")
 _SHAPE = struct.Struct("<BII")
 
@@ -223,7 +225,7 @@ def unpack(data: BytesLike, *, header_only: bool = False) -> Container:
     if problem := _frames_problem(width, height, structure):
         raise CorruptFile(problem)
     count = _tile_count(height, width, tile, structure)
-    table_end = _need(view, position, count * _LENGTH.size, f"the table of {count} tile lengths")
+    table_end = _need(view, position, count * LENGTH_SIZE, f"the table of {count} tile lengths")
     header_size = _need(view, table_end, _CRC.size, "the header checksum")
     (crc,) = _CRC.unpack_from(view, table_end)
     if zlib.crc32(view[:table_end]) != crc:

@@ -134,9 +134,9 @@ def pack_structure(structure: Structure, mode: Mode) -> list[tuple[int, bytes]]:
     Raises:
         IDFError: the structure is not one of pictures of this mode.
     """
-    blocks = []
-    if structure.palette:
-        blocks.append((128, _packed_palette(structure.palette)))
+    blocks, palette = [], structure.palette
+    if palette:
+        blocks.append((128, _plain(palette)))
     if structure.frames:
         frames, scale = structure.frames, _scale(structure.frames.durations)
         shown = [int(duration * scale) for duration in frames.durations]
@@ -149,6 +149,8 @@ def pack_structure(structure: Structure, mode: Mode) -> list[tuple[int, bytes]]:
         unpack_structure(blocks, mode)
     except CorruptFile as ex:
         raise IDFError(str(ex)) from ex
+    if palette:
+        blocks[0] = 128, _packed_palette(palette)
     return blocks
 
 
@@ -170,13 +172,14 @@ def unpack_structure(blocks: Sequence[tuple[int, bytes]], mode: Mode) -> Structu
     )
 
 
+def _plain(palette: Palette) -> bytes:
+    return bytes([palette.channels]) + palette.colours
+
+
 def _packed_palette(palette: Palette) -> bytes:
-    """As it is, or coded where that is shorter."""
-    plain = bytes([palette.channels]) + palette.colours
-    if not 1 <= len(palette) <= 256 or palette.channels not in (3, 4):
-        return plain
+    """A palette that a file can hold: as it is, or coded where that is shorter."""
     coded = bytes([CODED + palette.channels, len(palette) - 1]) + code(palette.channels, palette.colours)
-    return min(plain, coded, key=len)
+    return min(_plain(palette), coded, key=len)
 
 
 def _palette(content: bytes) -> Palette:

@@ -74,6 +74,11 @@ class Kind:
         return self.mode in (Mode.GRAY, Mode.RGB, Mode.GRAY_AS_RGB)
 
     @property
+    def plain(self) -> Kind:
+        """The same without undoing a conversion."""
+        return self if self.conversion is None else KINDS[Mode.RGB]
+
+    @property
     def parts(self) -> int:
         """Bytes of a pixel's distinct samples: the channels of its name, where it has one."""
         return self.distinct * self._stored.itemsize

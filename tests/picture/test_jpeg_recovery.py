@@ -12,7 +12,7 @@ from PIL import Image
 
 from idfcodec.demo import draw
 from idfcodec.format.payload import COEFFICIENTS
-from idfcodec.picture.jpeg import jpeg_source, pack_source, read_jpeg, recovering, render
+from idfcodec.picture.jpeg import estimating, jpeg_source, pack_source, read_jpeg, recovering, render
 from idfcodec.picture.jpeg.bounding import FREE
 from idfcodec.picture.jpeg.estimating import COSINES, block_offset
 from idfcodec.picture.jpeg.quality import QUALITIES, quality_of, table_of
@@ -123,6 +123,18 @@ def test_offset_needs_a_grid() -> None:
     assert block_offset(luma, np.ones(luma.shape, np.bool_)) is None
     whole = decoded(jpeg(96, 96, 80, "gray")).astype(np.int32)
     assert block_offset(whole[3:, 6:], np.ones((93, 90), np.bool_)) == (5, 2)
+
+
+def test_all_grids_at_once_are_as_one_after_the_other() -> None:
+    rng = np.random.default_rng(8)
+    whole = decoded(jpeg(100, 120, 80, "gray")).astype(np.int32)
+    for height, width, top, left in ((7, 60, 0, 0), (24, 24, 3, 1), (50, 37, 5, 2), (90, 70, 1, 6)):
+        plane = whole[top : top + height, left : left + width]
+        for known in (np.ones(plane.shape, np.bool_), rng.random(plane.shape) > 0.002):
+            grids = [estimating.blocks_at(plane, known, i // 8, i % 8, 10**6)[:, 1:] for i in range(64)]
+            scores = estimating._every_block(plane, known)
+            assert (scores is None) == (min(map(len, grids)) < 2)
+            assert scores is None or scores.ravel().tolist() == [(np.abs(grid) < 0.9).mean() for grid in grids]
 
 
 def test_solving_finds_what_rounding_misses() -> None:

@@ -20,6 +20,8 @@ SAMPLES = 8, 12  # one pixel in so many of a small picture, and of a large one
 BANDS = 8
 STEP = 2**12  # decisions after which it is asked whether a way can still be the best one
 FLAT = 0.94, 0.7  # shares of pixels that repeat a neighbour, from which candidates pay for sure: many colours, few
+DENSE, DENSE_COLOURS = 0.75, 17  # the share of gray values that occur, and how many, from which ranks gain nothing
+VARIED = 0.5  # where fewer pixels repeat a neighbour
 CLOSE = 1.1  # a second way is tried for effort max if its sample takes up to so many times the first one's
 
 
@@ -77,7 +79,15 @@ def likely_ways(
             first, second = np.argsort(costs[1:], kind="stable")[:2]
             also = effort == "max" and costs[second + 1] <= slack * costs[first + 1]
             ways = [ways[first], *[ways[second]] * also]
+    elif effort != "max" and channels == 1 and not ways[0].ramp | ways[0].tree and _dense(choices[ways[0]], colours):
+        ways = [way for way in ways if not way.ramp]  # which comes to the same
     return [(way, budget) for way in ways for budget in budgets_of(way, colours, effort)]
+
+
+def _dense(names: NDArray[np.uint32], colours: int) -> bool:
+    """Whether values of gray leave few out between the least and the greatest, and repeat little: ranks are like it."""
+    span = int(names.max()) - int(names.min()) + 1
+    return colours >= max(DENSE * span, DENSE_COLOURS) and _repeats(names) < VARIED
 
 
 def _repeats(names: NDArray[np.uint32]) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Encoder
+from idfcodec.entropy import UNSEEN, Encoder, least_growth
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.categorical.choosing import likely_ways
 from idfcodec.flow.categorical.colours import by_luminance, by_significance, few_colours, packed
@@ -24,7 +26,16 @@ __all__ = ["code_length", "decode", "encode"]
 BUDGET = 16  # the number of a way is below it; a budget's stands above
 PLAIN_WAY = WAYS[1]
 PARTS = 2**12  # of a picture of one decision a pixel, whose bits are told apart
+STEP = 2**11  # decisions after which it is asked whether a limit is passed
+HOPELESS = 0.88, 0.5
+"""The share of the pixels, of many colours and of few, before which a way must not pass the limit if the same without
+candidates is still to be tried: that takes a tenth less at most."""
+ENOUGH, WORSE = 0.25, 1.04  # of many colours: from which share on the two are compared, and what tells enough
 FEW = 2**14  # pixels up to which few colours are also tried as what they are
+
+
+_Course: TypeAlias = Sequence[tuple[float, float]]
+"""Bytes of a way after shares of the pixels."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,11 @@ class _Try:
     way: Way
     budget: Budget
 
-    def payload(self) -> bytes:
-        return self.head + _coded(self.names, self.channels, self.colours, self.way, self.budget)
+    def payload(self, limit: float, usual: _Course = ()) -> tuple[bytes, _Course]:
+        """What it makes of the names, nothing where it is given up as `_coded` says; and its course."""
+        work, course = _work(ENCODE, self.names, self.channels, self.colours, self.way, self.budget), [(0.0, 0.0)]
+        coded = _coded(work, limit - len(self.head), course, usual)
+        return self.head + coded if coded else b"", course
 
     def length(self) -> CodeLength:
         """What it takes: the bits of some decisions are told evenly of the pixels that they are about."""
@@ -75,16 +89,22 @@ def _tries(names: NDArray[np.uint32], channels: int, palette: NDArray[np.uint8] 
         choices = {way: _ranks(numbers, _order(colours, channels, way)) for way in WAYS[2:]}
         if palette is None and (effort == "max" or names.size <= FEW):
             choices = dict.fromkeys(WAYS[:2], names) | choices
-    number = 0 if colours is None else len(colours)
+    number, listed = 0 if colours is None else len(colours), b""
     for way, budget in likely_ways(choices, channels, number, effort):
         head = bytes([CATEGORICAL, WAYS.index(way) + BUDGET * BUDGETS.index(budget)])
         if (way.tree or way.ramp) and colours is not None and palette is None:
-            head += _coded_colours(colours[by_significance(colours, channels)], channels)
+            listed = listed or _coded_colours(colours[by_significance(colours, channels)], channels)
+            head += listed
         yield _Try(head, choices[way], channels, number, way, budget)
 
 
 def encode(
-    names: NDArray[np.uint32], *, channels: int, palette: NDArray[np.uint8] | None = None, effort: str = "default"
+    names: NDArray[np.uint32],
+    *,
+    channels: int,
+    palette: NDArray[np.uint8] | None = None,
+    effort: str = "default",
+    limit: float = inf,
 ) -> bytes:
     """The payload of a picture.
 
@@ -94,11 +114,22 @@ def encode(
         channels: 1 to 4.
         palette: (n, channels) of at most 256 colours, which the decoder has as well; some may be equal.
         effort: "fast", "default", "max": which ways are tried; "sample": the likeliest one of a photograph, unseen.
+        limit: bytes; what is found to take more is not coded to its end, and there may then be no payload: b"".
 
     Raises:
         IDFError: a name is none of these.
     """
-    return min((one.payload() for one in _tries(names, channels, palette, effort)), key=len)
+    found, courses = b"", dict[Way, _Course]()
+    for one in _tries(names, channels, palette, effort):
+        usual = courses.get(one.way, ())
+        if usual and usual[-1][0] < HOPELESS[one.colours > 0]:
+            continue
+        payload, course = one.payload(limit, () if one.colours else usual)
+        if effort != "max" and not payload:
+            courses[replace(one.way, listed=False)] = course
+        if payload and not 0 < len(found) <= len(payload):
+            found, limit = payload, min(limit, len(payload))
+    return found
 
 
 def code_length(
@@ -163,16 +194,45 @@ def _work(
     return Work(mode, names, channels, colours, way, budget=budget, strip=strip)
 
 
-def _coded(names: NDArray[np.uint32], channels: int, colours: int, way: Way, budget: Budget) -> bytes:
-    """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end."""
-    work = _work(ENCODE, names, channels, colours, way, budget)
-    streams = []
+def _coded(
+    work: Work, limit: float = inf, course: list[tuple[float, float]] | None = None, usual: _Course = ()
+) -> bytes:
+    """Strips: how many after the first, the words in each but the last, the words; without zero bytes at the end.
+
+    Nothing once it is known to take more bytes than the limit, or goes to it by the course of a similar way.
+
+    Args:
+        work: at its beginning.
+        limit: in bytes.
+        course: is continued.
+        usual: that of a way that was given up.
+    """
+    least, streams = 0.0, list[bytes]()
     while not work.done:
+        parts, count = [], 0
+        while count < STRIP and not work.done:
+            start, size = work.intervals(STRIP - count if limit == inf else min(STEP, STRIP - count))
+            parts.append((start, size))
+            count += len(size)
+            if limit < inf and course is not None:
+                least += least_growth(size)
+                course.append((work.share, least))
+                if least - UNSEEN * (len(streams) + 1) > limit or _goes_beyond(course[-1], usual):
+                    return b""
         encoder = Encoder()
-        encoder.push_intervals(work.intervals())
+        starts, sizes = zip(*parts, strict=True)
+        encoder.push_intervals((np.concatenate(starts), np.concatenate(sizes)))
         streams.append(encoder.finish())
     lengths = b"".join(_number(len(stream) // 4) for stream in streams[:-1])
     return _number(len(streams) - 1) + lengths + b"".join(streams).rstrip(b"\0")
+
+
+def _goes_beyond(now: tuple[float, float], usual: _Course) -> bool:
+    """Whether a way will pass the limit that a similar one passed, unless it becomes better beside it."""
+    if not usual or now[0] < ENOUGH:
+        return False
+    shares, sizes = np.transpose(usual)
+    return bool(now[1] > WORSE * shares[-1] * np.interp(now[0], shares, sizes))
 
 
 def _decoded(
@@ -211,7 +271,7 @@ def _cut(data: memoryview, lengths: list[int]) -> Iterator[bytes]:
 def _coded_colours(colours: NDArray[np.uint32], channels: int) -> bytes:
     """A list of colours: their number less 1, the size of what follows, and that; size 0: bytes as they are."""
     plain = colours.view(np.uint8).reshape(-1, 4)[:, :channels].tobytes()
-    coded = _coded(colours[None, None], channels, 0, PLAIN_WAY, BUDGETS[0])
+    coded = _coded(_work(ENCODE, colours[None, None], channels, 0, PLAIN_WAY, BUDGETS[0]))
     if len(coded) >= len(plain):
         return bytes([len(colours) - 1, 0]) + plain
     return bytes([len(colours) - 1]) + _number(len(coded)) + coded

@@ -75,6 +75,7 @@ class Budget:
         memories: which of them there are, as bits.
         lines: whether the slots of a context lie together, in what a processor fetches at once; with other contexts.
         neighbours: that the widest surroundings have.
+        fits: whether values are predicted by least squares, and weights learn faster at first; with other contexts.
     """
 
     ranks: int
@@ -84,6 +85,7 @@ class Budget:
     memories: int = 0b11111
     lines: bool = False
     neighbours: int = LEVELS[-1]
+    fits: bool = False
 
 
 BUDGETS = (
@@ -93,10 +95,13 @@ BUDGETS = (
     Budget(8, 14, 22, 20, memories=0b111111, lines=True, neighbours=WIDE),
     Budget(6, 14, 22, 20, memories=0b100100, lines=True, neighbours=WIDE),
     Budget(4, 7, 18, 16, memories=0b100101, lines=True, neighbours=WIDE),
+    Budget(8, 11, 24, 20, memories=0b111111, lines=True, neighbours=WIDE, fits=True),
+    Budget(6, 11, 22, 20, memories=0b100100, lines=True, neighbours=WIDE, fits=True),
+    Budget(4, 10, 20, 17, memories=0b100101, lines=True, neighbours=WIDE, fits=True),
 )
-"""By their number in a payload. The first three are no longer written. MANY, FEW and FAST are for many colours, for few
+"""By their number in a payload. The first six are no longer written. MANY, FEW and FAST are for many colours, for few
 ones, whose surroundings say more, and for speed, in what a processor keeps near."""
-MANY, FEW, FAST = BUDGETS[3:]
+MANY, FEW, FAST = BUDGETS[6:]
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class Group:
 
 GROUPS = (
     Group(18, 6, 41 * 19, 256, 8, 40, 3500),  # is all alike?
-    Group(22, 4, 4 * 512, 4 * 1024, 12, 60, 2200),  # which candidate?
+    Group(24, 4, 4 * 512, 4 * 1024, 12, 60, 2200),  # which candidate?
     Group(20, 8, 256, 16, 6, 40, 2500),  # the index
-    Group(22, 12, 160, 160, 6, 120, 1800),  # the channels
+    Group(24, 12, 160, 160, 6, 120, 1800),  # the channels
 )

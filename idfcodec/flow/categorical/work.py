@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain, pairwise
 
 import numpy as np
@@ -20,16 +21,15 @@ from idfcodec.flow.categorical.config import (
     Budget,
     Way,
 )
-from idfcodec.flow.categorical.kernels import ENCODE, PAD, code_strip
+from idfcodec.flow.categorical.kernels import ENCODE, FITTED, PAD, code_strip
 from idfcodec.flow.categorical.tables import first_chances, tables
 
 __all__ = ["Work"]
 
 MOST_OF_A_PIXEL = 256  # decisions
 HISTORIES = 16 * 256  # chances of a set
-NEW = 0x80000001  # a slot: one half, never used, no history
 NUMBER = 8  # numbers of a group in `plan`
-SIZES, TABLES, FIRST_ROW = 32, 48, 8  # where they begin in `plan`
+SIZES, LENGTH, TABLES, FIRST_ROW = 32, 40, 48, 8  # where they begin in `plan`, and how long a strip is
 PLAN, STATE, SCRATCH = 240, 8, 256
 SOURCES, LEVELS_OF_TRUST, HOPES = 9, 64, 1024
 MEMORIES, MOST_NEIGHBOURS = 6, 48
@@ -43,7 +43,8 @@ def _power(count: int, least: int, most: int) -> int:
     return min(max((count - 1).bit_length(), least), most)
 
 
-def _neighbours(*levels: int) -> list[int]:
+@cache
+def _neighbours(*levels: int) -> NDArray[np.int64]:
     """What the plan says of them: the ends of each level, rows, columns, keys, pairs, those in the row itself."""
     ends = [0, *levels]
     own = [[i for i in range(*part) if NEIGHBOURS[i][0] == 0] for part in pairwise(ends)]
@@ -51,7 +52,20 @@ def _neighbours(*levels: int) -> list[int]:
     columns = [[row for row, _ in NEIGHBOURS], [column for _, column in NEIGHBOURS], keys]
     tables = [[*column, *[0] * (MOST_NEIGHBOURS - len(column))] for column in columns]
     first = [*ends, *[0] * (FIRST_ROW - len(ends))]
-    return [*first, *chain(*tables), *chain(*ALIKE), *(next(iter(found), -1) for found in own)]
+    return np.array([*first, *chain(*tables), *chain(*ALIKE), *(next(iter(found), -1) for found in own)])
+
+
+@cache
+def _first_trust() -> NDArray[np.int64]:
+    """How far each source is trusted at first, by how often it was right, and what is hoped of a list."""
+    trust = np.full(SOURCES * LEVELS_OF_TRUST + HOPES, 1 << 15, np.int64)
+    near = 30000 - 3000 * (np.arange(SOURCES)[:, None] - 1)
+    trust[: SOURCES * LEVELS_OF_TRUST] = np.where(
+        np.isin(np.arange(SOURCES), (0, 7, 8))[:, None],
+        40000 + 1000 * np.minimum(np.arange(LEVELS_OF_TRUST), 20),
+        near,
+    ).ravel()
+    return trust
 
 
 class Work:
@@ -83,10 +97,11 @@ class Work:
         bits = _power(4 * names.size, LEAST_BITS, budget.slots)
         memory_bits = _power(names.size, 12, budget.memory)
         depth = max(colours - 1, 0).bit_length()
-        learned = budget.ranks, budget.channels, budget.lines, budget.memories
+        learned = budget.ranks, budget.channels, budget.lines, budget.memories, budget.fits
         sizes = width, height, frames, channels, colours, depth, way.listed, memory_bits, strip, mode, *learned
         self._plan = np.zeros(PLAN, np.int64)
         self._plan[SIZES : SIZES + len(sizes)] = sizes
+        self._strip = strip
         tables_of_neighbours = _neighbours(*LEVELS, budget.neighbours)
         self._plan[TABLES : TABLES + len(tables_of_neighbours)] = tables_of_neighbours
         slots, weights = self._learned(bits, (way.listed, way.listed, colours > 0, colours == 0))
@@ -99,20 +114,14 @@ class Work:
         self._deck = self._coder, self._state, self._plan, slots, weights, inputs, tables(), scratch
         self._memory = np.zeros(MEMORIES * 2 << memory_bits, np.uint32)
         self._trail = np.zeros(1 << memory_bits, np.uint32)
-        self._trust = np.full(SOURCES * LEVELS_OF_TRUST + HOPES, 1 << 15, np.int64)
-        near = 30000 - 3000 * (np.arange(SOURCES)[:, None] - 1)
-        self._trust[: SOURCES * LEVELS_OF_TRUST] = np.where(
-            np.isin(np.arange(SOURCES), (0, 7, 8))[:, None],
-            40000 + 1000 * np.minimum(np.arange(LEVELS_OF_TRUST), 20),
-            near,
-        ).ravel()
+        self._trust = _first_trust().copy()
         self._chances, self._known = np.full(256, 1 << 15, np.int64), np.zeros(3 << 16, np.uint16)
+        self._fits = np.zeros(FITTED + 8 * stride)
         self._sums = np.zeros((MEMORIES + 1) * width, np.int64)
 
     def _learned(self, bits: int, needed: tuple[bool, ...]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
         """Slots, weights, and in the plan where those of each group lie."""
-        slots, weights = [], []
-        slot = weight = 0
+        groups, slot, weight = [], 0, 0
         for g, (group, is_needed) in enumerate(zip(GROUPS, needed, strict=True)):
             if not is_needed:
                 continue
@@ -121,10 +130,15 @@ class Work:
             self._plan[NUMBER * g : NUMBER * g + 7] = (
                 slot, size, slot + size, weight, second, group.speed, group.limit,
             )  # fmt: skip
-            slots += [np.full(size, NEW, np.uint32), np.tile(first_chances(), 16 * group.histories)]
-            weights.append(np.full(sets * INPUTS, group.weight, np.int32))
-            slot, weight = slot + size + HISTORIES * group.histories, weight + sets * INPUTS
-        return np.concatenate(slots), np.concatenate(weights)
+            ends = slot + size, slot + size + HISTORIES * group.histories, weight + sets * INPUTS
+            groups.append((weight, *ends, group.weight))
+            slot, weight = ends[1:]
+        slots, weights = np.zeros(slot, np.uint32), np.empty(weight, np.int32)  # of slots, most may never be used
+        for first_weight, used, end, last_weight, value in groups:
+            slots[used:end].reshape(-1, 256)[:] = first_chances()
+            weights[first_weight:last_weight] = value
+        weights.reshape(-1, INPUTS)[:, -1] = 0  # counts
+        return slots, weights
 
     @property
     def position(self) -> int:
@@ -132,12 +146,22 @@ class Work:
         return int(self._state[POSITION])
 
     @property
+    def share(self) -> float:
+        """The same of all pixels."""
+        return self.position / len(self._names)
+
+    @property
     def done(self) -> bool:
         """Whether all pixels are coded."""
         return self.position == len(self._names)
 
-    def intervals(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The intervals of the next strip, where encoded; (N,) starts and sizes."""
+    def intervals(self, most: int | None = None) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The intervals of the next strip, where encoded; (N,) starts and sizes.
+
+        Args:
+            most: decisions, after which it ends with the pixel in hand, if that is sooner.
+        """
+        self._plan[LENGTH] = self._strip if most is None else min(most, self._strip)
         self._run(NO_WORDS)
         decisions = self._decisions[: int(self._state[COUNT])]
         size = (decisions & 0xFFFF) << 8
@@ -161,5 +185,5 @@ class Work:
     def _run(self, words: NDArray[np.uint32]) -> None:
         code_strip(  # type: ignore[no-untyped-call]
             self._decisions, words, *self._deck, self._names, self._rows, self._flags, self._place, self._memory,
-            self._trail, self._trust, self._chances, self._known, self._sums,
+            self._trail, self._trust, self._chances, self._known, self._fits, self._sums,
         )  # fmt: skip

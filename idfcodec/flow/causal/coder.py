@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
+from math import inf
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.entropy import Encoder
+from idfcodec.entropy import UNSEEN, Encoder, least_growth
 from idfcodec.errors import CorruptFile, IDFError
 from idfcodec.flow.causal.config import HALVED, CausalConfig
 from idfcodec.flow.causal.exact import Arrays, ExactPlane, exact_plane, run_plane
@@ -88,6 +90,36 @@ class CausalFlow(Coder):
             payload = bytes([TURNED if tall else PLAIN]) + encoder.finish()
             payloads.append(trimmed(payload) if small else payload)
         return payloads
+
+    def encode_either(self, choices: Sequence[tuple[Planes, Sequence[PlaneType]]], limit: float = inf) -> list[bytes]:
+        """See `Coder`; planes that choices begin with alike are coded once, for the choice of most planes."""
+        shapes = {plane.shape for planes, _ in choices for plane in planes}
+        plain = all(kind.role is not Role.CHROMA for _, types in choices for kind in types)
+        if (len(choices) == 1 and limit == inf) or len(shapes) != 1 or is_tall([*shapes]) or not plain:
+            return super().encode_either(choices)
+        found, ends = [b""] * len(choices), [0]
+        before: tuple[Planes, Sequence[PlaneType]] = [], []
+        tile: Tile | None = None
+        for number in sorted(range(len(choices)), key=lambda number: -len(choices[number][0])):
+            planes, types = choices[number]
+            alike = min(_alike(choices[number], before), len(ends) - 1)
+            if alike < len(planes):
+                if tile is not None and len(planes) == len(before[0]):
+                    tile.refill(planes, alike)
+                else:
+                    tile, alike = self._tile(planes, types, ENCODE), 0
+                before, ends = choices[number], ends[: alike + 1]
+                tile.main.coder[2] = ends[alike]
+                for plane, model in self._each(tile, types):
+                    if plane >= alike and least_growth(tile.main.lengths[: ends[-1]]) - UNSEEN <= limit:
+                        run_plane(tile.main, model, plane, types[plane])
+                        ends.append(int(tile.main.coder[2]))
+                starts, lengths = tile.main.starts, tile.main.lengths
+            if len(ends) > len(planes):
+                encoder, end = Encoder(), ends[len(planes)]
+                encoder.push_intervals((starts[:end], lengths[:end]))
+                found[number] = bytes([PLAIN]) + encoder.finish()
+        return found
 
     def decode(
         self, payloads: Sequence[Buffer], shapes: Sequence[Shape], types: Sequence[PlaneType], *, small: bool = False
@@ -191,6 +223,13 @@ class CausalFlow(Coder):
 def _types(role: Role, grid: Grid = WHOLE) -> list[PlaneType]:
     low, high = (-255, 255) if role is Role.DIFFERENCE else (-128, 255)
     return [PlaneType(Role.LUMA), PlaneType(role, low, high, grid), PlaneType(role, low, high, grid)]
+
+
+def _alike(first: tuple[Planes, Sequence[PlaneType]], second: tuple[Planes, Sequence[PlaneType]]) -> int:
+    """How many planes two choices begin with alike."""
+    pairs = zip(zip(*first, strict=True), zip(*second, strict=True), strict=False)
+    same = (a[1] == b[1] and np.array_equal(a[0], b[0]) for a, b in pairs)
+    return sum(takewhile(bool, same))
 
 
 def _planes(tile: Tile, count: int) -> list[Plane]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from idfcodec.errors import IDFError
 from idfcodec.flow.causal.config import HALVED, PLACES, SETS
 from idfcodec.flow.causal.exact import Work
-from idfcodec.types import WHOLE, PlaneType, Role, Shape
+from idfcodec.types import WHOLE, Planes, PlaneType, Role, Shape
 
 __all__ = ["Tile", "names_of", "places_of"]
 
@@ -89,6 +89,14 @@ class Tile:
         """The values of one plane."""
         found: NDArray[np.float32] = self.work(plane).inside[plane]
         return found
+
+    def refill(self, planes: Planes, first: int) -> None:
+        """Has other values from the plane `first` on, none of them coded; all planes are of one size."""
+        count = len(self.main.planes)
+        for plane in range(first, len(planes)):
+            for array in (self.main.planes[plane], self.main.errors[plane], *self.main.spread[plane::count]):
+                array[:] = 0
+            self.inside(plane)[:] = planes[plane]
 
     def pixels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(2, H) rows and (2, W) columns of the pixels that each halved sample stands for, first and last."""

@@ -59,15 +59,18 @@ def detect_any(pictures: Sequence[NDArray[Any]]) -> tuple[Conversion, ...]:
 
 
 def _detect(rgb: NDArray[np.uint8], side: int, among: Sequence[Conversion]) -> Conversion | None:
-    sample = _sample(rgb, side)
+    colours, counts = _sample(rgb, side)
     best, most = None, 0.0
-    few = sample[0][:: max(1, len(sample[0]) // _FEW)]
-    for conversion in among:
-        if len(sample[0]) > _FEW and makes(few, conversion).mean() < _FEW_SHARE:
+    few = colours[:: max(1, len(colours) // _FEW)]
+    for conversion in among if len(colours) else ():
+        if len(colours) > _FEW and makes(few, conversion).mean() < _FEW_SHARE:
             continue
-        pixels, pairs, count = _shares(*sample, conversion)
-        if count >= _PAIRS and pixels >= _PIXEL_SHARE and pairs >= _PAIR_SHARE and pixels > most:
-            best, most = conversion, pixels
+        exact = makes(colours, conversion)
+        pixels = _pixel_share(exact, counts)
+        if pixels >= _PIXEL_SHARE and pixels > most:
+            pairs, different = _pair_share(colours, exact, counts)
+            if different >= _PAIRS and pairs >= _PAIR_SHARE:
+                best, most = conversion, pixels
         if most == 1:
             break
     return best
@@ -117,7 +120,11 @@ def shares(rgb: NDArray[np.uint8], conversion: Conversion) -> tuple[float, float
 
     Grey pixels count among the pixels, and are no pair.
     """
-    return _shares(*_sample(rgb, _SIDE), conversion)
+    colours, counts = _sample(rgb, _SIDE)
+    if not len(colours):
+        return 0.0, 0.0, 0
+    exact = makes(colours, conversion)
+    return _pixel_share(exact, counts), *_pair_share(colours, exact, counts)
 
 
 def _sample(rgb: NDArray[np.uint8], most: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -129,11 +136,8 @@ def _sample(rgb: NDArray[np.uint8], most: int) -> tuple[NDArray[np.uint8], NDArr
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8), counts.astype(np.int64)
 
 
-def _shares(colours: NDArray[np.uint8], counts: NDArray[np.int64], conversion: Conversion) -> tuple[float, float, int]:
-    if not len(colours):
-        return 0.0, 0.0, 0
-    exact = makes(colours, conversion)
-    return float((exact * counts).sum() / counts.sum()), *_pair_share(colours, exact, counts)
+def _pixel_share(exact: NDArray[np.bool_], counts: NDArray[np.int64]) -> float:
+    return float((exact * counts).sum() / counts.sum())
 
 
 def _pair_share(colours: NDArray[np.uint8], exact: NDArray[np.bool_], counts: NDArray[Any]) -> tuple[float, int]:

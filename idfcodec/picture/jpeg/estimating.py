@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from idfcodec.picture.jpeg.quality import QUALITIES, table_of
+from idfcodec.picture.jpeg.quality import QUALITIES, table_of, tables_of
 
 __all__ = ["COSINES", "DCT", "block_offset", "blocks_at", "steps_of"]
 
@@ -28,8 +29,11 @@ _NOISE = 0.3  # deviation of a coefficient of rounded samples
 _SURE = 1.3  # a coefficient above this was not 0
 _MOST = 400  # blocks looked at
 _PART = 256  # rows and columns on which grids are compared
+_COMPARED = 150  # blocks of each grid
+_NOTHING = 0.9  # a coefficient below this may have been 0
 _STEPS = 128
 _FAR = 1.5  # from the next multiple: further makes no difference
+_TOGETHER = 1024  # coefficients looked at at once
 _GAIN = 0.2  # of the logarithm of the likelihood, a coefficient
 _FIT = 0.95  # of the coefficients lie about multiples
 
@@ -56,17 +60,43 @@ def block_offset(plane: NDArray[np.int32], known: NDArray[np.bool_]) -> tuple[in
     down, across = (max(0, (side - _PART) // 16 * 8) for side in plane.shape)
     plane = plane[down : down + _PART, across : across + _PART]
     known = known[down : down + _PART, across : across + _PART]
-    for top in range(8):
-        for left in range(8):
-            found = blocks_at(plane, known, top, left, 150)
-            if len(found) < 2:
-                return None
-            scores[top, left] = (np.abs(found[:, 1:]) < 0.9).mean()
+    if (plane.shape[0] // 8) * (plane.shape[1] // 8) <= _COMPARED:  # all at once takes a fifth of the time
+        found = _every_block(plane, known)
+        if found is None:
+            return None
+        scores = found
+    else:
+        for top in range(8):
+            for left in range(8):
+                blocks = blocks_at(plane, known, top, left, _COMPARED)
+                if len(blocks) < 2:
+                    return None
+                scores[top, left] = (np.abs(blocks[:, 1:]) < _NOTHING).mean()
     best = np.unravel_index(int(np.argmax(scores)), scores.shape)
     others = np.delete(scores.ravel(), int(np.argmax(scores)))
     if scores[best] < others.max() + 0.004:
         return None
     return int(best[0]), int(best[1])
+
+
+def _every_block(plane: NDArray[np.int32], known: NDArray[np.bool_]) -> Reals | None:
+    """(8, 8) of each grid the share of coefficients that are next to nothing; None where one has less than two blocks.
+
+    The plane has few blocks.
+    """
+    if min(plane.shape) < 8:
+        return None
+    across = sliding_window_view(plane.astype(np.float64) - 128.0, 8, axis=1) @ DCT.T
+    blocks = np.abs(np.asarray(sliding_window_view(across, 8, axis=0) @ DCT.T))
+    beside = np.asarray(sliding_window_view(known, 8, axis=1).all(2))
+    whole = np.asarray(sliding_window_view(beside, 8, axis=0).all(2))
+    found = ((blocks.reshape(*whole.shape, 64) < _NOTHING)[..., 1:]).sum(2) * whole
+    counts, sums = np.zeros((2, 8, 8), np.int64)
+    for top in range(8):
+        for left in range(8):
+            counts[top, left] = np.count_nonzero(whole[top::8, left::8])
+            sums[top, left] = found[top::8, left::8].sum()
+    return None if counts.min() < 2 else sums / (63 * counts)
 
 
 def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
@@ -90,16 +120,18 @@ def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
         return None
     scores = np.zeros((64, _STEPS + 1))
     steps = np.arange(1, _STEPS + 1)
-    gains = np.log(steps)
-    for k in range(64):
-        chosen = values[sure[:, k], k]
-        near = min(int(chosen.max(initial=0)) + 2, _STEPS)  # all coefficients are as far as counts from larger steps
-        away = np.full(_STEPS, len(chosen) * _FAR**2)
-        away[:near] = (np.minimum(_distance(chosen, steps[:near, None]), _FAR) ** 2).sum(1)
-        scores[k, 1:] = len(chosen) * gains - away / (2 * _NOISE**2)
+    places = np.argsort((values * sure).max(axis=0), kind="stable")[np.count_nonzero(counts == 0) :]
+    for part in np.split(places, np.flatnonzero(np.diff(np.cumsum(counts[places]) // _TOGETHER)) + 1):
+        chosen = values.T[part][sure.T[part]]
+        starts = np.cumsum(counts[part]) - counts[part]
+        near = min(int(chosen.max()) + 2, _STEPS)  # all coefficients are as far as counts from larger steps
+        away = np.repeat(_FAR**2 * counts[part, None], _STEPS, axis=1)
+        distance = np.minimum(_distance(chosen, steps[:near, None]), _FAR)
+        away[:, :near] = np.add.reduceat(distance**2, starts, axis=1).T
+        scores[part, 1:] = counts[part, None] * np.log(steps) - away / (2 * _NOISE**2)
     at = np.arange(64)
-    tables = [np.minimum(table_of(quality, plane), _STEPS) for quality in QUALITIES]
-    sums = [scores[at, table].sum() for table in tables]
+    tables = np.minimum(tables_of(plane > 0), _STEPS)
+    sums = scores[at, tables].sum(1)
     best = int(np.argmax(sums))
     if _fits(values, sure, tables[best]) >= _FIT * total:
         gain, table = sums[best] - scores[:, 1].sum(), table_of(QUALITIES[best], plane)

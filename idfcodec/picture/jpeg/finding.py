@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.picture.conversion import detect
+from idfcodec.picture.conversion import Conversion, detect
 from idfcodec.picture.conversion.table import JFIF
 from idfcodec.picture.conversion.undoing import Exceptions, preimages, unclipped
 from idfcodec.picture.jpeg.canvas import placed, solved
@@ -26,19 +27,22 @@ _WORTH = 0.35, 0.1, 0.02  # of the pixels may be exceptions at most; at least, a
 _SPARSE = 61  # rows, one in so many of which tells that most pictures are no gray ones
 
 
-def jpeg_source(pixels: Pixels, file: bytes = b"") -> JpegSource | None:
+def jpeg_source(
+    pixels: Pixels, file: bytes = b"", detected: Callable[[NDArray[np.uint8]], Conversion | None] = detect
+) -> JpegSource | None:
     """What a picture was made of, if it was a JPEG.
 
     Args:
         pixels: (H, W) or (H, W, 3) uint8.
         file: the JPEG file that they were decoded from, if there is one.
+        detected: which conversion made pixels of this shape, where that is known already.
     """
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or pixels.shape[2] == 3):
         return None
     samples = np.require(pixels, np.uint8, ["C", "W"])  # machine code is made once for each kind of array
     if file:
         return _of_file(samples, file)
-    return _recovered(samples)
+    return _recovered(samples, detected)
 
 
 def _of_file(pixels: NDArray[np.uint8], file: bytes) -> JpegSource | None:
@@ -65,13 +69,15 @@ def _gray_plane(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     return np.ascontiguousarray(red)
 
 
-def _recovered(pixels: NDArray[np.uint8]) -> JpegSource | None:
+def _recovered(
+    pixels: NDArray[np.uint8], detected: Callable[[NDArray[np.uint8]], Conversion | None]
+) -> JpegSource | None:
     gray = _gray_plane(pixels)
     if gray is not None:
         planes = gray[None].astype(np.int32)
         known = (gray > 0) & (gray < 255)
     else:
-        if detect(pixels) is not JFIF:
+        if detected(pixels) is not JFIF:
             return None
         planes, exact = preimages(pixels, JFIF)
         known = exact & unclipped(pixels)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QUALITIES", "quality_of", "table_of"]
+__all__ = ["QUALITIES", "quality_of", "table_of", "tables_of"]
 
 QUALITIES = range(1, 101)
 _LUMA = (
@@ -21,13 +23,22 @@ _CHROMA = (
 )
 
 
+@cache
+def tables_of(chroma: bool) -> NDArray[np.int64]:
+    """(100, 64) the steps of all qualities, not to be changed."""
+    scales = [5000 // quality if quality < 50 else 200 - 2 * quality for quality in QUALITIES]
+    base = np.array(_CHROMA if chroma else _LUMA, np.int64)
+    tables: NDArray[np.int64] = np.clip((base * np.array(scales)[:, None] + 50) // 100, 1, 255)
+    return tables
+
+
 def table_of(quality: int, plane: int) -> NDArray[np.int64]:
     """The steps, (64,) in rows, of luma (plane 0) or chroma."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    base = np.array(_CHROMA if plane else _LUMA, np.int64)
-    return np.clip((base * scale + 50) // 100, 1, 255)
+    table: NDArray[np.int64] = tables_of(plane > 0)[quality - 1].copy()
+    return table
 
 
 def quality_of(table: NDArray[np.int64], plane: int) -> int:
     """The greatest quality that has this table, 0 if none has."""
-    return max((q for q in QUALITIES if np.array_equal(table_of(q, plane), table)), default=0)
+    found = np.flatnonzero((tables_of(plane > 0) == table).all(1))
+    return QUALITIES[int(found[-1])] if len(found) else 0

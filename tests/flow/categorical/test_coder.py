@@ -148,14 +148,62 @@ def test_a_way_that_cannot_win_is_given_up() -> None:
     assert 100 < choosing.cost(names, 3, 0, WAYS[0], MANY, 100) < whole / 2
 
 
+@pytest.mark.parametrize("effort", ["default", "max"])
+def test_a_limit_changes_no_bytes(effort: str) -> None:
+    """What fits comes as without one; what does not may not come."""
+    rng = np.random.default_rng(6)
+    noise = rng.integers(0, 2**24, (1, 40, 50)).astype(np.uint32)
+    for names in (noise, noise & np.uint32(7), screen(90, 60, 3)):
+        whole = encode(names, channels=3, effort=effort)
+        for limit in (len(whole), len(whole) + 1, 2**20):
+            assert encode(names, channels=3, effort=effort, limit=limit) == whole
+        assert encode(names, channels=3, effort=effort, limit=0.9 * len(whole) - 64) == b""
+
+
+def test_a_strip_may_be_made_in_parts() -> None:
+    names = screen(120, 90, 3)
+    parts, whole = Work(ENCODE, names, 3, 0, WAYS[0]), Work(ENCODE, names, 3, 0, WAYS[0])
+    found = []
+    while not parts.done:
+        found.append(parts.intervals(100))
+        assert 100 <= len(found[-1][0]) < 400 or parts.done
+    for part, one in zip(zip(*found, strict=True), whole.intervals(), strict=True):
+        assert np.array_equal(np.concatenate(part), one)
+
+
+def test_gray_that_leaves_nothing_out_is_not_ranked() -> None:
+    rng = np.random.default_rng(7)
+    ramp = np.arange(60)[None, :, None] + rng.integers(0, 30, (1, 60, 70))
+    for names, ranked in ((ramp, False), (3 * ramp, True), (ramp // 8, True), (np.sort(ramp) // 2, True)):
+        choices = dict.fromkeys(WAYS, names.astype(np.uint32))
+        number = len(np.unique(names))
+        ways = {way for way, _ in choosing.likely_ways(choices, 1, number, "default")}
+        assert any(way.ramp for way in ways) == ranked
+        assert any(way.ramp for way, _ in choosing.likely_ways(choices, 1, number, "max"))
+
+
 def test_wide_surroundings_know_glyphs_again() -> None:
     """Text in two colours: what is beyond 26 neighbours tells which glyph it is."""
     rng = np.random.default_rng(1)
     glyphs = np.kron(rng.integers(0, 2, (12, 4, 3)), np.ones((1, 4, 4), np.int64)).astype(np.uint32)
     glyphs[:, :, 9:] = glyphs[:, 13:] = 0
     names = np.concatenate([np.concatenate(glyphs[rng.integers(0, 12, 30)], 1) for _ in range(12)])[None]
-    sizes = [len(coder._coded(names, 1, 2, WAYS[2], budget)) for budget in (replace(FEW, neighbours=LEVELS[-1]), FEW)]
+    budgets = replace(FEW, neighbours=LEVELS[-1]), FEW
+    sizes = [len(coder._coded(Work(ENCODE, names, 1, 2, WAYS[2], budget=budget))) for budget in budgets]
     assert sizes[1] < 0.9 * sizes[0]
+
+
+def test_values_are_fitted_to_what_is_around_and_to_other_channels() -> None:
+    """Grain along diagonals that the channels share: no simple prediction knows it, least squares learn it."""
+    rng = np.random.default_rng(3)
+    grain = np.zeros((90, 120))
+    for y in range(2, 90):
+        for x in range(2, 118):
+            grain[y, x] = 0.9 * grain[y - 1, x + 2] + 0.4 * grain[y, x - 2] - 0.4 * grain[y - 2, x] + rng.normal(0, 4)
+    values = np.stack([128 + grain, 128 + 0.5 * grain, 128 - 0.7 * grain], -1) + rng.normal(0, 0.5, (90, 120, 3))
+    names = packed(np.clip(values.round(), 0, 255).astype(np.uint8).reshape(-1, 3)).reshape(1, 90, 120)
+    sizes = [len(coder._coded(Work(ENCODE, names, 3, 0, WAYS[1], budget=budget))) for budget in (BUDGETS[3], MANY)]
+    assert sizes[1] < 0.8 * sizes[0]
 
 
 def test_memory_is_bounded_by_pixels_and_tables() -> None:

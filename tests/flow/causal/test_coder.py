@@ -38,6 +38,26 @@ def check(coder: CausalFlow, planes: Sequence[np.ndarray], types: Sequence[Plane
     return payload
 
 
+def test_choices_are_coded_as_each_alone() -> None:
+    coder = flow(MODELS[0])
+    alpha = PlaneType(Role.ALPHA, 0, 3)
+    colours = draw("noise", RGB, 20, 30, 1)
+    rng = np.random.default_rng(2)
+    first, second = (rng.integers(0, 4, (20, 30)).astype(np.int32) for _ in range(2))
+    choices = [
+        ([*colours, first], (*RGB, alpha)),
+        (colours, RGB),
+        ([*colours, second], (*RGB, PlaneType(Role.ALPHA))),
+        ([*draw("noise", RGB, 20, 30, 5), first], (*RGB, alpha)),
+    ]
+    alone = [coder.encode([planes], types)[0] for planes, types in choices]
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2], [1, 2], [2]):
+        assert coder.encode_either([choices[i] for i in order]) == [alone[i] for i in order]
+    least = min(map(len, alone))
+    assert coder.encode_either(choices, least)[1] == alone[1]
+    assert coder.encode_either(choices, least / 4) == [b""] * 4
+
+
 # --- Round trips ---------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,8 @@ Compiling takes its time by variables and calls: neighbours and contexts are loo
 one (`scratch`, `plan`).
 """
 
+from idfcodec.flow.categorical.kernels.fitting import FITTED
 from idfcodec.flow.categorical.kernels.numbers import DECODE, ENCODE, PAD
 from idfcodec.flow.categorical.kernels.strip import code_strip
 
-__all__ = ["DECODE", "ENCODE", "PAD", "code_strip"]
+__all__ = ["DECODE", "ENCODE", "FITTED", "PAD", "code_strip"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, joined
+from idfcodec.compiled import called, joined
 from idfcodec.flow.categorical.kernels.decisions import decided
 from idfcodec.flow.categorical.kernels.numbers import (
     ALL,
@@ -128,7 +128,7 @@ def ranked(decisions, words, coder, state, plan, slots, weights, inputs, tables,
     return np.int64(-1)
 
 
-@compiled_loops
+@called
 def goes_on(
     decisions,
     words,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, fetched_ahead, joined
+from idfcodec.compiled import called, fetched_ahead, joined
 from idfcodec.flow.categorical.kernels.candidates import gathered, ranked
 from idfcodec.flow.categorical.kernels.literals import coded_channels, coded_index
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -48,6 +48,7 @@ def named(
     trust,
     chances,
     known,
+    fits,
     rows,
     place,
     x,
@@ -114,6 +115,7 @@ def named(
             scratch,
             chances,
             known,
+            fits,
             rows,
             place,
             x,
@@ -139,7 +141,7 @@ def guessed(state, trail, memory_bits, value):
     fetched_ahead(trail, ((rolling * 0x5E3779B1) & MASK) >> (32 - memory_bits))
 
 
-@compiled_loops
+@called
 def followed(state, names, trail, memory_bits, position, value):
     """Goes on with the long match: what came when these 32 pixels came last."""
     rolling = (((state[ROLLING] * 0x5E16988E) & MASK) + (((value + 1) * 0x1E3779B1) & MASK)) & MASK

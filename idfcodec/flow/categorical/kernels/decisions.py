@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, joined
+from idfcodec.compiled import called, joined
 from idfcodec.flow.categorical.kernels.numbers import (
     BASE,
     CONTEXTS,
     COUNT,
     DECODE,
     FIRST,
+    FITS,
     GROUP,
     INPUTS,
+    INVERSE,
     LIMIT,
     MODE,
     MOST,
@@ -29,8 +31,12 @@ from idfcodec.flow.categorical.kernels.numbers import (
 
 __all__ = ["coded", "decided"]
 
+USES = INPUTS - 1  # the place of a count among the weights: no input has it
+MOST_USES = 2**18 - 1
+NEW = 0x80000001  # a slot that was never used: one half, no history; what is kept is the difference, by bits, to it
 
-@compiled_loops
+
+@called
 def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance):
     """A decision that is 1 with a chance of so many 65536ths."""
     if plan[MODE] == DECODE:
@@ -48,6 +54,16 @@ def coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, 
         decisions[np.uint64(state[COUNT])] = bit << 16 | chance
     state[COUNT] += 1
     return bit
+
+
+@called
+def speed_of(plan, weights, tables, g, w):
+    """How fast a set of weights learns: fast at first, where the budget says so. The last of them counts its uses."""
+    if not plan[FITS]:
+        return plan[g + SPEED]
+    uses = np.int64(weights[np.uint64(w + USES)])
+    weights[np.uint64(w + USES)] = np.int32(min(uses + 1, MOST_USES))
+    return (plan[g + SPEED] * (12 + (np.int64(tables[np.uint64(INVERSE + (uses >> 6))]) >> 10))) >> 4
 
 
 @joined
@@ -73,7 +89,7 @@ def decided(
     """A decision whose chance is mixed from those of `count` contexts, whose hashes are in `scratch`.
 
     Args:
-        deck: all arrays.
+        decisions, ..., scratch: see `code_strip`.
         group: which kind of decision.
         bit: what is coded; ignored where it is decoded.
         count: of contexts.
@@ -86,7 +102,7 @@ def decided(
     w1, w2 = plan[g + FIRST] + first * INPUTS, plan[g + SECOND] + second * INPUTS
     for i in range(count):
         a = base + (scratch[np.uint64(CONTEXTS + i)] & mask)
-        v = np.int64(slots[np.uint64(a)])
+        v = np.int64(slots[np.uint64(a)]) ^ NEW
         h = history + (i << 8) + (v & 255)
         scratch[np.uint64(CONTEXTS + i)] = a
         scratch[np.uint64(SLOTS + i)] = h
@@ -102,20 +118,22 @@ def decided(
     chance = np.int64(tables[np.uint64(SQUASH + MOST + logit)])
     bit = coded(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, bit, chance)
     goal = 65535 * bit
-    error = np.int32(((goal - chance) * plan[g + SPEED]) >> 4)
+    error1 = np.int32(((goal - chance) * speed_of(plan, weights, tables, g, w1)) >> 4)
+    error2 = np.int32(((goal - chance) * speed_of(plan, weights, tables, g, w2)) >> 4)
     for i in range(INPUTS):
-        change = np.int32(np.int32(inputs[np.uint64(x + i)] * error) + 0x8000) >> 16
+        change1 = np.int32(np.int32(inputs[np.uint64(x + i)] * error1) + 0x8000) >> 16
+        change2 = np.int32(np.int32(inputs[np.uint64(x + i)] * error2) + 0x8000) >> 16
         a, b = np.uint64(w1 + i), np.uint64(w2 + i)
-        weights[a] = min(max(np.int32(weights[a] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
-        weights[b] = min(max(np.int32(weights[b] + change), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
+        weights[a] = min(max(np.int32(weights[a] + change1), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
+        weights[b] = min(max(np.int32(weights[b] + change2), np.int32(-MOST_WEIGHT)), np.int32(MOST_WEIGHT))
     for i in range(count):
         s = np.uint64(scratch[np.uint64(CONTEXTS + i)])
-        v = np.int64(slots[s])
+        v = np.int64(slots[s]) ^ NEW
         p, k, h = v >> 16, (v >> 8) & 255, (v & 255) << 1 | bit
         p += ((goal - p) * np.int64(tables[np.uint64(RATE + k)])) >> 16
         if h > 255:
             h = h & 127 | 128
-        slots[s] = p << 16 | min(k + 1, limit) << 8 | h
+        slots[s] = (p << 16 | min(k + 1, limit) << 8 | h) ^ NEW
         s = np.uint64(scratch[np.uint64(SLOTS + i)])
         v = np.int64(slots[s])
         p, k = v >> 16, v & 255

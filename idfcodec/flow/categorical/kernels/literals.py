@@ -4,42 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
-from idfcodec.flow.categorical.kernels.decisions import coded, decided
+from idfcodec.compiled import called
+from idfcodec.flow.categorical.kernels.decisions import decided
+from idfcodec.flow.categorical.kernels.fitting import errors_at, joins, learned, regressed, slope_of, spread_at
 from idfcodec.flow.categorical.kernels.numbers import (
     BASES,
     BITS,
-    CHANNEL,
+    CANDIDATES,
     CHANNELS,
     COLOURS,
     CONTEXTS,
+    FITS,
     HASHES,
     INVERSE,
-    LINE,
     LINES,
     MASK,
     NE,
     NEAR,
+    NEE,
     NN,
     NW,
-    OF_CHANNELS,
+    PAD,
     PREDICTIONS,
     TREE,
+    WIDTH,
     WINDOW,
     WN,
     WW,
     N,
     W,
     byte,
+    channel_at,
     coarse,
     magnitude,
     mixed_hash,
 )
+from idfcodec.flow.categorical.kernels.rest import coded_rest
 
 __all__ = ["coded_channels", "coded_index"]
 
 
-@compiled_loops
+@called
 def predicted(scratch, p, which):
     """A simple prediction of the value at p in the window (rows of 8) from those before it."""
     west, north, northwest = scratch[p - 1], scratch[p - 8], scratch[p - 9]
@@ -56,113 +61,7 @@ def predicted(scratch, p, which):
     return min(max(2 * west - scratch[p - 2], -255), 255)
 
 
-@compiled_loops
-def coded_rest(
-    decisions,
-    words,
-    coder,
-    state,
-    plan,
-    slots,
-    weights,
-    inputs,
-    tables,
-    scratch,
-    chances,
-    rest,
-    prediction,
-    c,
-    level,
-):
-    """What is left of a prediction: zero? sign, unary up to 8, then exponential Golomb."""
-    size, step, bits = abs(rest), np.int64(0), np.int64(0)
-    negative = np.int64(prediction == 255)
-    most = np.int64(0)
-    count, lines = plan[OF_CHANNELS], plan[LINES] != 0
-    stage = 0  # zero? negative? this size? this many bits?
-    while True:
-        if stage == 0:
-            node, bit = np.int64(0), np.int64(rest == 0)
-        elif stage == 1:
-            node, bit = np.int64(1), np.int64(rest < 0)
-        elif stage == 2:
-            node, bit = 1 + negative * 16 + step, np.int64(size == step)
-        else:
-            node, bit = 11 + negative * 16 + min(bits, 5), np.int64(size - 9 < (2 << bits) - 1)
-        for i in range(count):
-            b = scratch[np.uint64(BASES + i)]
-            if lines:
-                b = (mixed_hash(b, node // LINE) if node >= LINE else b) ^ (node & (LINE - 1))
-            else:
-                b = mixed_hash(b, node)
-            scratch[np.uint64(CONTEXTS + i)] = b
-        kind = min(node, 2)
-        bit = decided(
-            decisions,
-            words,
-            coder,
-            state,
-            plan,
-            slots,
-            weights,
-            inputs,
-            tables,
-            scratch,
-            np.int64(CHANNEL),
-            bit,
-            count,
-            np.int64(0),
-            c * 3 + kind,
-            c * 40 + node,
-            (c * 11 + level) * 3 + kind,
-        )
-        if stage == 0:
-            if bit:
-                return np.int64(0)
-            stage = 2 if prediction == 0 or prediction == 255 else 1
-        elif stage == 1:
-            negative, stage = bit, 2
-        elif stage == 2:
-            if bit:
-                return -step if negative else step
-        elif bit:
-            break
-        else:
-            bits += 1
-        if stage == 2:
-            step += 1
-            most = prediction if negative else 255 - prediction
-            if step == most:
-                return -step if negative else step
-            if step == 9:
-                stage = 3
-        if stage == 3 and ((2 << bits) - 1 > most - 9 or bits == 7):
-            break
-    low, found = (np.int64(1) << bits) - 1, np.int64(0)
-    for j in range(bits):
-        place = bits - 1 - j
-        a = (c * 8 + bits) * 8 + place
-        bit = coded(
-            decisions,
-            words,
-            coder,
-            state,
-            plan,
-            slots,
-            weights,
-            inputs,
-            tables,
-            scratch,
-            ((size - 9 - low) >> place) & 1,
-            min(max(chances[a], 32), 65500),
-        )
-        chances[a] += (65535 * bit - chances[a]) >> 6
-        found |= bit << place
-    step = 9 + low + found
-    return -step if negative else step
-
-
-@compiled_loops
+@called
 def coded_channels(
     decisions,
     words,
@@ -176,19 +75,17 @@ def coded_channels(
     scratch,
     chances,
     known,
+    fits,
     rows,
     place,
     x,
     value,
 ):
     """A colour channel by channel, each as what is left of a prediction."""
-    channels = plan[CHANNELS]
+    channels, fitted, stride = plan[CHANNELS], plan[FITS] != 0, plan[WIDTH] + 2 * PAD
     so_far = before = before2 = before3 = np.int64(0)  # the value, and what was left of the channels before
     for k in range(channels):
-        # alpha first, then green, red, blue
-        c = (channels - 1 - k) if channels == 2 else k
-        if channels > 2:
-            c = (0x2013 >> (4 * (k + 4 - channels))) & 15 if channels == 4 else (0x201 >> (4 * k)) & 15
+        c = channel_at(k, channels)
         shift = 8 * c
         relative = channels > 2 and (c == 0 or c == 2)
         offset = (so_far >> 8) & 255 if relative else np.int64(0)
@@ -211,6 +108,19 @@ def coded_channels(
             share = ((share * share) >> 12) + 1
             numerator += share * found
             denominator += share
+        weighted, here, expected, slope = byte(numerator // denominator + offset), np.int64(0), 0.0, 0.0
+        spread = np.int64(0)
+        if fitted:
+            here, above = errors_at(place, stride, c, x, np.int64(0)), errors_at(place, stride, c, x, np.int64(1))
+            expected = regressed(fits, scratch, c, k, channels, so_far)
+            near = fits[here - 1] + fits[here - 2] + fits[above] + fits[above - 1] + fits[above + 1]
+            spread = spread_at(fits, c, near)
+            slope = slope_of(fits, spread)
+            if joins(fits, c):
+                share = np.int64(tables[INVERSE + 2 * min(np.int64(near), 1023)])
+                share = 4 * (((share * share) >> 12) + 1)
+                numerator += share * (np.int64(expected + 0.5) - offset)
+                denominator += share
         half = denominator // 2
         prediction = (abs(numerator) + half) // denominator
         prediction = byte((prediction if numerator >= 0 else -prediction) + offset)
@@ -232,18 +142,23 @@ def coded_channels(
         scratch[BASES] = (west + 256) * 1024 + north + 256
         scratch[BASES + 1] = ((before + 256) * 512 + before2 + 256) * 4096 + (before3 + 256) * 8 + level
         scratch[BASES + 2] = (gradient + 256) * 1024 + best + 256
+        further, higher = (scratch[NEAR + WW] >> shift) & 255, (scratch[NEAR + NN] >> shift) & 255
+        beyond = (further - prediction + 256) * 1024 + higher - prediction + 256
         scratch[BASES + 3] = mixed_hash(scratch[HASHES + WN], mixed_hash(so_far, prediction))
+        if fitted:
+            finely = np.int64(4.0 * expected + 0.5) - 4 * prediction
+            scratch[BASES] = ((finely + 1024) * 512 + weighted - prediction + 256) * 16 + level
+            scratch[BASES + 3] = beyond
         scratch[BASES + 4] = scratch[WINDOW + 12] * 64 + sure
         scratch[BASES + 5] = scratch[WINDOW + 13] * 1024 + scratch[WINDOW + 14]
         scratch[BASES + 6] = (northeast + 256) * 1024 + northwest + 256
         scratch[BASES + 7] = prediction * 16 + level
         scratch[BASES + 8] = coarse(before) * 256 + level2 * 16 + coarse(west - northwest)
         scratch[BASES + 9] = coarse(west) * 4096 + coarse(north) * 256 + coarse(northeast) * 16 + coarse(northwest)
-        further, above = (scratch[NEAR + WW] >> shift) & 255, (scratch[NEAR + NN] >> shift) & 255
         scratch[BASES + 10] = mixed_hash(scratch[NEAR + W], mixed_hash(so_far, prediction))
         scratch[BASES + 11] = mixed_hash(mixed_hash(scratch[NEAR + N], scratch[NEAR + NE]), so_far)
         scratch[BASES + 12] = mixed_hash(scratch[HASHES + 1], so_far)
-        scratch[BASES + 13] = (further - prediction + 256) * 1024 + above - prediction + 256
+        scratch[BASES + 13] = beyond
         for i in range(14):
             scratch[BASES + i] = mixed_hash(scratch[BASES + i] & MASK, (c * 16 + i) * 64 + 77)
         rest = coded_rest(
@@ -262,8 +177,12 @@ def coded_channels(
             prediction,
             c,
             level2,
+            expected - prediction,
+            slope,
         )
         actual = (prediction + rest) & 255
+        if fitted:
+            learned(fits, c, actual, (scratch[NEAR] >> shift) & 255, expected, weighted, here, spread)
         before3, before2, before = before2, before, rest
         so_far |= actual << shift
         for i in range(3):
@@ -273,27 +192,33 @@ def coded_channels(
     return so_far
 
 
-@compiled_loops
+@called
 def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, tables, scratch, escapes, value):
     """A number below `COLOURS`, bit by bit along a tree."""
+    fitted = plan[FITS] != 0
+    count = 13 if fitted else 9
     w, n, ne = scratch[NEAR + W], scratch[NEAR + N], scratch[NEAR + NE]
     scratch[BASES] = 0
     scratch[BASES + 1] = w
     scratch[BASES + 2] = n
     scratch[BASES + 3] = scratch[HASHES + WN]
     scratch[BASES + 4] = scratch[HASHES]
-    scratch[BASES + 5] = mixed_hash(ne, scratch[NEAR + NW])
-    scratch[BASES + 6] = mixed_hash(w, ne)
+    scratch[BASES + 5] = scratch[NEAR + NW] if fitted else mixed_hash(ne, scratch[NEAR + NW])
+    scratch[BASES + 6] = scratch[NEAR + NN] if fitted else mixed_hash(w, ne)
     scratch[BASES + 7] = mixed_hash(w, scratch[NEAR + WW])
     scratch[BASES + 8] = mixed_hash(n, scratch[NEAR + NN])
+    scratch[BASES + 9] = ne
+    scratch[BASES + 10] = scratch[NEAR + WW]
+    scratch[BASES + 11] = scratch[NEAR + NEE]
+    scratch[BASES + 12] = scratch[CANDIDATES]
     node, within, lines = np.int64(1), np.int64(1), plan[LINES] != 0
     for j in range(plan[BITS]):
         place = plan[BITS] - 1 - j
         if lines and (j & 3) == 0:
             within = np.int64(1)
-            for i in range(9):
+            for i in range(count):
                 scratch[np.uint64(BASES + i)] = mixed_hash(scratch[np.uint64(BASES + i)], node * 16 + i)
-        for i in range(9):
+        for i in range(count):
             b = scratch[np.uint64(BASES + i)]
             scratch[np.uint64(CONTEXTS + i)] = b ^ within if lines else mixed_hash(b, node * 16 + i)
         bit = decided(
@@ -309,7 +234,7 @@ def coded_index(decisions, words, coder, state, plan, slots, weights, inputs, ta
             scratch,
             np.int64(TREE),
             (value >> place) & 1,
-            np.int64(9),
+            np.int64(count),
             np.int64(0),
             place,
             node & 255,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called
 
 __all__ = [
     "AHEAD",
@@ -36,6 +36,7 @@ __all__ = [
     "ESCAPES",
     "FEW",
     "FIRST",
+    "FITS",
     "FLAT",
     "FLAT_HERE",
     "FRAMES",
@@ -109,6 +110,7 @@ __all__ = [
     "N",
     "W",
     "byte",
+    "channel_at",
     "coarse",
     "magnitude",
     "mixed_hash",
@@ -126,7 +128,7 @@ GROUP = 8  # numbers of a group in `plan`
 BASE, SIZE, PAST, FIRST, SECOND, SPEED, LIMIT = range(7)
 INPUTS = 32  # of the mixer, most of them in use
 WIDTH, HEIGHT, FRAMES, CHANNELS, COLOURS, BITS, LISTED, MEMORY_BITS, STRIP, MODE = range(32, 42)  # of `plan`
-OF_RANKS, OF_CHANNELS, LINES, WHICH_MEMORIES = range(42, 46)
+OF_RANKS, OF_CHANNELS, LINES, WHICH_MEMORIES, FITS = range(42, 47)
 LINE = 16  # slots of a line
 LEVELS, ROWS, COLUMNS, KEYS, PAIRS, OWN = 48, 56, 104, 152, 200, 220  # of `plan`: tables of the neighbours
 KEPT = 8  # rows
@@ -149,7 +151,7 @@ NONE = 64  # the level of a source that says nothing
 PREDICTIONS = 6
 
 
-@compiled_loops
+@called
 def mixed_hash(a, b):
     """A hash of two numbers of 32 bits."""
     h = (a * 0x45EBCA6B) ^ ((b ^ 0x7F4A7C15) * 0x5E3779B1)
@@ -157,7 +159,7 @@ def mixed_hash(a, b):
     return ((h * 0x2C1B3C6D) >> 29) & MASK
 
 
-@compiled_loops
+@called
 def magnitude(value):
     """Bits of a number: 0 of 0."""
     n = 0
@@ -167,14 +169,22 @@ def magnitude(value):
     return n
 
 
-@compiled_loops
+@called
 def byte(value):
     """The nearest number in [0, 255]."""
     return min(max(value, 0), 255)
 
 
-@compiled_loops
+@called
 def coarse(d):
     """A difference in one of 15 classes, from 1."""
     q = min(abs(d), 3) if abs(d) < 5 else min(magnitude(abs(d) - 1) + 1, 7)
     return 8 - q if d < 0 else 8 + q
+
+
+@called
+def channel_at(k, channels):
+    """The channel that is coded k-th: alpha first, then green, red, blue; gray last."""
+    if channels > 2:
+        return (0x2013 >> (4 * (k + 4 - channels))) & 15 if channels == 4 else (0x201 >> (4 * k)) & 15
+    return channels - 1 - k

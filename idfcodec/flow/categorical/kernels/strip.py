@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops
+from idfcodec.compiled import called, compiled_loops
 from idfcodec.flow.categorical.kernels.candidates import goes_on
 from idfcodec.flow.categorical.kernels.colour import followed, guessed, named
 from idfcodec.flow.categorical.kernels.numbers import (
@@ -54,7 +54,7 @@ from idfcodec.flow.categorical.kernels.surroundings import looked_around, prepar
 __all__ = ["code_strip"]
 
 
-@compiled_loops
+@called
 def begin_row(plan, rows, flags, place, x, y):
     """Where the neighbours are; at a row's first pixel, its left margin."""
     stride = plan[WIDTH] + 2 * PAD
@@ -92,15 +92,15 @@ def code_strip(
     trust,
     chances,
     known,
+    fits,
     sums,
 ):
     """Code pixels from where `state` says until a strip's decisions are made, or the picture ends.
 
     Args:
-        decisions, ..., scratch: (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32
         decisions, ..., scratch: (room,) int32, written where encoded, each as bit << 16 | chance; words (n,) uint32 of
-            the rANS
-            strip to strip; plan (256,) int64, sizes, flags and small tables; slots uint32 and weights int32, all that
+            the rANS coder; coder (2,) uint64, its state and the words left; state (8,) int64, what goes on from
+            strip to strip; plan (240,) int64, sizes, flags and small tables; slots uint32 and weights int32, all that
             is learned of decisions; inputs (128,) int32; tables int32; scratch (256,) int64.
         names: (frames * height * width) uint32, of which those from the position on are written where decoded.
         rows, flags: (KEPT * (width + 2 PAD),) int64, the last rows; flags: 1 escaped, 2 as in the frame before.
@@ -109,6 +109,7 @@ def code_strip(
         trail: (2**MEMORY_BITS,) uint32, a position + 1 by the hash of the 32 pixels before.
         trust: (SOURCES * 64 + 1024,) int64: how often each source was right, and how often the list held the colour.
         chances, known: int64 (256,) and uint16 (3 * 2**16,), of escapes.
+        fits: (FITTED + 8 * (width + 2 PAD),) float64, least squares of values and their errors, see `fitting`.
         sums: ((MEMORIES + 1) * width,) int64, see `summed`.
     """
     width, height = plan[WIDTH], plan[HEIGHT]
@@ -271,6 +272,7 @@ def code_strip(
                     trust,
                     chances,
                     known,
+                    fits,
                     rows,
                     place,
                     x,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from idfcodec.compiled import compiled_loops, fetched_ahead, joined
+from idfcodec.compiled import called, fetched_ahead, joined
 from idfcodec.flow.categorical.kernels.numbers import (
     ALL_ALIKE,
     AS_BEFORE,
@@ -49,7 +49,7 @@ from idfcodec.flow.categorical.kernels.numbers import (
 __all__ = ["looked_around", "prepared", "recalled", "remembered", "summed"]
 
 
-@compiled_loops
+@called
 def summed(plan, rows, place, sums, x):
     """What the rows above say of the next columns: for each memory its part of a hash, and how much is alike.
 
@@ -110,7 +110,7 @@ def looked_around(scratch, plan, rows, place, memory, sums, x):
     scratch[PREPARED] = 0
 
 
-@compiled_loops
+@called
 def prepared(scratch, plan, slots):
     """The bases of the contexts of ranks. Those of lines are fetched ahead."""
     w, of = scratch[NEAR], plan[OF_RANKS]
