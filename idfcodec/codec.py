@@ -35,7 +35,7 @@ from idfcodec.picture.jpeg import jpeg_source
 from idfcodec.picture.picture import Picture, palette_of
 from idfcodec.region import read_part, whole
 from idfcodec.tile import decode_tile, encode_tile, is_same
-from idfcodec.transcode import jpeg_payload, write_jpeg
+from idfcodec.transcode import is_settled, jpeg_payload, write_jpeg
 from idfcodec.types import Buffer, Pixels, Progress
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ logger = logging.getLogger(__name__)
 
 TILE = 512
 REPEATED = 0.5  # the share of pixels that repeat a neighbour from which names are tried before tiles
-SETTLED = 0.05  # the share of a JPEG's pixels that may be exceptions without another way being tried
 MAX_PIXELS = 2**28  # of a picture to be decoded: a header alone must not claim more memory than this
 
 
@@ -86,8 +85,9 @@ def as_jpeg(picture: Picture, kind: Kind, plain: Kind) -> tuple[bytes | None, bo
     if source is None:
         return None, True
     height, width = picture.shape[:2]
-    payload = min(jpeg_payload(source, (height, width)), plain.stored(picture.column), key=len)
-    return payload, len(source.exceptions) >= SETTLED * height * width
+    payload = jpeg_payload(source, (height, width))
+    settled = is_settled(source, (height, width), len(payload))
+    return min(payload, plain.stored(picture.column), key=len), not settled
 
 
 def _write_names(kind: Kind, payload: memoryview, structure: Structure, out: Pixels) -> None:

@@ -11,13 +11,25 @@ from idfcodec.picture.colour import Kind
 from idfcodec.picture.jpeg import JpegSource, pack_source, render, unpack_source
 from idfcodec.types import Pixels, Shape
 
-__all__ = ["jpeg_payload", "write_jpeg"]
+__all__ = ["is_settled", "jpeg_payload", "write_jpeg"]
+
+FEW = 0.05  # the share of pixels that may be exceptions without another way being tried
+MORE = 0.065  # of the coefficients' bytes, for each of the mean step: planes take more than that in addition
+COARSE = 12.0  # a mean step above which what they take is less clear
 
 
 def jpeg_payload(source: JpegSource, shape: Shape) -> bytes:
     """The payload of a picture of this shape."""
     jpeg = source.jpeg
     return bytes([COEFFICIENTS]) + pack_source(source, shape) + encode_blocks(jpeg.planes, jpeg.tables)
+
+
+def is_settled(source: JpegSource, shape: Shape, size: int) -> bool:
+    """Whether a payload of `size` bytes is surely smaller than planes, so that these need not be tried."""
+    if len(source.exceptions) < FEW * shape[0] * shape[1]:
+        return True
+    rest = len(pack_source(source, shape))
+    return rest < MORE * min(float(source.jpeg.tables[0].mean()), COARSE) * (size - rest)
 
 
 def write_jpeg(kind: Kind, payload: memoryview, out: Pixels) -> None:

@@ -23,7 +23,7 @@ from idfcodec.picture.colour import KINDS
 from idfcodec.picture.conversion.undoing import Exceptions
 from idfcodec.picture.jpeg import JpegSource, pack_source, read_jpeg, render, unpack_source
 from idfcodec.picture.pillow import Picture, read_picture
-from idfcodec.transcode import jpeg_payload, write_jpeg
+from idfcodec.transcode import is_settled, jpeg_payload, write_jpeg
 from tests.picture.jpegs import SAMPLINGS, decoded, jpeg
 
 
@@ -62,6 +62,18 @@ def test_without_conversion_pixels_are_coded(tmp_path: Path) -> None:
     data = codec.encode(read_picture(io.BytesIO(file)), conversion=False)
     assert unpack(data).tiles[0][0] != COEFFICIENTS
     assert np.array_equal(codec.decode(data), decoded(file))
+
+
+@pytest.mark.parametrize(("quality", "wrong", "settled"), [(98, 20, True), (98, 800, False), (85, 220, True)])
+def test_planes_are_tried_where_exceptions_take_much(
+    quality: int, wrong: int, settled: bool, rng: np.random.Generator
+) -> None:
+    found = read_jpeg(jpeg(64, 64, quality, "4:4:4"))
+    assert found is not None
+    positions = np.sort(rng.choice(64 * 64, wrong, replace=False))
+    exceptions = Exceptions(positions, rng.integers(1, 3, (wrong, 3)).astype(np.int16))
+    source = JpegSource(found, exceptions=exceptions)
+    assert is_settled(source, (64, 64), len(jpeg_payload(source, (64, 64)))) == settled
 
 
 def payload_of(sampling: str) -> bytes:

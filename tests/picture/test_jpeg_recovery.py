@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from PIL import Image
 
 from idfcodec.demo import draw
 from idfcodec.format.payload import COEFFICIENTS
-from idfcodec.picture.jpeg import estimating, jpeg_source, pack_source, read_jpeg, render
+from idfcodec.picture.jpeg import estimating, jpeg_source, pack_source, read_jpeg, recovering, render
 from idfcodec.picture.jpeg.bounding import FREE
-from idfcodec.picture.jpeg.estimating import DCT, block_offset
+from idfcodec.picture.jpeg.estimating import COSINES, block_offset
 from idfcodec.picture.jpeg.quality import QUALITIES, quality_of, table_of
 from idfcodec.picture.jpeg.solving import solve
 from idfcodec.picture.jpeg.source import NO_EXCEPTIONS, jpeg_of
@@ -70,6 +71,24 @@ def test_another_decoders_pixels_fall_back_or_come_back() -> None:
     assert source is None or np.array_equal(render(source, (128, 128)), pixels)
 
 
+def test_what_is_hopeless_ends_after_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = decoded(jpeg(128, 128, 85, "4:2:0")).copy()
+    pixels[5::16, 3::16] ^= 1
+    assert jpeg_source(pixels) is not None
+    turns = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal turns
+        turns += 1
+        return luma(*arguments)
+
+    luma = recovering._luma
+    monkeypatch.setattr(recovering, "_luma", counted)
+    monkeypatch.setattr(recovering, "_HOPELESS", 0.0001)
+    assert jpeg_source(pixels) is None
+    assert turns == 1
+
+
 def test_qualities() -> None:
     for plane in (0, 1):
         for quality in QUALITIES:
@@ -124,9 +143,9 @@ def test_solving_finds_what_rounding_misses() -> None:
     samples = decoded(jpeg(96, 96, 95, "gray")).astype(np.int16)
     out, missed = np.zeros_like(found.planes[0]), np.zeros(found.planes[0].shape[:2], np.int64)
     todo, prior = np.ones(missed.shape, np.int64), np.full(64, 100.0)
-    solve(samples, samples, found.tables[0], DCT, prior, todo, out, missed)
+    solve(samples, samples, found.tables[0], COSINES, prior, todo, out, missed)
     assert not todo.any()
-    rounded = np.rint(DCT @ (samples.reshape(12, 8, 12, 8).swapaxes(1, 2) - 128.0) @ DCT.T).reshape(12, 12, 64)
+    rounded = np.rint(COSINES @ (samples.reshape(12, 8, 12, 8).swapaxes(1, 2) - 128.0) @ COSINES.T).reshape(12, 12, 64)
     rounded = np.rint(rounded / found.tables[0])
     assert (missed == 0).mean() >= (rounded == found.planes[0]).all(2).mean()
     assert (missed == 0).mean() > 0.9
@@ -136,5 +155,5 @@ def test_solving_finds_what_rounding_misses() -> None:
     assert (again == samples).mean() > 0.9
     todo[:] = 1
     lows, highs = np.full_like(samples, -FREE), np.full_like(samples, FREE)
-    solve(lows, highs, found.tables[0], DCT, prior, todo, out, missed)
+    solve(lows, highs, found.tables[0], COSINES, prior, todo, out, missed)
     assert not missed.any()

@@ -10,6 +10,7 @@ from idfcodec.compiled import called, compiled
 __all__ = ["FREE", "bound_chroma", "bound_lumas", "bound_pixels"]
 
 FREE = 10000  # a bound that bounds nothing
+OUTSIDE = 230  # by how much a colour may be out of range: 1.772 times 128, and more
 RED, GREEN_FIRST, GREEN_SECOND, BLUE = 91881, 22554, 46802, 116130  # libjpeg's factors, in 1 / 65536
 
 Shorts = NDArray[np.int16]
@@ -50,6 +51,19 @@ def _box(red: int, green: int, blue: int, y: int, box: NDArray[np.int64]) -> boo
     return bool(b0 <= b1 and r0 <= r1)
 
 
+@called
+def _lumas(red: int, green: int, blue: int) -> tuple[int, int]:
+    """Between what the luma of a pixel lies, from what a clipped channel may have been.
+
+    The luma is 0.299 R + 0.587 G + 0.114 B of what R, G and B were, but for the rounding of them and of the luma: 1.
+    """
+    low, high = 0, 0
+    for value, share in ((red, 299), (green, 587), (blue, 114)):
+        low += share * (value if value > 0 else -OUTSIDE)
+        high += share * (value if value < 255 else 255 + OUTSIDE)
+    return max(low // 1000 - 2, 0), min(high // 1000 + 3, 255)
+
+
 @compiled
 def bound_pixels(rgb: NDArray[np.uint8], exact: NDArray[np.bool_], low: Shorts, high: Shorts) -> None:
     """Between what Y, Cb and Cr of clipped pixels lie, each on its own.
@@ -70,7 +84,8 @@ def bound_pixels(rgb: NDArray[np.uint8], exact: NDArray[np.bool_], low: Shorts, 
                 before[0], before[1], before[2] = red, green, blue
                 least[:] = FREE
                 most[:] = -FREE
-                for y in range(256):
+                first, last = _lumas(red, green, blue)
+                for y in range(first, last + 1):
                     if _box(red, green, blue, y, box):
                         least[0], most[0] = min(least[0], y), max(most[0], y)
                         for k in range(2):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idfcodec.picture.jpeg.bounding import FREE, bound_pixels
-from idfcodec.picture.jpeg.estimating import DCT
+from idfcodec.picture.jpeg.estimating import COSINES
 from idfcodec.picture.jpeg.layout import Coefficients
 from idfcodec.picture.jpeg.solving import solve
 from idfcodec.types import Shape
@@ -101,9 +101,8 @@ def solved(
     found = np.zeros((rows, columns, 64), np.int16) if start is None else start.copy()
     left = np.ones((rows, columns), np.int64) if todo is None else todo.astype(np.int64)
     missed = np.zeros((rows, columns), np.int64)
-    solve(bounds[0], bounds[1], table, DCT, np.full(64, -1.0), left, found, missed)
+    solve(bounds[0], bounds[1], table, COSINES, np.full(64, -1.0), left, found, missed)
     if left.any():
-        solve(
-            bounds[0], bounds[1], table, DCT, prior_of(found, (left == 0) & (missed == 0), table), left, found, missed
-        )
+        prior = prior_of(found, (left == 0) & (missed == 0), table)
+        solve(bounds[0], bounds[1], table, COSINES, prior, left, found, missed)
     return found

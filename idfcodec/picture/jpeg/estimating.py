@@ -10,15 +10,21 @@ from numpy.typing import NDArray
 
 from idfcodec.picture.jpeg.quality import QUALITIES, table_of, tables_of
 
-__all__ = ["DCT", "block_offset", "blocks_at", "steps_of"]
+__all__ = ["COSINES", "DCT", "block_offset", "blocks_at", "steps_of"]
 
 Reals = NDArray[np.float64]
 _AT = np.arange(8)
-DCT: Reals = (
-    np.rint(np.sqrt(np.where(_AT == 0, 1, 2) / 8)[:, None] * np.cos((2 * _AT + 1) * _AT[:, None] * np.pi / 16) * 2**19)
-    / 2**19
-)
-"""(8, 8) the orthonormal transform, in 19 bits: coefficients of whole samples are exact sums, the same everywhere."""
+# cos(k π / 16) / 2; no two libraries need agree about the last bit of a cosine
+_HALVES = np.array([0.5, 0.4903926402016152, 0.46193976625564337, 0.4157348061512726, 0.35355339059327373])
+_HALVES = np.append(_HALVES, [0.27778511650980114, 0.19134171618254492, 0.09754516100806412])
+_TURN = (2 * _AT + 1) * _AT[:, None] % 32
+_TURN = np.minimum(_TURN, 32 - _TURN)
+COSINES: Reals = np.where(_TURN > 8, -1, 1) * np.append(_HALVES, 0.0)[np.minimum(_TURN, 16 - _TURN)]
+COSINES[0] = _HALVES[4]
+"""(8, 8) the orthonormal transform."""
+DCT: Reals = np.rint(COSINES * 2**19) / 2**19
+"""The same in 19 bits: coefficients of whole samples are exact sums, the same everywhere."""
+_EIGHT = np.full(8, True).view(np.uint64)
 _NOISE = 0.3  # deviation of a coefficient of rounded samples
 _SURE = 1.3  # a coefficient above this was not 0
 _MOST = 400  # blocks looked at
@@ -26,6 +32,7 @@ _PART = 256  # rows and columns on which grids are compared
 _COMPARED = 150  # blocks of each grid
 _NOTHING = 0.9  # a coefficient below this may have been 0
 _STEPS = 128
+_FAR = 1.5  # from the next multiple: further makes no difference
 _TOGETHER = 1024  # coefficients looked at at once
 _GAIN = 0.2  # of the logarithm of the likelihood, a coefficient
 _FIT = 0.95  # of the coefficients lie about multiples
@@ -37,10 +44,10 @@ def blocks_at(plane: NDArray[Any], known: NDArray[np.bool_], top: int, left: int
     if rows < 1 or columns < 1:
         return np.empty((0, 64))
     inside = slice(top, top + 8 * rows), slice(left, left + 8 * columns)
-    whole = known[inside].reshape(rows, 8, columns, 8).all((1, 3))
-    at = np.argwhere(whole)
-    at = at[:: max(1, -(-len(at) // most))]
-    parts = plane[inside].reshape(rows, 8, columns, 8)[at[:, 0], :, at[:, 1]].astype(np.float64) - 128.0
+    lines = known[inside].reshape(rows, 8, 8 * columns).all(1)
+    at = np.flatnonzero(lines.view(np.uint64) == _EIGHT)
+    row, column = np.divmod(at[:: max(1, -(-len(at) // most))], columns)
+    parts = plane[inside].reshape(rows, 8, columns, 8)[row, :, column].astype(np.float64) - 128.0
     return np.asarray(DCT @ parts @ DCT.T, np.float64).reshape(-1, 64)
 
 
@@ -112,25 +119,35 @@ def steps_of(coefficients: Reals, plane: int) -> NDArray[np.int64] | None:
     if total < 16:
         return None
     scores = np.zeros((64, _STEPS + 1))
-    fits = np.zeros((64, _STEPS + 1), np.int64)
     steps = np.arange(1, _STEPS + 1)
-    places = np.flatnonzero(counts)
+    places = np.argsort((values * sure).max(axis=0), kind="stable")[np.count_nonzero(counts == 0) :]
     for part in np.split(places, np.flatnonzero(np.diff(np.cumsum(counts[places]) // _TOGETHER)) + 1):
         chosen = values.T[part][sure.T[part]]
         starts = np.cumsum(counts[part]) - counts[part]
-        distance = np.abs(chosen - steps[:, None] * np.maximum(np.rint(chosen / steps[:, None]), 1))
-        squares = np.add.reduceat(np.minimum(distance, 1.5) ** 2, starts, axis=1).T
-        scores[part, 1:] = counts[part, None] * np.log(steps) - squares / (2 * _NOISE**2)
-        fits[part, 1:] = np.add.reduceat(distance < 1, starts, axis=1, dtype=np.int64).T
+        near = min(int(chosen.max()) + 2, _STEPS)  # all coefficients are as far as counts from larger steps
+        away = np.repeat(_FAR**2 * counts[part, None], _STEPS, axis=1)
+        distance = np.minimum(_distance(chosen, steps[:near, None]), _FAR)
+        away[:, :near] = np.add.reduceat(distance**2, starts, axis=1).T
+        scores[part, 1:] = counts[part, None] * np.log(steps) - away / (2 * _NOISE**2)
     at = np.arange(64)
     tables = np.minimum(tables_of(plane > 0), _STEPS)
     sums = scores[at, tables].sum(1)
     best = int(np.argmax(sums))
-    if fits[at, tables[best]].sum() >= _FIT * total:
+    if _fits(values, sure, tables[best]) >= _FIT * total:
         gain, table = sums[best] - scores[:, 1].sum(), table_of(QUALITIES[best], plane)
     else:
         own = scores[:, 1:].argmax(1) + 1
         gain, table = scores[at, own].sum() - scores[:, 1].sum(), np.where(counts > 0, own, own.max())
-        if fits[at, own].sum() < _FIT * total:
+        if _fits(values, sure, own) < _FIT * total:
             return None
     return np.asarray(table, np.int64) if gain >= _GAIN * total else None
+
+
+def _distance(values: Reals, steps: NDArray[np.int64]) -> Reals:
+    """Of magnitudes to the next multiple of their steps, but 0."""
+    return np.asarray(np.abs(values - steps * np.maximum(np.rint(values / steps), 1)), np.float64)
+
+
+def _fits(values: Reals, sure: NDArray[np.bool_], table: NDArray[np.int64]) -> int:
+    """How many of the coefficients that were not 0 lie about a multiple of their step."""
+    return int((sure & (_distance(values, table) < 1)).sum())

@@ -16,14 +16,14 @@ from idfcodec.picture.jpeg.estimating import block_offset, blocks_at, steps_of
 from idfcodec.picture.jpeg.forward import pixels_of
 from idfcodec.picture.jpeg.layout import Jpeg, blocks_of
 from idfcodec.picture.jpeg.reading import read_jpeg
-from idfcodec.picture.jpeg.recovering import coloured
+from idfcodec.picture.jpeg.recovering import coloured, wrong_pixels
 from idfcodec.picture.jpeg.source import JpegSource, render
 from idfcodec.types import Pixels
 
 __all__ = ["jpeg_source"]
 
 _MOST = 2000  # blocks looked at for a table
-_WORTH = 0.35  # pixels that may be exceptions
+_WORTH = 0.35, 0.1, 0.02  # of the pixels may be exceptions at most; at least, and for each of the mean step
 _SPARSE = 61  # rows, one in so many of which tells that most pictures are no gray ones
 
 
@@ -94,9 +94,14 @@ def _recovered(
         found = solved(canvas.low[0], canvas.high[0], table)
         source = JpegSource(Jpeg(canvas.shape, (1, 1), False, [table], [found]), first)
     else:
-        source = coloured(pixels, planes, known, first, table)
+        recovered = coloured(pixels, planes, known, first, table)
+        if recovered is None:
+            return None
+        source = recovered
     source = _least(pixels, source)
-    return source if len(source.exceptions) < _WORTH * planes[0].size else None
+    most, least, each = _WORTH
+    worth = min(most, least + each * float(table.mean()))
+    return source if len(source.exceptions) < worth * planes[0].size else None
 
 
 def _with_exceptions(source: JpegSource, pixels: NDArray[np.uint8]) -> JpegSource:
@@ -119,5 +124,8 @@ def _least(pixels: NDArray[np.uint8], source: JpegSource) -> JpegSource:
         for plane, blocks in enumerate(jpeg.planes):
             rows, columns = blocks_of(shape, jpeg.sampling, plane)
             planes.append(np.ascontiguousarray(blocks[:rows, :columns]))
-        found.append(_with_exceptions(replace(source, jpeg=replace(jpeg, shape=shape, planes=planes)), pixels))
-    return min(found, key=lambda one: len(one.exceptions))
+        found.append(replace(jpeg, shape=shape, planes=planes))
+    best = found[0]
+    if len(found) > 1:
+        best = min(found, key=lambda one: int(wrong_pixels(one, pixels, source.offset).sum()))
+    return _with_exceptions(replace(source, jpeg=best), pixels)

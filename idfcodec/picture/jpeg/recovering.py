@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from idfcodec.picture.jpeg.bounding import FREE, bound_chroma, bound_lumas
 from idfcodec.picture.jpeg.canvas import Canvas, bounded, placed, prior_of, solved
-from idfcodec.picture.jpeg.estimating import DCT, blocks_at, steps_of
-from idfcodec.picture.jpeg.forward import pixels_of, planes_of
+from idfcodec.picture.jpeg.counting import count_outside, count_wrong
+from idfcodec.picture.jpeg.estimating import COSINES, blocks_at, steps_of
+from idfcodec.picture.jpeg.forward import plane_of, planes_of
 from idfcodec.picture.jpeg.inverting import invert
 from idfcodec.picture.jpeg.kernels import samples_of_blocks, upsample
 from idfcodec.picture.jpeg.layout import Coefficients, Jpeg, blocks_of, samples_of
@@ -21,12 +22,13 @@ from idfcodec.picture.jpeg.solving import round_blocks
 from idfcodec.picture.jpeg.source import JpegSource
 from idfcodec.types import Shape
 
-__all__ = ["coloured"]
+__all__ = ["coloured", "wrong_pixels"]
 
 _MOST = 2000  # blocks looked at for a table
 _MORE = 6  # of each further one
 _TURNS = 8  # between what pixels ask for and what coefficients make
 _ALTERNATIONS = 4  # between luma and chroma, where pixels are clipped
+_HOPELESS = 0.05  # of the pixels wrong after a turn, for each of the mean step: planes are smaller
 _SURE = 0.1  # variance of a sample of chroma all of whose pixels are known
 
 Ints = NDArray[np.int32]
@@ -35,9 +37,13 @@ Reals = NDArray[np.float64]
 
 
 def coloured(
-    pixels: NDArray[np.uint8], planes: Ints, known: Bools, first: tuple[int, int], table: NDArray[np.int64]
-) -> JpegSource:
-    """What a picture was made of, without the exceptions.
+    pixels: NDArray[np.uint8],
+    planes: Ints,
+    known: Bools,
+    first: tuple[int, int],
+    table: NDArray[np.int64],
+) -> JpegSource | None:
+    """What a picture was made of, without the exceptions; None where they would be too many.
 
     Args:
         pixels: (H, W, 3).
@@ -63,20 +69,24 @@ def coloured(
         steps = table_of(quality, 1) if quality else steps_of(_chroma_blocks(source), 1)
         tables.append(np.ones(64, np.int64) if steps is None else steps)
     jpeg = Jpeg(canvas.shape, sampling, smooth, [table, *tables], [])
-    return JpegSource(_alternated(pixels, canvas, jpeg, sources), offset)
+    found = _alternated(pixels, canvas, jpeg, sources, _HOPELESS * float(table.mean()))
+    return None if found is None else JpegSource(found, offset)
 
 
-def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: list[Reals]) -> Jpeg:
+def _alternated(
+    pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: list[Reals], hopeless: float
+) -> Jpeg | None:
     """With coefficients: luma as the chroma that was found leaves it, then the other way round, where that is unclear.
 
     Of what is found one way and the other, what makes more pixels of a unit of blocks come out is kept. After the first
-    turn as many units are done again as the picture has, at most.
+    turn at most as many units are done again as the picture has, fewer where more of its pixels are still wrong; there
+    is nothing where a share of `hopeless` is.
     """
     units = blocks_of(canvas.shape, jpeg.sampling, 1)
     best: Jpeg | None = None
     fewest = np.full(units, 1 << 30)
     unclear = _by_unit(~canvas.known(0)[canvas.inside], canvas, jpeg.sampling) > 0
-    todo, budget = np.ones(units, np.bool_), fewest.size
+    todo, budget = np.ones(units, np.bool_), 0
     off = np.ones(blocks_of(canvas.shape, (1, 1), 0), np.bool_)  # blocks of luma with wrong pixels
     bounds = canvas
     turn = 0
@@ -98,7 +108,8 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
         trial = replace(jpeg, planes=[lumas, *chroma])
         some = _wide(todo, jpeg.sampling, lumas) & off
         trial = replace(trial, planes=[_luma(pixels, canvas, trial, some, best), *chroma])
-        wrong = _by_unit(_wrong(trial, pixels, canvas), canvas, jpeg.sampling)
+        missed = wrong_pixels(trial, pixels, canvas.offset)
+        wrong = _summed(missed, units)
         better = wrong < fewest
         if best is None:
             best = trial
@@ -113,8 +124,13 @@ def _alternated(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, sources: 
                     for m, new, old in zip(masks, trial.planes, best.planes, strict=True)
                 ],
             )
-        missed = _wrong(best, pixels, canvas)
-        fewest, off = _by_unit(missed, canvas, jpeg.sampling), _by_unit(missed, canvas, (1, 1)) > 0
+            missed = wrong_pixels(best, pixels, canvas.offset)
+        fewest, off = _summed(missed, units), missed > 0
+        if turn == 1:
+            left = 1 - missed.sum() / (hopeless * pixels.shape[0] * pixels.shape[1])
+            if left <= 0:
+                return None
+            budget = int(fewest.size * min(2 * left, 1))
         todo = _worst(fewest, unclear & _about(better), budget)
         budget -= int(todo.sum())
         if turn == _ALTERNATIONS or not todo.any():
@@ -142,9 +158,20 @@ def _wide(units: Bools, sampling: tuple[int, int], lumas: Coefficients) -> Bools
     return units.repeat(sampling[0], 0).repeat(sampling[1], 1)[:rows, :columns]
 
 
-def _wrong(jpeg: Jpeg, pixels: NDArray[np.uint8], canvas: Canvas) -> Bools:
-    """Which pixels do not come out."""
-    return np.asarray((pixels_of(jpeg)[canvas.inside] != pixels).any(axis=2))
+def wrong_pixels(jpeg: Jpeg, pixels: NDArray[np.uint8], offset: tuple[int, int]) -> NDArray[np.int64]:
+    """How many pixels of a coloured picture do not come out, in each block of luma."""
+    counts = np.empty(blocks_of(jpeg.shape, (1, 1), 0), np.int64)
+    luma, first, second = planes_of(jpeg)
+    count_wrong(pixels, luma, first, second, *offset, counts)
+    return counts
+
+
+def _summed(counts: NDArray[np.int64], units: Shape) -> NDArray[np.int64]:
+    """Counts of luma's blocks, of so many units of blocks."""
+    down, across = (-(-counts.shape[i] // units[i]) for i in range(2))
+    whole = np.zeros((down * units[0], across * units[1]), np.int64)
+    whole[: counts.shape[0], : counts.shape[1]] = counts
+    return np.asarray(whole.reshape(units[0], down, units[1], across).sum((1, 3)))
 
 
 def _by_unit(wrong: Bools, canvas: Canvas, sampling: tuple[int, int]) -> NDArray[np.int64]:
@@ -159,7 +186,7 @@ def _by_unit(wrong: Bools, canvas: Canvas, sampling: tuple[int, int]) -> NDArray
 def _with_chroma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg) -> Canvas:
     """The same, with the chroma of clipped pixels as far as the luma that was found leaves it open."""
     inside = canvas.inside
-    luma = np.ascontiguousarray(planes_of(jpeg)[0][inside])
+    luma = np.ascontiguousarray(plane_of(jpeg, 0)[inside])
     bounds = [np.stack([plane[inside] for plane in part[1:]]) for part in (canvas.low, canvas.high)]
     bound_chroma(pixels, luma, *bounds)
     low, high = canvas.low.copy(), canvas.high.copy()
@@ -174,7 +201,7 @@ def _luma(pixels: NDArray[np.uint8], canvas: Canvas, jpeg: Jpeg, todo: Bools, be
     low, high = canvas.low[0].copy(), canvas.high[0].copy()
     unknown = ~canvas.known(0)[inside]
     if unknown.any():
-        _, first, second = planes_of(jpeg)
+        first, second = plane_of(jpeg, 1), plane_of(jpeg, 2)
         least, most = np.ascontiguousarray(low[inside]), np.ascontiguousarray(high[inside])
         bound_lumas(pixels, np.ascontiguousarray(first[inside]), np.ascontiguousarray(second[inside]), least, most)
         low[inside], high[inside] = least, most
@@ -204,23 +231,26 @@ def _chroma(
     best = np.zeros((rows, columns, 64), np.int16) if start is None else start.copy()
     fewest = np.full((rows, columns), 1 << 30)
     made, full = np.empty((8 * rows, 8 * columns), np.uint8), np.empty(canvas.shape, np.int32)
+    padded, count = np.empty((8 * rows, 8 * columns)), np.empty((rows, columns), np.int64)
+    end = canvas.inside[0].stop, canvas.inside[1].stop
+    unit = 8 * jpeg.sampling[0], 8 * jpeg.sampling[1]
     samples, todo, prior = source, wanted, np.full(64, -1.0)
     for turn in range(_TURNS):
-        padded = np.pad(samples, ((0, 8 * rows - height), (0, 8 * columns - width)), mode="edge")
+        padded[:height, :width] = samples
+        padded[height:, :width], padded[:, width:] = padded[height - 1, :width], padded[:, width - 1 : width]
         found = best.copy()
         if turn == 0:
-            round_blocks(padded, variance, table, DCT, prior, todo & whole, found)
+            round_blocks(padded, variance, table, COSINES, prior, todo & whole, found)
             prior = prior_of(found, todo & whole if start is None else fewest == fewest, table)
-            round_blocks(padded, variance, table, DCT, prior, todo & ~whole, found)
+            round_blocks(padded, variance, table, COSINES, prior, todo & ~whole, found)
         elif turn == 1:  # most samples are right when they are rounded
             near, sure = np.clip(np.rint(padded), 0, 255).astype(np.int16), variance <= _SURE
             found = solved(np.where(sure, near, -FREE), np.where(sure, near, FREE), table, todo, best)
         else:
-            round_blocks(padded, variance, table, DCT, prior, todo, found)
+            round_blocks(padded, variance, table, COSINES, prior, todo, found)
         samples_of_blocks(found, table, made)
         upsample(np.ascontiguousarray(made[:height, :width]), *jpeg.sampling, smooth, 0, full)
-        wrong = ((full < low) | (full > high))[canvas.inside]
-        count = _by_unit(wrong, canvas, jpeg.sampling)
+        count_outside(full, low, high, *canvas.offset, *end, *unit, count)
         better = (count < fewest) & todo if turn else todo
         best[better], fewest[better] = found[better], count[better]
         todo = wanted & (fewest > 0)

@@ -19,7 +19,10 @@ Reals = NDArray[np.float64]
 _LOOK = 256  # rows and columns of the part on which samplings are compared
 _MOST = 2000  # blocks looked at for a table
 _CLEAR = 0.98  # of the pixels explained: no other sampling is looked at
+_WHOLE = 0.99  # of them by as much chroma as luma
+_LIKELY = 0.94  # of them by smooth samples: where pixels were doubled it is less
 _ROUNDS = 8  # of the inversion of an upsampling
+_FEW = 4  # of it, to tell samplings apart
 
 
 def sampling_of(
@@ -33,13 +36,17 @@ def sampling_of(
     canvas = placed(low, high, ((first[0] + top) % 2, (first[1] + left) % 2), (0, 0))
     best: tuple[tuple[int, int], bool] = (1, 1), False
     most = float(np.mean([_rounded(low[plane], low[plane] == high[plane], start, quality) for plane in (1, 2)]))
-    for sampling in ((2, 2), (1, 2)):
-        for smooth in (True, False):
+    if most > _WHOLE:
+        return best
+    for smooth in (True, False):
+        for sampling in ((2, 2), (1, 2)):
             share = np.mean([_explained(canvas, plane, sampling, smooth) for plane in (1, 2)])
             if share > most:
                 best, most = (sampling, smooth), float(share)
             if share == most > _CLEAR:
                 return best
+        if best[1] and most > _LIKELY:
+            break
     return best
 
 
@@ -58,7 +65,8 @@ def _rounded(plane: NDArray[np.int16], known: Bools, start: tuple[int, int], qua
 
 def _explained(canvas: Canvas, plane: int, sampling: tuple[int, int], smooth: bool) -> float:
     """The share of the known pixels whose chroma comes out, to 1."""
-    samples = np.clip(np.rint(inverted(canvas, plane, sampling, smooth)), 0, 255).astype(np.uint8)
+    rounds = _FEW
+    samples = np.clip(np.rint(inverted(canvas, plane, sampling, smooth, rounds=rounds)), 0, 255).astype(np.uint8)
     full = np.empty(canvas.shape, np.int32)
     upsample(samples, *sampling, smooth, 0, full)
     same, known = full == canvas.low[plane], canvas.known(plane)
@@ -72,6 +80,7 @@ def inverted(
     smooth: bool,
     start: Reals | None = None,
     todo: Bools | None = None,
+    rounds: int = _ROUNDS,
 ) -> Reals:
     """The samples of a plane of chroma, from 0 to 255 but not rounded; from `start` on, if there is one."""
     if sampling == (1, 1):
@@ -84,5 +93,5 @@ def inverted(
     samples: Reals = np.array(start, np.float64)
     if todo is None:
         todo = np.ones(blocks_of(canvas.shape, sampling, 1), np.bool_)
-    invert(canvas.low[plane], canvas.high[plane], *sampling, smooth, _ROUNDS, 0.0, todo, samples)
+    invert(canvas.low[plane], canvas.high[plane], *sampling, smooth, rounds, 0.0, todo, samples)
     return samples

@@ -9,31 +9,35 @@ from numpy.typing import NDArray
 
 from idfcodec.compiled import called
 from idfcodec.picture.jpeg.kernels import FIRST, SECOND, eight
+from idfcodec.picture.jpeg.moving import moved
 
 __all__ = ["CHOICE", "KEPT", "Room", "search", "transform", "wrong_samples"]
 
 CHOICE = 12  # coefficients that are flipped
 KEPT = 8  # sets of flips that are tried exactly
+WIDE = 3e4  # from the middle of the bounds of samples of which one is none to that
 
 Reals = NDArray[np.float64]
 Shorts = NDArray[np.int16]
+Singles = NDArray[np.float32]
 
 
 class Room(NamedTuple):
     """Scratch of the search.
 
     Attributes:
-        sums: (5, 64) float64, samples after so many changes.
-        squares, margin: (64,) float64.
-        way, scores: (CHOICE,) and (KEPT,) float64.
+        moves: (CHOICE, 64) float32, what each change adds to the samples.
+        sums: (5, 64) float32, samples after so many changes, less the middle between their bounds.
+        half: (64,) float32, half of what is between these bounds.
+        margin, scores: (64,) and (KEPT,) float64.
         chosen, sets, stack: (CHOICE,), (KEPT,) and (5,) int64.
         trial, kept: (64,) int64.
     """
 
-    sums: Reals
-    squares: Reals
+    moves: Singles
+    sums: Singles
+    half: Singles
     margin: Reals
-    way: Reals
     scores: Reals
     chosen: NDArray[np.int64]
     sets: NDArray[np.int64]
@@ -69,35 +73,20 @@ def wrong_samples(
 
 
 @called
-def transform(source: Reals, matrix: Reals, between: Reals, out: Reals) -> None:
-    """matrix · source · matrix', of 8 x 8 numbers in rows."""
-    for i in range(8):
-        for j in range(8):
-            total = 0.0
-            for k in range(8):
-                total += matrix[i, k] * source[8 * k + j]
-            between[8 * i + j] = total
-    for i in range(8):
-        for j in range(8):
-            total = 0.0
-            for k in range(8):
-                total += between[8 * i + k] * matrix[j, k]
-            out[8 * i + j] = total
-
-
-@called
-def _excess(rest: Reals, least: Reals, most: Reals, squares: Reals) -> float:
-    """By how much samples, less what they should be, leave their bounds: the sum of squares, first of columns."""
+def transform(source: Reals, matrix: Reals, turned: Reals, between: Reals, out: Reals) -> None:
+    """matrix · source · turned, of 8 x 8 numbers in rows; `turned` is matrix'."""
     for k in range(64):
-        over = max(rest[k] - most[k], least[k] - rest[k], 0.0)
-        squares[k] = over * over
-    total = 0.0
-    for j in range(8):
-        column = squares[j]
-        for i in range(1, 8):
-            column += squares[8 * i + j]
-        total += column
-    return total
+        between[k], out[k] = 0.0, 0.0
+    for i in range(8):
+        for k in range(8):
+            share = matrix[i, k]
+            for j in range(8):
+                between[8 * i + j] += share * source[8 * k + j]
+    for i in range(8):
+        for k in range(8):
+            share = between[8 * i + k]
+            for j in range(8):
+                out[8 * i + j] += share * turned[k, j]
 
 
 @called
@@ -127,9 +116,16 @@ def search(
     Returns:
         How many samples are wrong.
     """
-    sums, margin, scores, way = room.sums, room.margin, room.scores, room.way
+    moves, sums, half, margin, scores = room.moves, room.sums, room.half, room.margin, room.scores
     chosen, sets, stack, trial, kept = room.chosen, room.sets, room.stack, room.trial, room.kept
     for k in range(64):
+        lower, upper = least[k], most[k]
+        if lower < -WIDE:
+            lower = min(upper, 0.0) - WIDE
+        if upper > WIDE:
+            upper = max(lower, 0.0) + WIDE
+        half[k] = np.float32((upper - lower) / 2.0)
+        sums[0, k], kept[k] = np.float32(rest[k] - (lower + upper) / 2.0), found[k]
         margin[k] = table[k] * (0.5 * table[k] - abs(turned[k]))
     for i in range(CHOICE):
         best = 0
@@ -137,15 +133,14 @@ def search(
             if margin[k] < margin[best]:
                 best = k
         chosen[i] = best
-        way[i] = float(table[best]) if turned[best] > 0.0 else -float(table[best])
+        way = float(table[best]) if turned[best] > 0.0 else -float(table[best])
+        for k in range(64):
+            moves[i, k] = np.float32(way * basis[best, k])
         margin[best] = 1e30
-    for k in range(64):
-        sums[0, k], kept[k] = rest[k], found[k]
     for j in range(KEPT):
         scores[j] = 1e30
-    depth = 1
+    depth, flips = 1, 0
     stack[1] = 0
-    flips = 0
     while depth > 0:
         i = stack[depth]
         if i >= CHOICE:
@@ -155,11 +150,7 @@ def search(
                 stack[depth] += 1
             continue
         flips |= 1 << i
-        line, above, change = basis[chosen[i]], sums[depth - 1], way[i]
-        here = sums[depth]
-        for k in range(64):
-            here[k] = above[k] + change * line[k]
-        score = _excess(here, least, most, room.squares)
+        score = moved(sums[depth - 1], moves[i], half, sums[depth])
         if score < scores[KEPT - 1]:
             j = KEPT - 1
             while j > 0 and scores[j - 1] > score:
@@ -180,7 +171,7 @@ def search(
             trial[k] = kept[k]
         for i in range(CHOICE):
             if sets[j] >> i & 1:
-                trial[chosen[i]] += 1 if way[i] > 0.0 else -1
+                trial[chosen[i]] += 1 if turned[chosen[i]] > 0.0 else -1
         wrong = wrong_samples(trial, table, low, high, block, best)
         if wrong < best:
             best = wrong

@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idfcodec.compiled import called, compiled
+from idfcodec.compiled import called, compiled, inlined
 from idfcodec.picture.jpeg.bounding import FREE
 from idfcodec.picture.jpeg.searching import CHOICE, KEPT, Room, search, transform, wrong_samples
-from idfcodec.picture.jpeg.settling import UNKNOWN, decide, factor
+from idfcodec.picture.jpeg.settling import EXACT, UNKNOWN, Chain, decide, factor
 
-__all__ = ["round_blocks", "solve"]
+__all__ = ["chain_of", "round_blocks", "solve"]
 
 PASSES = 3  # searches in a block, each from the best of the one before
 ROUNDS = 12  # of projections between bounds and multiples of the steps
-TURNS = 3  # of the lattice decoder, each with what the one before says of clipped samples
+TURNS = 2  # of the lattice decoder, each with what the one before says of clipped samples
 CHANGED = 8  # doubtful decisions that are changed, one at a time
 CLOSE = 24  # wrong samples of a block from which on a search is hopeless
-EXACT = 0.1  # variance of a sample that is rounded, by the transform and at last
 OVER = 3.0  # by how much clipped samples go on, and the deviation of that
 
 Reals = NDArray[np.float64]
@@ -75,6 +74,16 @@ def _scaled(x: Reals, variance: Reals, prior: Reals, scaled: Reals) -> int:
     return count
 
 
+@inlined
+def chain_of() -> Chain:
+    """Room for what the lattice decoder knows of a block."""
+    return Chain(
+        np.empty(64), np.empty(64, np.int64), np.empty(64, np.int64), np.empty((64, 64)), np.empty(64),
+        np.empty((64, 64)), np.empty((64, 64)), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64),
+        np.empty(64, np.int64), np.empty(64, np.int64),
+    )  # fmt: skip
+
+
 @compiled
 def solve(
     low: Shorts,
@@ -102,19 +111,17 @@ def solve(
         for i in range(8):
             for j in range(8):
                 basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
-    shares = np.ascontiguousarray(basis.T)
     turned = np.ascontiguousarray(matrix.T)
     least, most, x, variance, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     c, y, between, rest = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
     lo, hi = np.empty(64, np.int16), np.empty(64, np.int16)
     best, trial, block = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    spread, columns, diagonal = np.empty((64, 64)), np.empty((64, 64)), np.empty(64)
     doubt, doubts, other = np.empty(64), np.empty(64), np.zeros(64, np.int64)
-    places, order = np.empty(64, np.int64), np.empty(64, np.int64)
+    chain = chain_of()
     room = Room(
-        np.empty((5, 64)), np.empty(64), np.empty(64), np.empty(CHOICE), np.empty(KEPT),
-        np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64), np.empty(64, np.int64),
-        np.empty(64, np.int64),
+        np.empty((CHOICE, 64), np.float32), np.empty((5, 64), np.float32), np.empty(64, np.float32),
+        np.empty(64), np.empty(KEPT), np.empty(CHOICE, np.int64), np.empty(KEPT, np.int64), np.empty(5, np.int64),
+        np.empty(64, np.int64), np.empty(64, np.int64),
     )  # fmt: skip
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
@@ -130,16 +137,15 @@ def solve(
             todo[row, column] = 0
             fewest = 65
             if whole:
-                transform(x, matrix, between, c)
+                transform(x, matrix, turned, between, c)
                 for k in range(64):
                     best[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
                 fewest = wrong_samples(best, table, lo, hi, block, 65)
             else:
                 _scaled(x, variance, prior, scaled)
                 for _ in range(TURNS):
-                    n = factor(
-                        x, variance, scaled, table, shares, c, spread, y, places, order, columns, diagonal, other
-                    )
+                    transform(x, matrix, turned, between, c)
+                    n = factor(x, c, variance, scaled, table, basis, chain)
                     last = -1
                     for attempt in range(CHANGED + 1):
                         for t in range(n):
@@ -151,7 +157,7 @@ def solve(
                                     last = t
                             doubts[last] = 1e300
                             other[last] = 1
-                        decide(n, c, table, places, order, columns, diagonal, other, doubt, y, trial)
+                        decide(n, table, chain, other, doubt, y, trial)
                         if not attempt:
                             _copy(doubt, doubts)
                         wrong = wrong_samples(trial, table, lo, hi, block, fewest)
@@ -164,7 +170,7 @@ def solve(
                         break
                     for k in range(64):
                         c[k] = float(best[k] * table[k])
-                    transform(c, turned, between, rest)
+                    transform(c, turned, matrix, between, rest)
                     again = False
                     for k in range(64):
                         if variance[k] < UNKNOWN and (least[k] < -1e5 or most[k] > 1e5):
@@ -177,13 +183,13 @@ def solve(
                 if fewest:
                     for k in range(64):
                         c[k] = float(best[k] * table[k])
-                    transform(c, turned, between, rest)
+                    transform(c, turned, matrix, between, rest)
                 for _ in range(ROUNDS if fewest else 0):
                     for k in range(64):
                         x[k] = min(max(rest[k], least[k] + 0.02), most[k] - 0.02)
                         if lo[k] == hi[k] and 0 < lo[k] < 255:
                             x[k] = lo[k] - 128.0
-                    transform(x, matrix, between, c)
+                    transform(x, matrix, turned, between, c)
                     for k in range(64):
                         trial[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
                         c[k] = float(trial[k] * table[k])
@@ -193,17 +199,17 @@ def solve(
                         _copy(trial, best)
                         if fewest == 0:
                             break
-                    transform(c, turned, between, rest)
+                    transform(c, turned, matrix, between, rest)
             for _ in range(PASSES):
                 if fewest == 0 or fewest > CLOSE:
                     break
                 for k in range(64):
                     c[k] = float(best[k] * table[k])
-                transform(c, turned, between, rest)
+                transform(c, turned, matrix, between, rest)
                 for k in range(64):
                     inside = min(max(rest[k], least[k]), most[k])
                     y[k] = (lo[k] - 128.0 - rest[k]) if lo[k] == hi[k] and 0 < lo[k] < 255 else inside - rest[k]
-                transform(y, matrix, between, c)
+                transform(y, matrix, turned, between, c)
                 _copy(best, trial)
                 wrong = search(trial, table, lo, hi, least, most, rest, basis, c, block, room)
                 if wrong >= fewest:
@@ -233,15 +239,15 @@ def round_blocks(
         todo: (rows, columns) which blocks.
         out: (rows, columns, 64), written.
     """
-    shares = np.empty((64, 64))
+    basis = np.empty((64, 64))
     for k in range(64):
         for i in range(8):
             for j in range(8):
-                shares[8 * i + j, k] = matrix[k // 8, i] * matrix[k % 8, j]
+                basis[k, 8 * i + j] = matrix[k // 8, i] * matrix[k % 8, j]
     x, v, c, y, between, scaled = np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64), np.empty(64)
-    spread, columns, diagonal, doubt = np.empty((64, 64)), np.empty((64, 64)), np.empty(64), np.empty(64)
-    places, order, other = np.empty(64, np.int64), np.empty(64, np.int64), np.zeros(64, np.int64)
-    found = np.empty(64, np.int64)
+    turned = np.ascontiguousarray(matrix.T)
+    doubt, other, found = np.empty(64), np.zeros(64, np.int64), np.empty(64, np.int64)
+    chain = chain_of()
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             if not todo[row, column]:
@@ -252,12 +258,13 @@ def round_blocks(
                 v[k] = variance[8 * row + k // 8, 8 * column + k % 8]
                 widest = max(widest, v[k])
             if widest < 2.0 or prior[0] < 0.0:
-                transform(x, matrix, between, c)
+                transform(x, matrix, turned, between, c)
                 for k in range(64):
                     found[k] = np.int64(np.floor(c[k] / table[k] + 0.5))
             else:
                 _scaled(x, v, prior, scaled)
-                n = factor(x, v, scaled, table, shares, c, spread, y, places, order, columns, diagonal, other)
-                decide(n, c, table, places, order, columns, diagonal, other, doubt, y, found)
+                transform(x, matrix, turned, between, c)
+                n = factor(x, c, v, scaled, table, basis, chain)
+                decide(n, table, chain, other, doubt, y, found)
             for k in range(64):
                 out[row, column, k] = min(max(found[k], -32767), 32767)
