@@ -138,7 +138,8 @@ def test_counts(rng: np.random.Generator) -> None:
     rgb[5, 7] ^= 1
     wrong[top + 5, left + 7] = True
     counts = np.full((6, 8), -1)
-    count_wrong(rgb, *whole, top, left, counts)
+    luma, blue, red = whole
+    count_wrong(rgb, luma, blue, red, top, left, counts)
     assert np.array_equal(counts, wrong.reshape(6, 8, 8, 8).sum((1, 3)))
     low = rng.integers(0, 200, (48, 64)).astype(np.int16)
     high = low + 60
