@@ -94,7 +94,7 @@ def learned(fits, c, actual, west, expected, weighted, here, spread):
 
 @called
 def solved(fits, base):
-    """Solves the normal equations of a channel by elimination, the last unknown first."""
+    """Solves the normal equations of a channel: by elimination, and then from the last unknown on."""
     for i in range(MOST_REGRESSORS * ROW):
         fits[np.uint64(SYSTEM + i)] = fits[np.uint64(base + SUMS + i)]
     for i in range(MOST_REGRESSORS):
