@@ -21,6 +21,7 @@ __all__ = ["CONVERTED", "POSSIBLE", "QUICK", "SURE", "lies_dense", "likely_famil
 
 SURE, POSSIBLE = 0.75, 0.04
 """Shares of pixels that repeat a neighbour: from which names are taken untried, and below which the model is."""
+DRAWN = 0.25  # the same share from which small pictures of photographs' colours may be drawn
 CONVERTED = 0.5
 """The same share of a converted picture below which the model is taken: what it finds undone, names have to learn."""
 ONCE, NEAR, EVEN, EQUAL = 0.03, 0.05, 0.4, 0.4  # see `lies_dense`
@@ -29,7 +30,7 @@ PART, LEAST, MOST = 16, 2**14, 2**15
 DOUBT = 2**16  # pixels of a larger one, where colours do not lie dense and the model seems a little better
 QUICK = 2 * 48**2  # pixels of a first, smaller sample
 FAR = 1.1  # where a size on it is so many times the other one, it tells enough
-TINY = 2**13  # pixels up to which both families are tried
+TINY, DENSE = 2**13, 2**11  # pixels up to which both families are tried, and from which colours may tell enough
 HASTE = 0.95  # how much smaller names are to be for effort fast, whose model is several times as fast
 BIAS = 1.02  # names are learned from nothing: beside a model, a sample takes more than the whole
 FRAMES = 4  # that a sample has at most: those of the middle
@@ -132,15 +133,16 @@ def likely_families(
     still = len(frames) == 1
     if effort != "max" and still and kind.conversion is not None and share < CONVERTED:
         return False, True
+    clean = effort == "default" and still and kind.mode is Mode.RGB  # names often beat the model of fast
     if count <= TINY:
-        return True, True
+        return not (clean and count >= DENSE and share < DRAWN and lies_dense([frames[0]])), True
     if share < POSSIBLE and still:
         return False, True
     if share >= SURE and kind.conversion is None:
         return True, False
     parts = sample(frames, min(max(count // (PART * len(frames)), LEAST), MOST))
-    if effort == "default" and still and kind.mode is Mode.RGB and lies_dense([part[0] for part in parts]):
-        return False, True  # names often beat the model of fast
+    if clean and lies_dense([part[0] for part in parts]):
+        return False, True
     slack, wanted = 1 + CLOSE if effort == "max" else 1, HASTE if effort == "fast" else 1
     quick = sample(frames, QUICK)
     ratio = _ratio(kind, quick, coder, threads) / wanted if still and quick[0].size < frames.size else 1.0
@@ -149,6 +151,6 @@ def likely_families(
             ratio = _ratio(kind, parts, coder, threads, len(frames)) / wanted
         elif effort != "fast":
             return True, True  # it may as well be coded both ways
-    if effort == "default" and still and kind.mode is Mode.RGB and 1 <= ratio <= FAR and count > DOUBT:
+    if clean and 1 <= ratio <= FAR and count > DOUBT:
         ratio = _ratio(kind, sample(frames, DOUBT), coder, threads)  # gaps between colours are learned late
     return ratio < slack, ratio * slack >= 1

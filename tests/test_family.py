@@ -241,6 +241,20 @@ def test_both_families_code_what_would_be_a_sample_in_whole(monkeypatch: pytest.
         assert sizes[0] == sizes[1] <= len(encode(pixels, model="photo-max"))
 
 
+def test_small_photographs_are_not_tried_as_names() -> None:
+    coder, photo = load_model("photo"), generate("photo", 90, 70, 3)
+    for pixels, effort, tried in (
+        (photo, "default", (False, True)),
+        (photo, "fast", (True, True)),
+        (photo & 0xF8, "default", (True, True)),
+        (photo[:20], "default", (True, True)),
+        (drawn(3, 90, 70), "default", (True, True)),
+    ):
+        picture = from_image(np.ascontiguousarray(pixels.astype(np.uint8)))
+        kind = kind_for(coder, kind_of_picture(picture, conversion=True))
+        assert likely_families(kind, picture, effort, coder) == tried
+
+
 def test_how_often_colours_repeat() -> None:
     assert repeats(np.zeros((20, 20), np.uint8)) == 1
     assert repeats(np.arange(400, dtype=np.uint16).reshape(20, 20)) == 0
