@@ -16,7 +16,7 @@ __all__ = ["budgets_of", "cost", "likely_ways", "sample"]
 
 TINY = 2**13  # pixels up to which all ways are tried
 SMALL = 150_000  # pixels up to which a sample is larger
-SAMPLES = 8, 12  # one pixel in so many of a small picture, and of a large one
+SAMPLES, ENOUGH = (8, 12), 2**17  # one pixel in so many of a small picture, and of a large one; at most so many
 BANDS = 8
 STEP = 2**12  # decisions after which it is asked whether a way can still be the best one
 FLAT = 0.94, 0.7  # shares of pixels that repeat a neighbour, from which candidates pay for sure: many colours, few
@@ -28,7 +28,7 @@ CLOSE = 1.1  # a second way is tried for effort max if its sample takes up to so
 def sample(names: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Some bands of rows of each frame, (F, h, W)."""
     height = names.shape[1]
-    rows = max(height // (SAMPLES[names.size > SMALL] * BANDS), 1)
+    rows = max(height // (max(SAMPLES[names.size > SMALL], names.size // ENOUGH) * BANDS), 1)
     tops = [(2 * i + 1) * height // (2 * BANDS) - rows // 2 for i in range(BANDS)]
     return np.ascontiguousarray(np.concatenate([names[:, max(top, 0) : top + rows] for top in tops], 1))
 

@@ -16,7 +16,8 @@ ROW = 16  # of sums of products: at most 15 regressors, and the value
 MOST_REGRESSORS = ROW - 1
 ROUND = 7  # neighbours that are regressors, but the left one
 WEIGHTS, SUMS, SINCE = ROW, 2 * ROW, 2 * ROW + MOST_REGRESSORS * ROW  # of a channel, after its regressors
-SPREADS = SINCE + 1
+COUNT = SINCE + 1  # of regressors; the others are 0, and so is all that is learned of them
+SPREADS = COUNT + 1
 REGRESSED = SPREADS + ROW  # mean error of values that were coded, and after it that of the other predictions
 CHANNEL = REGRESSED + 2
 SYSTEM = 4 * CHANNEL  # normal equations, while they are solved
@@ -50,8 +51,7 @@ def regressed(fits, scratch, c, k, channels, so_far):
             for i in range(1, 4):
                 fits[base + n + i] = np.float64(((scratch[NEAR + i] >> 8 * of) & 255) - left)
             n += 4
-    for i in range(n, ROW):
-        fits[base + i] = 0.0
+    fits[base + COUNT] = np.float64(n)
     value = np.float64(west)
     for i in range(n):
         value += fits[base + i] * fits[base + WEIGHTS + i]
@@ -82,7 +82,7 @@ def learned(fits, c, actual, west, expected, weighted, here, spread):
     fits[of] += (error - fits[of]) * TAUGHT_OF_ALL
     fits[of + 1] += (abs(actual - weighted) - fits[of + 1]) * TAUGHT_OF_ALL
     fits[base + MOST_REGRESSORS] = np.float64(actual - west)
-    for i in range(MOST_REGRESSORS):
+    for i in range(np.int64(fits[base + COUNT])):
         row, factor = base + SUMS + i * ROW, fits[base + i]
         for j in range(ROW):
             fits[np.uint64(row + j)] = fits[np.uint64(row + j)] * KEPT + factor * fits[np.uint64(base + j)]
@@ -95,22 +95,23 @@ def learned(fits, c, actual, west, expected, weighted, here, spread):
 @called
 def solved(fits, base):
     """Solves the normal equations of a channel: by elimination, and then from the last unknown on."""
-    for i in range(MOST_REGRESSORS * ROW):
+    count = np.int64(fits[base + COUNT])
+    for i in range(count * ROW):
         fits[np.uint64(SYSTEM + i)] = fits[np.uint64(base + SUMS + i)]
-    for i in range(MOST_REGRESSORS):
+    for i in range(count):
         pivot = SYSTEM + i * ROW
         fits[pivot + i] = fits[pivot + i] * SCALE + RIDGE
-    for i in range(MOST_REGRESSORS):
+    for i in range(count):
         pivot = SYSTEM + i * ROW
         inverse = 1.0 / max(fits[pivot + i], 1e-6)
-        for h in range(i + 1, MOST_REGRESSORS):
+        for h in range(i + 1, count):
             row = SYSTEM + h * ROW
             factor = fits[row + i] * inverse
             if factor != 0.0:
                 for j in range(ROW):
                     fits[np.uint64(row + j)] -= factor * fits[np.uint64(pivot + j)]
-    for back in range(MOST_REGRESSORS):
-        i = MOST_REGRESSORS - 1 - back
+    for back in range(count):
+        i = count - 1 - back
         pivot = SYSTEM + i * ROW
         weight = fits[pivot + MOST_REGRESSORS] / max(fits[pivot + i], 1e-6)
         if not abs(weight) <= MOST_WEIGHT:
