@@ -19,6 +19,7 @@ import importlib
 import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -88,31 +89,29 @@ def recovered(files: list[bytes]) -> Iterator[tuple[Pixels, float]]:
         yield pixels, len(file) * pixels.size / whole
 
 
-def timed(pixels: Pixels) -> tuple[float, float]:
-    """Seconds of the processor to encode, and to decode: the least of three."""
-    start = time.process_time()
-    data = codec.encode(pixels, threads=1)
-    encoding, decoding = time.process_time() - start, []
-    for _ in range(3):
+def timed(pixels: Pixels) -> list[tuple[float, float]]:
+    """Seconds of the processor to encode and to decode, by coefficients and by planes; the least of seven, in turn."""
+    by_planes = mock.patch.object(codec, "as_jpeg", return_value=(None, True))  # conversions are undone
+    files, encoding, decoding = [], [], [float("inf")] * 2
+    for way in (nullcontext(), by_planes):
         start = time.process_time()
-        codec.decode(data, threads=1)
-        decoding.append(time.process_time() - start)
-    return encoding, min(decoding)
-
-
-def by_planes(pixels: Pixels) -> tuple[float, float]:
-    """The same where coefficients are not looked for, but conversions undone."""
-    with mock.patch.object(codec, "as_jpeg", return_value=(None, True)):
-        return timed(pixels)
+        with way:
+            files.append(codec.encode(pixels, threads=1))
+        encoding.append(time.process_time() - start)
+    for i in [0, 1] * 7:
+        start = time.process_time()
+        codec.decode(files[i], threads=1)
+        decoding[i] = min(decoding[i], time.process_time() - start)
+    return list(zip(encoding, decoding, strict=True))
 
 
 def in_turn(name: str, files: list[bytes]) -> str:
     """A row: seconds by coefficients and by planes, times in sum and of the slowest picture."""
-    rows = []
+    rows: list[list[tuple[float, float]]] = []
     for pixels, _ in recovered(files):
         if not rows:  # what is compiled is compiled now
-            timed(pixels), by_planes(pixels)
-        rows.append((timed(pixels), by_planes(pixels)))
+            timed(pixels)
+        rows.append(timed(pixels))
     cells = []
     for k in range(2):
         ours, theirs = (sum(row[way][k] for row in rows) for way in range(2))
